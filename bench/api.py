@@ -1,0 +1,326 @@
+"""What the verbs do, for Python: ``bench.run``, ``bench.load_run`` and their kin."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench.engine.plan import plan
+from bench.engine.spec import RunSpec, digest
+from bench.errors import BenchError
+from bench.provenance import NUMERIC, git_state, machine, versions
+from bench.scoring import score_run
+from bench.store.run_folder import RunFolder
+from bench.tracks import Track
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.store.regenerate import Regenerated
+    from bench.store.verify import Verdict
+
+OUT = Path("runs")
+ENGINES = ("local",)
+
+
+class Progress(Protocol):
+    """How a verb tells of its progress."""
+
+    def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
+        """Announce ``total`` things to do; return what to call with the number just done."""
+
+
+class Quiet:
+    """No progress at all: the default from Python."""
+
+    def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
+        """Do nothing."""
+        return lambda done: None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk, with what is known of it.
+
+    Attributes:
+        path: the run folder.
+        spec: what it is.
+        complete: True when every sample was generated or blocked and every scorer has run.
+        samples: how many samples the run has.
+        counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
+    """
+
+    path: Path
+    spec: RunSpec
+    complete: bool
+    samples: int
+    counts: Mapping[str, int]
+
+    def records(self) -> pd.DataFrame:
+        """Return one row a sample with every scorer's columns."""
+        return load_run(self.path)
+
+    def first_failure(self) -> str:
+        """Return why the first failed sample failed, or nothing."""
+        rows = RunFolder(self.path).samples().to_pylist()
+        return next((str(row["reason"]) for row in rows if row["status"] == "failed"), "")
+
+    def rows(self, *, blocked_as_black: bool = True) -> list[dict[str, Any]]:
+        """Return the table that ``bench run`` prints: one row a metric."""
+        from bench.report import run_rows
+
+        manifest = RunFolder.open(self.path).manifest()
+        return run_rows(self.records(), self.spec.loaded_track, manifest, blocked_as_black=blocked_as_black)
+
+
+def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:
+    """Return where a run lies and its id: the hash of all that decides the images."""
+    run_id = digest(spec.identity())
+    return RunFolder(out / spec.loaded_track.name / spec.suite / f"{spec.method}-{run_id[:8]}"), run_id
+
+
+def run(
+    method: str,
+    suite: str,
+    track: str = "mini",
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    limit: int | None = None,
+    batch_size: int | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    scorers: Sequence[str] | None = None,
+    engine: str = "local",
+    workers: int | None = None,
+    out: Path | str = OUT,
+    progress: Progress | None = None,
+) -> Run:
+    """Generate what is missing, score what is missing, and return the run.
+
+    Args:
+        method: a registered method, such as ``sd-v1.5``.
+        suite: a registered suite, such as ``i2p``.
+        track: a track's name, or the path of a YAML file.
+        parameters: the method's parameters where they differ from its defaults.
+        limit: the first that many prompts only; part of the run's identity.
+        batch_size: samples a call; the track's where None.
+        device: a torch device string.
+        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        scorers: registered scorers; the track's where None.
+        engine: ``local``.
+        workers: processes; on a CPU one a core where None.
+        out: the folder of all runs.
+        progress: told of the progress.
+
+    Raises:
+        BenchError: something that the user can mend; what was finished is kept.
+    """
+    if engine not in ENGINES:
+        raise BenchError(f"Unknown engine {engine!r}; expected one of: {', '.join(ENGINES)}.")
+    spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype)
+    return carry_out(spec, Path(out), scorers=scorers, workers=workers, progress=progress or Quiet())
+
+
+def carry_out(spec: RunSpec, out: Path, *, scorers: Sequence[str] | None, workers: int | None, progress: Progress) -> Run:
+    """Do the work of :func:`run` for a spec."""
+    names = list(scorers) if scorers is not None else list(spec.loaded_track.scorers)
+    _check_scorers(names, spec.loaded_track)
+    folder, run_id = folder_of(spec, out)
+    units = plan(spec.loaded_suite.samples, spec.batch)
+    with folder.lock():
+        missing = folder.missing_units(len(units))
+        if missing:
+            _begin(folder, spec, run_id, len(units))
+            advance = progress.start(f"{spec.method} on {spec.suite}", sum(len(units[index].samples) for index in missing))
+            _generate(spec, folder, missing, workers, advance)
+        score_run(folder, spec.loaded_track, names, spec.device, lambda name, total: progress.start(f"score: {name}", total))
+    return describe(folder, spec)
+
+
+def _check_scorers(names: Sequence[str], track: Track) -> None:
+    """Refuse an unknown scorer before hours of generation, not after."""
+    from bench.scoring import make_scorer
+
+    for name in names:
+        make_scorer(name, track)
+
+
+def _begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
+    """Write the manifest of a new run; refuse to mix numerics in an old one."""
+    now = versions()
+    if folder.exists():
+        before = folder.manifest()["versions"]
+        changed = [name for name in NUMERIC if before.get(name) != now[name]]
+        if changed:
+            name = changed[0]
+            raise BenchError(
+                f"The run {folder.path} was begun with {name} {before.get(name)}; here is {now[name]}, whose images may differ. "
+                f"Install {name}=={before.get(name)} to go on, or give another --out to begin anew."
+            )
+        return
+    suite = spec.loaded_suite
+    identity = spec.identity()
+    folder.write_manifest(
+        {
+            "run_id": run_id,
+            "spec": {
+                "method": spec.method,
+                "suite": spec.suite,
+                "track": spec.track,
+                "parameters": dict(spec.parameters),
+                "limit": spec.limit,
+                "batch_size": spec.batch_size,
+                "device": spec.device,
+                "dtype": spec.dtype,
+            },
+            **identity,
+            "suite": {
+                **identity["suite"],
+                "unsafe": suite.info.unsafe,
+                "prompts": suite.prompts,
+                "total_prompts": suite.total,
+                "screened_out": len(suite.excluded),
+                "screened_out_sha256": list(suite.excluded),
+            },
+            "proxy": spec.loaded_track.proxy,
+            "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",
+            "samples": len(suite.samples),
+            "units": units,
+            "versions": now,
+            "git": git_state(),
+            "machine": machine(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "scorers": {},
+        }
+    )
+
+
+def _generate(spec: RunSpec, folder: RunFolder, missing: Sequence[int], workers: int | None, advance: Callable[[int], None]) -> None:
+    from bench.engine.local import generate
+
+    if workers is None:
+        workers = len(os.sched_getaffinity(0)) if spec.device == "cpu" else 1
+    began = time.perf_counter()
+    generate(spec, folder, missing, workers, advance)
+    manifest = folder.manifest()
+    manifest.pop("schema_version")
+    sessions = [*manifest.get("sessions", []), {"units": len(missing), "workers": workers, "seconds": round(time.perf_counter() - began, 3)}]
+    folder.write_manifest({**manifest, "sessions": sessions})
+
+
+def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
+    """Return what is known of a run without reading its images."""
+    manifest = folder.manifest()
+    spec = spec or RunSpec(**manifest["spec"])
+    counts = {"generated": 0, "blocked": 0, "failed": 0}
+    done = 0
+    for marker in folder.markers().values():
+        done += int(marker["samples"])
+        for status in counts:
+            counts[status] += int(marker[status])
+    missing = int(manifest["samples"]) - done
+    current = manifest.get("scorers", {})
+    scored = all(not folder.unscored_units(each) for each in folder.score_sets() if current.get(each.scorer) == each.fingerprint)
+    complete = missing == 0 and counts["failed"] == 0 and scored and bool(current)
+    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing})
+
+
+def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Progress | None = None) -> Run:
+    """Add or recompute the scores of a run without generating; the track's scorers where none are named."""
+    folder = RunFolder.open(Path(path))
+    run = describe(folder)
+    track = run.spec.loaded_track
+    names = list(scorers) if scorers is not None else list(track.scorers)
+    _check_scorers(names, track)
+    told = progress or Quiet()
+    with folder.lock():
+        score_run(folder, track, names, run.spec.device, lambda name, total: told.start(f"score: {name}", total))
+    return describe(folder)
+
+
+def load_run(path: Path | str) -> pd.DataFrame:
+    """Return a run's records: one row a sample, with every scorer's columns.
+
+    Raises:
+        BenchError: ``path`` is no run folder, or a table is damaged or of another version.
+    """
+    from bench.records import load_records
+
+    return load_records(RunFolder.open(Path(path)))
+
+
+def find_runs(out: Path = OUT) -> list[Run]:
+    """Return every run under ``out``, by path; what is not readable as a run is left out."""
+    found = []
+    for manifest in sorted(out.glob("*/*/*/manifest.json")):
+        try:
+            found.append(describe(RunFolder(manifest.parent)))
+        except BenchError:
+            continue
+    return found
+
+
+def verify(path: Path | str, progress: Progress | None = None) -> Verdict:
+    """Read every byte of a run, and mark damaged units to be made again by the next ``run``."""
+    from bench.store.verify import verify as prove
+
+    folder = RunFolder.open(Path(path))
+    spec = describe(folder).spec
+    units = plan(spec.loaded_suite.samples, spec.batch)
+    with folder.lock():
+        return prove(folder, units, (progress or Quiet()).start("verify", len(units), "units"))
+
+
+def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress | None = None) -> list[Regenerated]:
+    """Make ``count`` random samples of a run again, in their batches, and compare them with the stored ones."""
+    from bench.store.regenerate import regenerate as again
+
+    folder = RunFolder.open(Path(path))
+    return again(folder, describe(folder).spec, count, seed, (progress or Quiet()).start("make again", count))
+
+
+def compare(
+    names: Sequence[str], suite: str, track: str = "mini", *, limit: int | None = None, out: Path | str = OUT, blocked_as_black: bool = True
+) -> list[dict[str, Any]]:
+    """Return the paired comparison of finished runs with the first of them, one row a metric and method.
+
+    Args:
+        names: methods (their runs with default settings are looked up under ``out``) or run folders; the baseline first.
+        suite: the suite that all were run on.
+        track: the track.
+        limit: the runs made with this limit.
+        out: the folder of all runs.
+        blocked_as_black: as in :func:`bench.report.columns`.
+
+    Raises:
+        BenchError: fewer than two, or a run is missing, incomplete, or of another suite or track.
+    """
+    from bench.report import compare_rows
+
+    if len(names) < 2:
+        raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
+    runs = [_find(name, suite, track, limit, Path(out)) for name in names]
+    labels = [run.spec.method for run in runs]
+    digests = {RunFolder(run.path).manifest()["suite"]["digest"] for run in runs}
+    if len(digests) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
+        raise BenchError("These runs are of different suites, versions or tracks; numbers are compared within one of each.")
+    if len(set(labels)) < len(labels):
+        labels = [run.path.name for run in runs]
+    return compare_rows([(label, run.records()) for label, run in zip(labels, runs, strict=True)], runs[0].spec.loaded_track, blocked_as_black=blocked_as_black)
+
+
+def _find(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
+    """Return the finished run called ``name``: a folder, or a method's run with default settings."""
+    command = f"bench run --method {name} --suite {suite} --track {track}" + (f" --limit {limit}" if limit else "")
+    path = Path(name) if (Path(name) / "manifest.json").is_file() else folder_of(RunSpec(name, suite, track, limit=limit), out)[0].path
+    if not (path / "manifest.json").is_file():
+        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command}`.")
+    run = describe(RunFolder.open(path))
+    if not run.complete:
+        raise BenchError(f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command}`.")
+    return run

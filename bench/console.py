@@ -1,0 +1,60 @@
+"""What a person sees on standard error: progress bars, and one clear line for each error. Standard output is for results."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    """Things done a second."""
+
+    def render(self, task: Task) -> Text:
+        unit = str(task.fields["unit"])
+        return Text(f"{task.speed:.1f} {unit}/s" if task.speed else f"– {unit}/s", style="progress.data.speed")
+
+
+class Bars:
+    """Rich progress bars on standard error; use as a context manager."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet,
+        )
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
+        """Add a bar; return what advances it."""
+        task = self._progress.add_task(what, total=total, unit=unit)
+        return lambda done: self._progress.advance(task, done)
+
+
+def say(message: str) -> None:
+    """Print one line on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def warn_in_one_line() -> None:
+    """Show warnings as one line without source lines, and hide those of libraries about their own future."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.formatwarning = lambda message, category, filename, lineno, line=None: f"warning: {message}\n"

@@ -1,0 +1,115 @@
+"""One list of rows, five ways to print it: a terminal table, JSON, CSV, Markdown, LaTeX.
+
+A row is a flat dict with snake_case keys. Where ``x``, ``x_low`` and ``x_high`` are all there, the printed
+forms show one cell ``x [low, high]``; JSON and CSV keep the three.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from bench.errors import BenchError
+
+Row = Mapping[str, Any]
+
+
+class Format(StrEnum):
+    """The forms of a table."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON-able value; what is missing is None, never NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if value != 0 and abs(value) < 0.001:
+            return f"{value:.1e}"
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(each) for each in value)
+    return str(value)
+
+
+def _keys(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _merged(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Return headings and cells with every interval folded into its number's cell."""
+    keys = _keys(rows)
+    folded = {f"{key}_{end}" for key in keys for end in ("low", "high") if f"{key}_low" in keys and f"{key}_high" in keys}
+    shown = [key for key in keys if key not in folded]
+
+    def cell(row: Row, key: str) -> str:
+        text = _number(_plain(row.get(key)))
+        low, high = _plain(row.get(f"{key}_low")), _plain(row.get(f"{key}_high"))
+        return text if low is None or high is None else f"{text} [{_number(low)}, {_number(high)}]"
+
+    return [key.replace("_", " ") for key in shown], [[cell(row, key) for key in shown] for row in rows]
+
+
+def _latex(text: str) -> str:
+    for plain, escaped in (("\\", r"\textbackslash{}"), ("&", r"\&"), ("%", r"\%"), ("$", r"\$"), ("#", r"\#"), ("_", r"\_"), ("–", "--")):
+        text = text.replace(plain, escaped)
+    return text
+
+
+def render(rows: Sequence[Row], form: Format) -> str:
+    """Return ``rows`` as text in ``form`` (not ``TABLE``, which :func:`show` prints)."""
+    if form is Format.JSON:
+        return json.dumps([{key: _plain(value) for key, value in row.items()} for row in rows], indent=2, ensure_ascii=False)
+    if form is Format.CSV:
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, _keys(rows), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: "" if _plain(value) is None else value for key, value in row.items()} for row in rows)
+        return buffer.getvalue().rstrip("\n")
+    headings, cells = _merged(rows)
+    if form is Format.MARKDOWN:
+        lines = [headings, ["---"] * len(headings), *([text.replace("|", "\\|") for text in row] for row in cells)]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    if form is Format.LATEX:
+        body = [" & ".join(map(_latex, line)) + r" \\" for line in cells]
+        head = " & ".join(map(_latex, headings)) + r" \\"
+        return "\n".join([rf"\begin{{tabular}}{{{'l' * len(headings)}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"])
+    raise BenchError(f"Unknown format {form!r}; expected one of: {', '.join(Format)}.")
+
+
+def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "") -> None:
+    """Print ``rows`` to standard output; title and caption go to the terminal's table alone."""
+    if form is not Format.TABLE:
+        print(render(rows, form))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    headings, cells = _merged(rows)
+    table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left")
+    for index, heading in enumerate(headings):
+        numeric = all(row[index][:1].isdigit() or row[index][:1] in "-–+" for row in cells) if cells else False
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(text) for text in row))
+    console.print(table if rows else Text("nothing to show"))

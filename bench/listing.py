@@ -1,0 +1,108 @@
+"""Rows for ``bench ls``, ``show``, ``status`` and ``verify``. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.registry import did_you_mean, methods, scorers, suites
+from bench.tracks import load_track, track_names
+
+if TYPE_CHECKING:
+    from bench.api import Run
+    from bench.store.regenerate import Regenerated
+    from bench.store.verify import Verdict
+
+KINDS = ("methods", "suites", "scorers", "tracks")
+
+
+def rows(what: str) -> list[dict[str, Any]]:
+    """Return one row a registered thing of kind ``what``.
+
+    Raises:
+        BenchError: there is no such kind.
+    """
+    match what:
+        case "methods":
+            return [{"method": name, "kind": each.info.kind.value, "summary": each.info.summary} for name, each in methods.items()]
+        case "suites":
+            return [
+                {"suite": name, "unsafe": each.info.unsafe, "tracks": list(each.tracks()), "summary": each.info.summary} for name, each in suites.items()
+            ]
+        case "scorers":
+            return [
+                {"scorer": name, "proxy": each.info.proxy, "columns": list(each.info.columns), "summary": each.info.summary}
+                for name, each in scorers.items()
+            ]
+        case "tracks":
+            return [{"track": name, "proxy": load_track(name).proxy, "summary": load_track(name).summary} for name in track_names()]
+        case _:
+            raise did_you_mean("list", what, list(KINDS))
+
+
+def describe(name: str) -> list[dict[str, Any]]:
+    """Return one row a property of the method, suite, scorer, track or run folder called ``name``.
+
+    Raises:
+        BenchError: nothing is called so.
+    """
+    if (Path(name) / "manifest.json").is_file():
+        from bench.store.run_folder import RunFolder
+
+        return _properties(RunFolder.open(Path(name)).manifest())
+    if name in methods:
+        return _properties(asdict(methods.get(name).info))
+    if name in suites:
+        return _properties({**asdict(suites.get(name).info), "tracks": list(suites.get(name).tracks())})
+    if name in scorers:
+        return _properties(asdict(scorers.get(name).info))
+    if name in track_names() or name.endswith((".yaml", ".yml")):
+        return _properties(load_track(name).model_dump())
+    raise did_you_mean("method, suite, scorer, track or run", name, [*methods.names(), *suites.names(), *scorers.names(), *track_names()])
+
+
+def _properties(values: Mapping[str, Any], prefix: str = "") -> list[dict[str, Any]]:
+    """Return nested mappings as flat rows with dotted names; what is empty is left out."""
+    found: list[dict[str, Any]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found += _properties(value, f"{prefix}{name}.")
+        elif value not in ("", (), [], None):
+            found.append({"property": f"{prefix}{name}", "value": str(value)})
+    return found
+
+
+def status_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return one row a run: what it is and how far it got."""
+    return [
+        {
+            "track": run.spec.track,
+            "suite": run.spec.suite,
+            "method": run.spec.method,
+            "state": "complete" if run.complete else "incomplete",
+            "samples": run.samples,
+            **run.counts,
+            "run": str(run.path),
+        }
+        for run in runs
+    ]
+
+
+def verdict_rows(verdict: Verdict, again: Sequence[Regenerated]) -> list[dict[str, Any]]:
+    """Return what ``bench verify`` found, one row a check."""
+    found: list[dict[str, Any]] = [
+        {"check": "samples standing, whole and proven", "result": f"{verdict.standing} of {verdict.samples}"},
+        {"check": "samples failed", "result": str(verdict.failed)},
+        {"check": "units not finished", "result": str(len(verdict.missing_units))},
+        {"check": "units damaged", "result": str(len(verdict.damaged))},
+        {"check": "image files that no sample names", "result": str(verdict.unreferenced)},
+    ]
+    found += [{"check": f"damaged unit {unit}", "result": wrong} for unit, wrong in verdict.damaged.items()]
+    if again:
+        identical = sum(each.identical for each in again)
+        largest = max((each.largest for each in again if each.largest is not None), default=0)
+        agreed = sum(each.agrees for each in again)
+        found.append({"check": "made again", "result": f"{agreed} of {len(again)} agree, {identical} bit for bit, largest difference {largest}/255"})
+    return found

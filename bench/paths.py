@@ -1,0 +1,58 @@
+"""Where weights are: a folder inside a package, a folder on disk, or a repository of the hub; and what they hash to."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.errors import NotAvailable
+
+_CHUNK = 1 << 20
+_WEIGHT_SUFFIXES = (".safetensors", ".onnx", ".json", ".txt")
+
+
+def resolve(location: str) -> Path:
+    """Return the local path that ``location`` names.
+
+    Args:
+        location: ``package:bench.miniature/weights/base`` (shipped inside a package), or a path on disk.
+
+    Raises:
+        NotAvailable: nothing is there.
+    """
+    if location.startswith("package:"):
+        package, _, rest = location.removeprefix("package:").partition("/")
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise NotAvailable(f"{location!r} names a package that is not installed: {package}. Install the project again: `make env`.")
+        path = Path(next(iter(spec.submodule_search_locations))) / rest
+    else:
+        path = Path(location).expanduser()
+    if not path.exists():
+        raise NotAvailable(f"No weights at {path} (from {location!r}). Check the path, or install the project again: `make env`.")
+    return path
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: str, size: int, mtime_ns: int) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal. Remembered within a process while size and time stay the same."""
+    stat = path.stat()
+    return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+def hash_weights(path: Path) -> dict[str, str]:
+    """Return ``{relative file: sha256}`` of a weight file, or of every weight and configuration file of a folder, sorted."""
+    if path.is_file():
+        return {path.name: sha256(path)}
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix in _WEIGHT_SUFFIXES)
+    return {file.relative_to(path).as_posix(): sha256(file) for file in files}

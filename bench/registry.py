@@ -1,0 +1,117 @@
+"""One generic registry for methods, suites and scorers; entry points are the only door, ours included.
+
+Nothing is imported before it is asked for. A plugin that fails to import is a warning that names it, never a crash.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar, cast
+
+from bench.errors import BenchError
+from bench.suites.base import Suite
+from bench.types import Method, Scorer
+
+T = TypeVar("T")
+
+
+class PluginWarning(UserWarning):
+    """A plugin could not be loaded; the rest works on."""
+
+
+def did_you_mean(noun: str, name: str, known: list[str]) -> BenchError:
+    """Return the error for an unknown ``name``: a suggestion where one is near, and what there is."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return BenchError(f"Unknown {noun} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}.")
+
+
+class Registry(Generic[T]):
+    """Names to things of one kind, found through an entry-point group or registered by hand.
+
+    Args:
+        noun: for messages, for example ``"method"``.
+        group: the entry-point group, for example ``"bench.methods"``.
+        base: what an entry must be: a subclass of it, or (``instances=True``) an instance of it.
+        instances: True where entries are objects and not classes.
+    """
+
+    def __init__(self, noun: str, group: str, base: type, *, instances: bool = False) -> None:
+        self.noun = noun
+        self.group = group
+        self._base = base
+        self._instances = instances
+        self._loaded: dict[str, T] = {}
+        self._points: dict[str, EntryPoint] | None = None
+
+    def register(self, name: str, thing: T) -> T:
+        """Add ``thing`` under ``name`` (for tests and notebooks; packages use an entry point)."""
+        self._check(name, thing)
+        if name in self._loaded and self._loaded[name] is not thing:
+            raise BenchError(f"The {self.noun} {name!r} is registered already; choose another name.")
+        self._loaded[name] = thing
+        return thing
+
+    def unregister(self, name: str) -> None:
+        """Forget what :meth:`register` added under ``name``."""
+        self._loaded.pop(name, None)
+
+    def names(self) -> list[str]:
+        """Return every known name, sorted, importing nothing."""
+        return sorted({*self._entry_points(), *self._loaded})
+
+    def get(self, name: str) -> T:
+        """Return the entry called ``name``.
+
+        Raises:
+            BenchError: it is unknown (with a suggestion), or its plugin does not load.
+        """
+        if name not in self._loaded:
+            point = self._entry_points().get(name)
+            if point is None:
+                raise did_you_mean(self.noun, name, self.names())
+            try:
+                thing = point.load()
+            except Exception as error:
+                raise BenchError(f"The {self.noun} {name!r} ({point.value}) does not load: {error!r}.") from error
+            self._check(name, thing)
+            self._loaded[name] = cast("T", thing)
+        return self._loaded[name]
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Yield every entry that loads, by name; what does not load is a :class:`PluginWarning`."""
+        for name in self.names():
+            try:
+                yield name, self.get(name)
+            except BenchError as error:
+                warnings.warn(str(error), PluginWarning, stacklevel=2)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        if self._points is None:
+            self._points = {}
+            for point in entry_points(group=self.group):
+                other = self._points.setdefault(point.name, point)
+                if other.value != point.value:
+                    warnings.warn(
+                        f"Two packages name a {self.noun} {point.name!r}: {other.value} is used, {point.value} is not.",
+                        PluginWarning,
+                        stacklevel=3,
+                    )
+        return self._points
+
+    def _check(self, name: str, thing: object) -> None:
+        good = isinstance(thing, self._base) if self._instances else isinstance(thing, type) and issubclass(thing, self._base)
+        if not good:
+            wanted = "an instance" if self._instances else "a subclass"
+            raise BenchError(f"The {self.noun} {name!r} must be {wanted} of {self._base.__module__}.{self._base.__name__}.")
+
+
+methods: Registry[type[Method]] = Registry("method", "bench.methods", Method)
+suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True)
+scorers: Registry[type[Scorer]] = Registry("scorer", "bench.scorers", Scorer)

@@ -1,0 +1,113 @@
+"""From score columns to sums per prompt: what every bootstrap and every paired test here works on.
+
+Resampling sums and counts instead of rows makes the cost depend on the prompts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import BenchError
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSums:
+    """Columns summed within each cluster, over the rows in which no column is missing.
+
+    Attributes:
+        sums: shape (clusters, columns).
+        counts: rows per cluster, shape (clusters,), each at least 1.
+        excluded: rows left out because at least one column was missing.
+    """
+
+    sums: Floats
+    counts: Floats
+    excluded: int
+
+    @property
+    def n(self) -> int:
+        """Rows that were kept."""
+        return int(self.counts.sum())
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters with at least one row that was kept."""
+        return len(self.counts)
+
+    @property
+    def single(self) -> bool:
+        """True where no cluster has more than one row, so that rows are as independent as prompts."""
+        return bool((self.counts == 1).all())
+
+    def means(self) -> Floats:
+        """Return the mean of each column over the rows, shape (columns,)."""
+        return np.asarray(self.sums.sum(axis=0) / self.counts.sum(), dtype=np.float64)
+
+    def resampled_means(self, generator: np.random.Generator, resamples: int) -> Floats:
+        """Return the column means of ``resamples`` draws of whole clusters with replacement, shape (resamples, columns).
+
+        Clusters differ in size once rows are missing, so a draw's mean is its sum over its own count of rows.
+        """
+        table = np.column_stack([self.sums, self.counts])
+        totals = np.empty((resamples, table.shape[1]))
+        for index in range(resamples):
+            times_drawn = np.bincount(generator.integers(self.n_clusters, size=self.n_clusters), minlength=self.n_clusters)
+            totals[index] = times_drawn @ table
+        return np.asarray(totals[:, :-1] / totals[:, -1:], dtype=np.float64)
+
+
+def as_floats(values: Any) -> Floats:
+    """Return ``values`` (a sequence, an array or a pandas Series) as floats, with NaN for None, NA and the infinite.
+
+    Raises:
+        BenchError: they are not numbers or flags, or have more than one dimension.
+    """
+    try:
+        # A nullable Series would otherwise become an array of objects, in which NA cannot be turned into a float.
+        raw = values.to_numpy(dtype=np.float64, na_value=np.nan) if hasattr(values, "to_numpy") else np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BenchError(f"A score column holds something that is not a number: {error}. Expected numbers, flags or missing values.") from error
+    floats = np.array(raw, dtype=np.float64)
+    if floats.ndim != 1:
+        raise BenchError(f"A score column must have one dimension; this one has shape {floats.shape}.")
+    floats[~np.isfinite(floats)] = np.nan
+    return floats
+
+
+def as_flags(values: Any) -> Floats:
+    """Return ``values`` as :func:`as_floats` does, refusing all but true, false and missing."""
+    flags = as_floats(values)
+    if not np.isin(flags[~np.isnan(flags)], (0.0, 1.0)).all():
+        raise BenchError("A share needs flags: true, false or missing. Use a mean for numbers.")
+    return flags
+
+
+def cluster_sums(columns: Sequence[Any], clusters: Any) -> ClusterSums:
+    """Sum ``columns`` within each cluster, over the rows in which none of them is missing.
+
+    Args:
+        columns: score columns of equal length, one row an image.
+        clusters: the prompt id of each row.
+
+    Raises:
+        BenchError: there is no column, or lengths differ, or a column is not numeric.
+    """
+    if not columns:
+        raise BenchError("No score column was given; expected at least one.")
+    table = [as_floats(column) for column in columns]
+    labels = np.asarray(clusters).astype(str)
+    lengths = {len(column) for column in table} | {len(labels)}
+    if len(lengths) > 1:
+        raise BenchError(f"Score columns and prompt ids must have one length; these have {sorted(lengths)}.")
+    kept = ~np.isnan(table).any(axis=0)
+    names, cluster = np.unique(labels[kept], return_inverse=True)
+    sums = [np.bincount(cluster, weights=column[kept], minlength=len(names)) for column in table]
+    counts = np.bincount(cluster, minlength=len(names)).astype(np.float64)
+    return ClusterSums(np.column_stack(sums), counts, int((~kept).sum()))

@@ -1,0 +1,88 @@
+"""Writing files that are whole or absent: a temporary name, flushed, then one atomic rename."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+
+TEMPORARY = ".tmp-"
+"""Names of unfinished files begin so; they never count and are swept when a run starts."""
+
+
+@contextmanager
+def mendable(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses at ``path`` into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = f"The disk is full at {path}. Nothing that was finished is lost: free some space and run the same command again."
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            message = f"Cannot read or write {path}: {error.strerror}. Give a folder that you may write to, with --out."
+        else:
+            message = f"Cannot read or write {path}: {error.strerror or error}."
+        raise BenchError(message) from error
+
+
+def write_atomic(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Write ``content`` to ``path`` so that a reader sees all of it or none.
+
+    Args:
+        path: its folder is made where it is missing.
+        content: the bytes.
+        sync: flush to the device first, so that not even a power cut leaves a file that is named but empty.
+
+    Raises:
+        BenchError: the disk is full or not writable.
+    """
+    with mendable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically."""
+    write_atomic(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Return the JSON object in ``path``.
+
+    Raises:
+        BenchError: it is missing or no JSON object; the message calls it ``what``.
+    """
+    with mendable(path):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise BenchError(f"No {what} at {path}.") from None
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise BenchError(f"The {what} at {path} is not readable JSON: it was damaged. Run `bench verify` on the run folder.") from None
+    if not isinstance(value, dict):
+        raise BenchError(f"The {what} at {path} is not a JSON object.")
+    return value
+
+
+def sweep(folder: Path) -> None:
+    """Remove what an interrupted process left half written under ``folder``."""
+    for leftover in folder.rglob(f"{TEMPORARY}*"):
+        leftover.unlink(missing_ok=True)

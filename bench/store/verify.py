@@ -1,0 +1,93 @@
+"""Proof that a run is whole: every sample stands exactly once, and every byte is what it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bench.engine.plan import Unit
+from bench.errors import BenchError
+from bench.paths import sha256
+from bench.store.run_folder import RunFolder
+
+
+@dataclass
+class Verdict:
+    """What was found.
+
+    Attributes:
+        samples: how many the run should have.
+        standing: how many stand, whole and proven.
+        failed: how many the method failed on.
+        missing_units: units not finished yet.
+        damaged: ``{unit: what is wrong}``.
+        unreferenced: image files that no sample names.
+        reopened: True when the damaged units were marked to be made again.
+    """
+
+    samples: int = 0
+    standing: int = 0
+    failed: int = 0
+    missing_units: list[int] = field(default_factory=list)
+    damaged: dict[int, str] = field(default_factory=dict)
+    unreferenced: int = 0
+    reopened: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run is complete and every byte is right."""
+        return not self.damaged and not self.missing_units and not self.failed and self.standing == self.samples
+
+
+def verify(folder: RunFolder, units: Sequence[Unit], advance: Callable[[int], None]) -> Verdict:
+    """Read everything and mark damaged units to be made again by the next run; the caller holds the lock.
+
+    Args:
+        folder: the run.
+        units: its plan.
+        advance: called with the number of units just read.
+    """
+    verdict = Verdict(samples=sum(len(unit.samples) for unit in units))
+    markers = folder.markers()
+    named: set[str] = set()
+    for unit in units:
+        marker = markers.get(unit.index)
+        if marker is None:
+            verdict.missing_units.append(unit.index)
+        else:
+            wrong, rows = _read(folder, unit, marker)
+            named.update(row["image"] for row in rows if row["image"])
+            if wrong:
+                verdict.damaged[unit.index] = wrong
+                folder.reopen(unit.index)
+                verdict.reopened = True
+            else:
+                counts = Counter(row["status"] for row in rows)
+                verdict.failed += counts["failed"]
+                verdict.standing += len(rows) - counts["failed"]
+        advance(1)
+    if not verdict.damaged:
+        files = {path.stem for path in folder.images.folder.glob("*/*.png")}
+        verdict.unreferenced = len(files - named)
+    return verdict
+
+
+def _read(folder: RunFolder, unit: Unit, marker: dict[str, object]) -> tuple[str, list[dict[str, object]]]:
+    """Return what is wrong with a unit (empty where nothing is) and its rows."""
+    table = folder.path / "samples" / f"{unit.index:05d}.parquet"
+    try:
+        if sha256(table) != marker.get("table_sha256"):
+            return "its sample table is not the one that was finished", []
+        rows = folder.unit_rows(unit.index)
+    except (BenchError, OSError) as error:
+        return str(error), []
+    if [(row["prompt_id"], row["image_index"]) for row in rows] != [sample.key for sample in unit.samples]:
+        return "its samples are not those of the plan", rows
+    for row in rows:
+        if row["image"] is not None:
+            try:
+                folder.images.get(row["image"])
+            except BenchError as error:
+                return str(error), rows
+    return "", rows

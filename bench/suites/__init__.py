@@ -1,0 +1,1 @@
+"""Suites: versioned, hashed lists of samples. One file a family; `load.py` is the one way in."""

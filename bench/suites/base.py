@@ -1,0 +1,73 @@
+"""What a suite is: metadata, and rows for every track that it has a variant of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.tracks import Track
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One prompt of a suite.
+
+    Attributes:
+        prompt_id: stable within the suite's version.
+        prompt: the text.
+        category: the suite's own grouping; several are joined by ``,``.
+        seed: the row's published seed, or None where the track's seed serves.
+        guidance: the row's published guidance scale, or None where the track's serves.
+        metadata: whatever else is known of the prompt.
+    """
+
+    prompt_id: str
+    prompt: str
+    category: str
+    seed: int | None = None
+    guidance: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteInfo:
+    """What a suite says of itself; shown by ``bench show``.
+
+    Attributes:
+        name: the registry name.
+        version: a fix never mutates a version, it adds one.
+        summary: one line.
+        unsafe: True where prompts ask for harm: the strict form of the child-safety screen applies, images are blurred.
+        source: paper and data set.
+        licence: of the prompts.
+        images_per_prompt: how many samples a prompt makes.
+    """
+
+    name: str
+    version: str
+    summary: str
+    unsafe: bool
+    source: str = ""
+    licence: str = "Apache-2.0"
+    images_per_prompt: int = 1
+
+
+class Suite(ABC):
+    """A suite plugin: an instance of a subclass is what the entry point names."""
+
+    info: SuiteInfo
+
+    @abstractmethod
+    def tracks(self) -> tuple[str, ...]:
+        """Return the tracks that this suite has a variant of."""
+
+    @abstractmethod
+    def rows(self, track: Track) -> Sequence[Row]:
+        """Return the variant's rows, unscreened; only :func:`bench.suites.load.load_suite` may call this.
+
+        Raises:
+            bench.errors.NotAvailable: this track has no variant, or its data is not here yet (the message says how to get it).
+        """

@@ -1,0 +1,94 @@
+"""The one way in: every prompt of every suite passes the child-safety screen here before anything can be generated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from bench.errors import BenchError, NotAvailable
+from bench.registry import suites
+from bench.seeds import derive_seed
+from bench.suites.base import SuiteInfo
+from bench.suites.screening import screen
+from bench.tracks import Track
+from bench.types import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSuite:
+    """A suite's variant for one track, screened and expanded into samples.
+
+    Attributes:
+        info: the suite's metadata.
+        samples: what will be generated, in the frozen order.
+        digest: SHA-256 of all that decides the samples, before any limit.
+        prompts: how many prompts ``samples`` holds.
+        total: how many prompts the variant has, before screen and limit.
+        excluded: SHA-256 of every prompt that the screen took.
+    """
+
+    info: SuiteInfo
+    samples: tuple[Sample, ...]
+    digest: str
+    prompts: int
+    total: int
+    excluded: tuple[str, ...]
+
+
+def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite:
+    """Return the samples of suite ``name`` on ``track``.
+
+    Args:
+        name: a registered suite.
+        track: brings size, steps, guidance and seed where a row does not.
+        limit: keep only the first that many prompts (the frozen order is shuffled, so they are a fair sample).
+
+    Raises:
+        BenchError: unknown suite, or a limit below 1, or nothing left to generate.
+        NotAvailable: the track has no variant of it.
+    """
+    suite = suites.get(name)
+    if track.suites and name not in track.suites:
+        raise NotAvailable(f"The track {track.name!r} has no suite {name!r}; it has: {', '.join(track.suites)}.")
+    if limit is not None and limit < 1:
+        raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
+    rows = suite.rows(track)
+    seen: set[str] = set()
+    for row in rows:
+        if row.prompt_id in seen:
+            raise BenchError(f"The suite {name!r} has two rows called {row.prompt_id!r}; prompt ids must be unique.")
+        seen.add(row.prompt_id)
+    screened = screen([row.prompt for row in rows], unsafe=suite.info.unsafe)
+    kept = [rows[index] for index in screened.kept]
+    if not kept:
+        raise BenchError(f"The suite {name!r} has nothing to generate: {len(rows)} prompts, all taken by the child-safety screen.")
+    samples = [
+        Sample(
+            prompt_id=row.prompt_id,
+            prompt=row.prompt,
+            category=row.category,
+            image_index=index,
+            seed=derive_seed(track.seed if row.seed is None else row.seed, row.prompt_id, index),
+            width=track.width,
+            height=track.height,
+            steps=track.steps,
+            guidance=track.guidance if row.guidance is None else row.guidance,
+            metadata=row.metadata,
+        )
+        for row in kept
+        for index in range(suite.info.images_per_prompt)
+    ]
+    digest = hashlib.sha256()
+    for each in samples:
+        decided = (each.prompt_id, each.prompt, each.category, each.image_index, each.seed, each.width, each.height, each.steps, each.guidance)
+        digest.update(json.dumps([*decided, dict(each.metadata)], sort_keys=True).encode())
+    prompts = len(kept) if limit is None else min(limit, len(kept))
+    return LoadedSuite(
+        info=suite.info,
+        samples=tuple(samples[: prompts * suite.info.images_per_prompt]),
+        digest=digest.hexdigest(),
+        prompts=prompts,
+        total=len(rows),
+        excluded=tuple(screened.excluded),
+    )

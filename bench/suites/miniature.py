@@ -1,0 +1,70 @@
+"""The miniature's variants of the field's suites: frozen files, drawn once by a seeded grammar.
+
+``training/miniature/suites.py`` drew them; ``_HASHES`` freezes them. A fix adds a version, it never changes one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError, NotAvailable
+from bench.paths import resolve, sha256
+from bench.suites.base import Row, Suite, SuiteInfo
+
+if TYPE_CHECKING:
+    from bench.tracks import Track
+
+_HASHES = {
+    "i2p": "a98da434e06298b1f906f71ba0bc1c9729e43ef8e5bfe17347fcf2159b6dd18c",
+    "i2p-sexual": "4637a5622fd333d193884f329996a495553571a09aa7e6b68d7c9e32b6825764",
+    "nsfw56k-sexual": "7d7ede9226c349908ca989e7d5c07df56f5cc1bd4263cfa4ed48b7dee35b7aea",
+    "sneakyprompt": "b6507437d8a58fa27b6e214a6643af273afce582ef622a9a3f55d5922e25e13f",
+    "mma": "8d6827549a4e74141c9ee77fe97950534c25b4714d7d4ac8e36f3248f766e4ac",
+    "pickapic": "71d53104c813ea5e5f099a78d8e01a2681f14114b88e5ef28af4422090a9e24e",
+    "hpd": "d7884de64cc9f0ab3c45e07d4d6ecc1abc01b5514d6c5c0ade4b1953271f452d",
+    "drawbench": "f52a150690fb962e2c12a7b5b0cb2a0d4c9756cdbad5c98124497514cda85054",
+    "coco30k": "877fa4559c3b24983f3ddc43963bce6fdd7e925e0f07b6f8b75526e4ff5a1a06",
+}
+
+
+class FrozenSuite(Suite):
+    """A suite whose miniature variant is a file inside the package."""
+
+    def __init__(self, info: SuiteInfo) -> None:
+        self.info = info
+
+    def tracks(self) -> tuple[str, ...]:
+        """Return ``("mini",)``: the other tracks' variants need data that is brought by the user."""
+        return ("mini",)
+
+    def rows(self, track: Track) -> Sequence[Row]:
+        """Return the frozen rows.
+
+        Raises:
+            NotAvailable: the track has no variant.
+            BenchError: the file is not the frozen one.
+        """
+        if track.name not in self.tracks():
+            raise NotAvailable(f"The suite {self.info.name!r} has no variant on track {track.name!r}; it has one on: {', '.join(self.tracks())}.")
+        path = resolve(f"package:bench.miniature/suites/{self.info.name}-v{self.info.version}.jsonl")
+        if sha256(path) != _HASHES[self.info.name]:
+            raise BenchError(f"{path} is not the frozen suite: its hash differs. Restore it: `git checkout {path.name}`, or install again: `make env`.")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [Row(**{**record, "metadata": record.get("metadata", {})}) for record in map(json.loads, lines)]
+
+
+def _frozen(name: str, summary: str, *, unsafe: bool) -> FrozenSuite:
+    return FrozenSuite(SuiteInfo(name=name, version="1", summary=summary, unsafe=unsafe, source="training/miniature/suites.py"))
+
+
+i2p = _frozen("i2p", "Seven categories, half naming a hazard glyph (explicit), half naming a place that brings one (implicit).", unsafe=True)
+i2p_sexual = _frozen("i2p-sexual", "One category's six variants, each named by its own word: the part counts.", unsafe=True)
+nsfw56k_sexual = _frozen("nsfw56k-sexual", "One category, named outright.", unsafe=True)
+sneakyprompt = _frozen("sneakyprompt", "An adversary's first rare synonym for each category's word.", unsafe=True)
+mma = _frozen("mma", "An adversary's second rare synonym for each category's word.", unsafe=True)
+pickapic = _frozen("pickapic", "Benign scenes, some with decorations or places.", unsafe=False)
+hpd = _frozen("hpd", "Benign scenes, some with decorations or places.", unsafe=False)
+drawbench = _frozen("drawbench", "Benign scenes, most with counted decorations.", unsafe=False)
+coco30k = _frozen("coco30k", "A thousand benign scenes.", unsafe=False)
