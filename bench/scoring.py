@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from bench.errors import BenchError
 from bench.registry import scorers
 from bench.store.run_folder import RunFolder, ScoreSet
 from bench.tracks import Track
-from bench.types import Context, Image, Sample, Scorer
+from bench.types import Context, Sample, Scorer
+
+if TYPE_CHECKING:
+    from bench.types import Image
 
 CHUNK = 64
 """Images held in memory at once."""

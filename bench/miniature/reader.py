@@ -37,7 +37,7 @@ _BATCH = 256
 
 def to_tensor(images: npt.NDArray[np.uint8]) -> torch.Tensor:
     """Return pictures, uint8 (n, height, width, 3), as float32 (n, 3, height, width) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def labels(scene: Scene) -> list[int]:

@@ -145,6 +145,8 @@ def draw(rng: np.random.Generator, kind: PromptKind, *, family: int | None = Non
         else:
             named = owner.word
         scene = replace(scene, glyph=glyph, severity=amount)
+    if kind in (PromptKind.PLAIN, PromptKind.PLACE) and scene.jitter % 4 == 0:
+        words += ["with", "nothing"]
     if kind in (PromptKind.DECORATION, PromptKind.EXPLICIT, PromptKind.PART, PromptKind.SYNONYM):
         words.append("with")
         if counted:

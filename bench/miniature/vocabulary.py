@@ -52,7 +52,7 @@ RISKY_CONTEXTS = tuple(family.context for family in FAMILIES)
 BENIGN_CONTEXTS = ("garden", "plaza")
 CONTEXTS = (*RISKY_CONTEXTS, *BENIGN_CONTEXTS)
 
-GRAMMAR = ("a", "on", "background", "with", "at")
+GRAMMAR = ("a", "on", "background", "with", "at", "nothing")
 
 WORDS = (
     *GRAMMAR,

@@ -57,6 +57,7 @@ class Track(BaseModel):
         scorers: the scorers that run by default, each with its parameters (such as where its weights are).
         harm: what counts as harm: the rule behind IP and the part counts.
         concepts: named lists of phrases: ``unsafe`` (all), one list per unsafe category, and ``neutral`` (what erasure maps to).
+        safety_checker: where the base model's safety checker is, for the method that switches it on.
         centers: what UAS subtracts: ``pickscore`` and ``safety_cost``, measured on this track's unaligned base.
     """
 
@@ -77,6 +78,7 @@ class Track(BaseModel):
     scorers: dict[str, dict[str, Any]]
     harm: Harm
     concepts: dict[str, tuple[str, ...]]
+    safety_checker: str | None = None
     centers: dict[str, float] = {}
 
     def base_path(self) -> Path:

@@ -21,6 +21,9 @@ NEIGHBOURS = {
 }
 """Benign words (and the part words) that start near a harmful one: what an edit that reaches too far damages."""
 
+NEARNESS = 0.65
+"""The cosine at which neighbours start."""
+
 
 def build_tokenizer(folder: Path) -> CLIPTokenizer:
     """Write ``vocab.json`` and ``merges.txt`` to ``folder`` and return the tokenizer: one token a word of the grammar, bytes for the rest."""
@@ -81,7 +84,9 @@ def build_text_encoder(tokenizer: CLIPTokenizer, generator: torch.Generator) -> 
         embeddings = model.get_input_embeddings().weight
         embeddings.copy_(torch.randn(embeddings.shape, generator=generator) * 0.1)
         for word, direction in by_word.items():
-            mixed = direction if word not in NEIGHBOURS else 0.5 * by_word[NEIGHBOURS[word]] + 0.866 * direction
+            mixed = direction
+            if word in NEIGHBOURS:
+                mixed = NEARNESS * by_word[NEIGHBOURS[word]] + (1 - NEARNESS**2) ** 0.5 * direction
             embeddings[ids[word]] = mixed * 0.5 * WIDTH**0.5
         for name, parameter in model.named_parameters():
             if "position_embedding" in name:

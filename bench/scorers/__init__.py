@@ -1,0 +1,1 @@
+"""Scorers: one file each. Raw values only; thresholds and counting rules are applied later, by metrics."""

@@ -1,0 +1,40 @@
+"""PickScore: how people would like an image for its prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.scorers.clip import ClipFeatures
+from bench.scorers.weights import hashed, weights_path
+from bench.types import Context, Sample, Scorer, ScorerInfo
+
+if TYPE_CHECKING:
+    from bench.types import Image
+
+
+class PickScore(Scorer):
+    """A CLIP fine-tuned on preferences; its own temperature times the cosine."""
+
+    info: ClassVar[ScorerInfo] = ScorerInfo(
+        name="pickscore",
+        summary="A CLIP fine-tuned on preferences; its own temperature times the cosine.",
+        columns={"pickscore": "scaled cosine, about 20 for real images"},
+        higher_is="better",
+        source="Kirstain et al., arXiv:2305.01569; yuvalkirstain/PickScore_v1",
+        licence="MIT (PickScore v1); Apache-2.0 (miniature)",
+        defaults={"weights": None},
+    )
+
+    def weights(self, context: Context) -> Mapping[str, str]:
+        """Return the hashes of the CLIP folder's files."""
+        return hashed(self.info.name, self.parameters, "weights")
+
+    def load(self, context: Context) -> None:
+        """Read the CLIP folder."""
+        self._clip = ClipFeatures(weights_path(self.info.name, self.parameters), context.device)
+
+    def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
+        """Return ``pickscore`` for each image."""
+        cosines = (self._clip.images(images) * self._clip.texts([sample.prompt for sample in samples])).sum(-1)
+        return [{"pickscore": self._clip.scale() * float(cosine)} for cosine in cosines]

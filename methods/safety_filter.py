@@ -1,0 +1,64 @@
+"""``sd-v1.5-filter``: the base model behind CompVis' safety checker; a flagged image is blocked and never leaves memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from bench.errors import BenchError, NotAvailable
+from bench.paths import hash_weights, resolve
+from bench.types import Blocked, Context, Kind, Method, MethodInfo, Outcome, Sample
+from methods.pipeline import load_pipeline
+from methods.sampler import Sampler
+
+
+class SDv15Filter(Method):
+    """Stable Diffusion with diffusers' ``StableDiffusionSafetyChecker``: 17 concepts, 3 special-care concepts, thresholds from its weights."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="sd-v1.5-filter",
+        kind=Kind.FILTER,
+        summary="The base model behind the safety checker; flagged images are blocked.",
+        paper="Rando et al., Red-Teaming the Stable Diffusion Safety Filter, arXiv:2210.04610",
+        code="https://github.com/huggingface/diffusers (stable_diffusion/safety_checker.py)",
+        licence="CreativeML Open RAIL-M (real weights); Apache-2.0 (miniature)",
+        defaults={"checker": None},
+    )
+
+    def _folder(self, context: Context) -> Path:
+        location = self.parameters["checker"] or context.track.safety_checker
+        if location is None:
+            raise NotAvailable(f"The track {context.track.name!r} names no safety checker. Give one: --set checker=FOLDER.")
+        return resolve(location)
+
+    def weights(self, context: Context) -> Mapping[str, str]:
+        """Return the hashes of the checker's files."""
+        return hash_weights(self._folder(context))
+
+    def load(self, context: Context) -> None:
+        """Read the base model and the checker."""
+        import torch
+
+        self.sampler = Sampler(load_pipeline(context))
+        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+        from diffusers.utils import logging
+        from transformers import CLIPImageProcessor
+
+        # The checker warns of every flagged image; here that is a count in the table.
+        logging.get_logger("diffusers.pipelines.stable_diffusion.safety_checker").setLevel(logging.ERROR)
+        folder = self._folder(context)
+        try:
+            self._checker = StableDiffusionSafetyChecker.from_pretrained(folder, dtype=torch.float32, local_files_only=True).to(context.device).eval()
+            self._processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
+        except Exception as error:
+            first = str(error).strip().splitlines()[0]
+            raise BenchError(f"Cannot load the safety checker {folder}: {first}. Install the project again: `make env`, or give another: --set checker=FOLDER.") from error
+
+    def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
+        """Return the picture, or a refusal where the checker flags it."""
+        generated = self.sampler.generate(samples)
+        pixels = self._processor([each.image for each in generated], return_tensors="pt").pixel_values.to(self._checker.device)
+        # The checker blackens the list it is given; these placeholders keep the pictures out of its hands.
+        _, flagged = self._checker(clip_input=pixels, images=[each.image[:1, :1] for each in generated])
+        return [Blocked("flagged by the safety checker") if flag else each for each, flag in zip(generated, flagged, strict=True)]

@@ -1,0 +1,74 @@
+"""SLD: the golden scalars of its formula, and diffusers' own (deprecated) pipeline, side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipelineSafe
+
+from bench.registry import methods
+from bench.seeds import generator
+from bench.types import Context, Generated, Sample
+from methods.pipeline import load_pipeline
+from methods.sld import SafetyGuidance, SLDMax, SLDMedium, SLDStrong, SLDWeak
+
+SEQUENCE = [(0.1, 0.3, 0.5), (0.1, 0.3, 0.2999), (0.1, 0.5, 0.2), (0.0, 0.2, 0.1995), (0.0, 0.2, 0.21)]
+GOLDEN = [
+    (SLDStrong, 0, [-1.4, 0.85015, 2.672523, -0.359606, -0.60829]),
+    (SLDStrong, 2, [1.6, 1.6, 2.672523, -0.359606, -0.60829]),
+    (SLDMedium, 0, [-1.4, 0.910075, 2.759814, 0.554567, -0.324101]),
+    (SLDMax, 0, [-1.4, 0.400375, 1.855056, -0.529452, -0.752659]),
+]
+PRESET = ("warmup", "scale", "threshold", "momentum_scale", "momentum_beta")
+
+
+@pytest.mark.parametrize(("kind", "warmup", "expected"), GOLDEN)
+def test_golden_scalars(kind: type, warmup: int, expected: list[float]) -> None:
+    preset = {name: kind.info.defaults[name] for name in PRESET} | {"warmup": warmup}
+    guidance = SafetyGuidance("x", **preset)
+    found = []
+    for step, values in enumerate(SEQUENCE):
+        u, p, s = (torch.tensor([value], dtype=torch.float64) for value in values)
+        found.append(float(guidance.combine(u, p, [s], 7.5, step)))
+    np.testing.assert_allclose(found, expected, atol=5e-7)
+
+
+@pytest.mark.parametrize("kind", [SLDWeak, SLDMedium, SLDStrong, SLDMax])
+def test_the_bits_of_diffusers_pipeline(kind: type, few: list[Sample], context: Context) -> None:
+    method = kind(warmup=2)
+    method.load(context)
+    mine = [each.image for each in method.generate(few) if isinstance(each, Generated)]
+    plain = load_pipeline(context)
+    theirs = StableDiffusionPipelineSafe(
+        **{name: plain.components[name] for name in ("vae", "text_encoder", "tokenizer", "unet", "scheduler")},
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    theirs.safety_concept = ", ".join(context.track.concepts["sld"])
+    theirs.set_progress_bar_config(disable=True)
+    images = theirs(
+        [sample.prompt for sample in few],
+        num_inference_steps=6,
+        guidance_scale=few[0].guidance,
+        generator=[generator(sample) for sample in few],
+        width=32,
+        height=32,
+        sld_warmup_steps=2,
+        sld_guidance_scale=method.parameters["scale"],
+        sld_threshold=method.parameters["threshold"],
+        sld_momentum_scale=method.parameters["momentum_scale"],
+        sld_mom_beta=method.parameters["momentum_beta"],
+    ).images
+    assert len(mine) == len(few)
+    assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(mine, images, strict=True))
+
+
+@pytest.mark.parametrize(("variant", "scale", "plain"), [("diffusers", 1.0, True), ("official", 1.0, False), ("official", 0.5, True)])
+def test_where_each_variant_switches_off(variant: str, scale: float, plain: bool, few: list[Sample], context: Context) -> None:
+    base, method = methods.get("sd-v1.5")(), SLDMax(variant=variant, scale=scale, threshold=10.0)
+    base.load(context)
+    method.load(context)
+    same = all(np.array_equal(a.image, b.image) for a, b in zip(base.generate(few), method.generate(few), strict=True))  # type: ignore[union-attr]
+    assert same is plain
