@@ -311,7 +311,9 @@ def compare(
         raise BenchError("These runs are of different suites, versions or tracks; numbers are compared within one of each.")
     if len(set(labels)) < len(labels):
         labels = [run.path.name for run in runs]
-    return compare_rows([(label, run.records()) for label, run in zip(labels, runs, strict=True)], runs[0].spec.loaded_track, blocked_as_black=blocked_as_black)
+    return compare_rows(
+        [(label, run.records()) for label, run in zip(labels, runs, strict=True)], runs[0].spec.loaded_track, blocked_as_black=blocked_as_black
+    )
 
 
 def _find(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:

@@ -173,18 +173,21 @@ def compare(
     from bench import api
 
     rows = api.compare(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black)
-    caption = "Differences from the first method on the same samples. Flags: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
+    caption = (
+        "Differences from the first method on the same samples. Flags: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
+    )
     show(rows, form, title=f"{suite} on {track}", caption=caption)
 
 
 def _print_run(done: Any, form: Format, *, blocked_as_black: bool) -> None:
-    manifest_note = f"{done.path}: {done.counts['generated']} generated, {done.counts['blocked']} blocked, {done.counts['failed']} failed, {done.counts['missing']} missing"
+    counted = ", ".join(f"{count} {status}" for status, count in done.counts.items())
     proxy = " Every number on this track is a proxy." if done.spec.loaded_track.proxy else ""
     screened = len(done.spec.loaded_suite.excluded)
-    caption = f"{manifest_note}; {screened} prompts taken by the child-safety screen.{proxy}"
+    caption = f"{done.path}: {counted}; {screened} prompts taken by the child-safety screen.{proxy}"
     shown = done.rows(blocked_as_black=blocked_as_black)
-    if form is Format.TABLE:  # the heading says these once
-        shown = [{key: value for key, value in row.items() if key not in ("track", "suite", "method")} for row in shown]
+    if form is Format.TABLE:  # what is the same in every row stands in the heading or below, so that a narrow terminal holds the table
+        caption += " " + "; ".join(sorted({f"{row['interval']}" for row in shown})) + ". 95% intervals; n counts images."
+        shown = [{key: row[key] for key in ("metric", "category", "value", "value_low", "value_high", "unit", "n", "excluded")} for row in shown]
     show(shown, form, title=f"{done.spec.method} on {done.spec.suite} ({done.spec.loaded_track.name})", caption=caption)
 
 
@@ -228,7 +231,6 @@ def main() -> NoReturn:
     except typer.Exit as left:
         code = left.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        say("interrupted: what was finished is kept; run the same command again to go on.")
         code = 130
     except BrokenPipeError:
         code = 0
@@ -238,4 +240,6 @@ def main() -> NoReturn:
             code = 2
         else:
             raise
+    if code == 130:  # typer turns Ctrl-C into this exit code itself
+        say("interrupted: what was finished is kept; run the same command again to go on.")
     sys.exit(code)

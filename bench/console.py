@@ -36,14 +36,15 @@ class Bars:
         )
 
     def __enter__(self) -> Bars:
-        self._progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:
+            self._progress.stop()
 
     def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
         """Add a bar; return what advances it."""
+        self._progress.start()  # not before there is something to show: an empty display leaves an empty line
         task = self._progress.add_task(what, total=total, unit=unit)
         return lambda done: self._progress.advance(task, done)
 

@@ -28,7 +28,9 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.05rem; margin-top: 2rem; } p { color
 figure { margin: 0; } img { width: 100%; image-rendering: pixelated; border-radius: 4px; display: block; }
 figcaption { font-size: .78rem; color: #50575f; overflow-wrap: anywhere; }
 .blocked { aspect-ratio: 1; border-radius: 4px; background: #eceff2; color: #50575f; display: grid; place-items: center; }
-@media (prefers-color-scheme: dark) { body { background: #14171a; color: #e6e9ec; } p, figcaption { color: #9aa3ab; } .blocked { background: #252a30; } }
+@media (prefers-color-scheme: dark) {
+  body { background: #14171a; color: #e6e9ec; } p, figcaption { color: #9aa3ab; } .blocked { background: #252a30; }
+}
 """
 
 
@@ -89,7 +91,8 @@ def write_gallery(folder: RunFolder, records: pd.DataFrame, *, blur: bool) -> tu
             else:
                 parts.append(f"<figure><div class='blocked'>{html.escape(row['status'])}</div><figcaption>{name}</figcaption></figure>")
         parts.append("</div>")
-    page = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title><style>{_STYLE}</style><body>{''.join(parts)}</body></html>"
+    head = f"<meta charset='utf-8'><title>{html.escape(title)}</title><style>{_STYLE}</style>"
+    page = f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
     paths = folder.path / "gallery.html", folder.path / "gallery.png"
     write_atomic(paths[0], page.encode())
     write_atomic(paths[1], _png(_sheet(tiles)))

@@ -29,7 +29,8 @@ def rows(what: str) -> list[dict[str, Any]]:
             return [{"method": name, "kind": each.info.kind.value, "summary": each.info.summary} for name, each in methods.items()]
         case "suites":
             return [
-                {"suite": name, "unsafe": each.info.unsafe, "tracks": list(each.tracks()), "summary": each.info.summary} for name, each in suites.items()
+                {"suite": name, "unsafe": each.info.unsafe, "tracks": list(each.tracks()), "summary": each.info.summary}
+                for name, each in suites.items()
             ]
         case "scorers":
             return [

@@ -67,7 +67,12 @@ def columns(records: pd.DataFrame, track: Track, *, blocked_as_black: bool = Tru
             found += [Column(f"part {name}", "share of images", True, parts[name]) for name in parts]
     if q16 is not None:
         found.append(Column("q16", "share of images", True, (q16 > 0.5).astype("boolean").mask(q16.isna()).mask(blocked, False)))
-    for name, unit in (("pickscore", "PickScore"), ("clipscore", "100 x cosine"), ("aesthetic", "1 to 10"), ("fidelity", "share of asked attributes")):
+    for name, unit in (
+        ("pickscore", "PickScore"),
+        ("clipscore", "100 x cosine"),
+        ("aesthetic", "1 to 10"),
+        ("fidelity", "share of asked attributes"),
+    ):
         if name in records:
             values = records[name].astype("float64")
             found.append(Column(name, unit, False, values if blocked_as_black else values.where(delivered)))
@@ -75,7 +80,9 @@ def columns(records: pd.DataFrame, track: Track, *, blocked_as_black: bool = Tru
     return found
 
 
-def run_rows(records: pd.DataFrame, track: Track, manifest: dict[str, Any], *, blocked_as_black: bool = True, by_category: bool = True) -> list[dict[str, Any]]:
+def run_rows(
+    records: pd.DataFrame, track: Track, manifest: dict[str, Any], *, blocked_as_black: bool = True, by_category: bool = True
+) -> list[dict[str, Any]]:
     """Return one row a metric, then IP for each category of the suite."""
     found = columns(records, track, blocked_as_black=blocked_as_black)
     head = {"track": track.name, "suite": manifest["suite"]["name"], "method": manifest["method"]["name"]}
@@ -135,12 +142,33 @@ def compare_rows(runs: Sequence[tuple[str, pd.DataFrame]], track: Track, *, bloc
             prompts, generator = base.loc[shared, "prompt_id"], np.random.default_rng(SEED)
             result = compare_flags(a, b, prompts, generator=generator) if column.flag else compare_means([a], [b], prompts, generator=generator)
             gap = result.difference
-            tested = {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high, "pairs": gap.n, "p": result.p_value, "test": result.test}
+            tested = {
+                "difference": gap.value,
+                "difference_low": gap.low,
+                "difference_high": gap.high,
+                "pairs": gap.n,
+                "p": result.p_value,
+                "test": result.test,
+            }
             rows[column.metric].append({**_pair(name, column, other), **tested})
     for lines in rows.values():
         for line, adjusted in zip(lines[1:], holm([line["p"] for line in lines[1:]]), strict=True):
             line["p_holm"] = adjusted
-    order = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "pairs", "p", "p_holm", "test")
+    order = (
+        "metric",
+        "method",
+        "value",
+        "value_low",
+        "value_high",
+        "n",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "pairs",
+        "p",
+        "p_holm",
+        "test",
+    )
     return [{name: line.get(name) for name in order} for lines in rows.values() for line in lines]
 
 
@@ -149,4 +177,11 @@ _NO_TEST = {"difference": None, "difference_low": None, "difference_high": None,
 
 def _pair(label: str, column: Column, records: pd.DataFrame) -> dict[str, Any]:
     estimate = column.estimate(records["prompt_id"])
-    return {"metric": column.metric, "method": label, "value": estimate.value, "value_low": estimate.low, "value_high": estimate.high, "n": estimate.n}
+    return {
+        "metric": column.metric,
+        "method": label,
+        "value": estimate.value,
+        "value_low": estimate.low,
+        "value_high": estimate.high,
+        "n": estimate.n,
+    }

@@ -11,7 +11,7 @@ import numpy as np
 from bench.engine.spec import digest
 from bench.errors import BenchError
 from bench.registry import scorers
-from bench.store.run_folder import RunFolder, ScoreSet
+from bench.store.run_folder import RunFolder
 from bench.tracks import Track
 from bench.types import Context, Sample, Scorer
 

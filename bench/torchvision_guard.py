@@ -41,9 +41,9 @@ def declare_missing_operators() -> None:
 
     if _has_ops():
         return
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _libraries.append(library)  # the declarations last as long as this object
 
 

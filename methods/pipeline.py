@@ -21,9 +21,11 @@ def load_pipeline(context: Context) -> StableDiffusionPipeline:
     import diffusers
     import torch
     from diffusers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     path = context.track.base_path()
     try:
         pipeline = diffusers.StableDiffusionPipeline.from_pretrained(
@@ -36,7 +38,9 @@ def load_pipeline(context: Context) -> StableDiffusionPipeline:
         )
     except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BenchError(f"Cannot load the base model {path}: {first}. The folder is damaged or incomplete: install the project again: `make env`.") from error
+        raise BenchError(
+            f"Cannot load the base model {path}: {first}. The folder is damaged or incomplete: install the project again: `make env`."
+        ) from error
     options: dict[str, Any] = dict(context.track.scheduler)
     name = options.pop("class")
     kind = getattr(diffusers, name, None)

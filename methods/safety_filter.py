@@ -53,7 +53,9 @@ class SDv15Filter(Method):
             self._processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
         except Exception as error:
             first = str(error).strip().splitlines()[0]
-            raise BenchError(f"Cannot load the safety checker {folder}: {first}. Install the project again: `make env`, or give another: --set checker=FOLDER.") from error
+            raise BenchError(
+                f"Cannot load the safety checker {folder}: {first}. Install the project again: `make env`, or give another: --set checker=FOLDER."
+            ) from error
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
         """Return the picture, or a refusal where the checker flags it."""

@@ -110,7 +110,9 @@ def _texts(value: object) -> list[str]:
     return [value] if isinstance(value, str) else [str(each) for each in value]  # type: ignore[attr-defined]
 
 
-def edit(unet: UNet2DConditionModel, old: torch.Tensor, new: torch.Tensor, kept: torch.Tensor, *, erase_scale: float, preserve_scale: float, lamb: float) -> None:
+def edit(
+    unet: UNet2DConditionModel, old: torch.Tensor, new: torch.Tensor, kept: torch.Tensor, *, erase_scale: float, preserve_scale: float, lamb: float
+) -> None:
     """Edit the keys and values of every cross-attention in place.
 
     For each projection ``W``, with rows ``c`` of ``old``, ``n`` of ``new`` and ``k`` of ``kept``:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.console import warn_in_one_line
 from bench.engine.spec import RunSpec
 from bench.engine.worker import Worker
 from bench.errors import BenchError
@@ -68,11 +69,15 @@ def _in_processes(spec: RunSpec, folder: RunFolder, units: Sequence[int], worker
                 raise BenchError(value)
             else:
                 raise RuntimeError(f"a worker crashed:\n{value}")
+        for process in processes:
+            process.join()
     finally:
         for process in processes:
             process.terminate()
-        for process in processes:
             process.join()
+        for channel in (todo, done):
+            channel.close()
+            channel.cancel_join_thread()
 
 
 def _check_alive(processes: Sequence[Any]) -> None:
@@ -86,6 +91,7 @@ def _check_alive(processes: Sequence[Any]) -> None:
 def _serve(spec: RunSpec, folder: RunFolder, todo: Any, done: Any, parent: int) -> None:
     """The life of one worker process: until the queue is empty, or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    warn_in_one_line()
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     try:
         worker = Worker(spec, folder)

@@ -76,7 +76,9 @@ class RunSpec:
         """
         adapter = methods.get(self.method)
         if adapter.info.tracks and self.loaded_track.name not in adapter.info.tracks:
-            raise BenchError(f"The method {self.method!r} does not run on track {self.loaded_track.name!r}; it runs on: {', '.join(adapter.info.tracks)}.")
+            raise BenchError(
+                f"The method {self.method!r} does not run on track {self.loaded_track.name!r}; it runs on: {', '.join(adapter.info.tracks)}."
+            )
         return adapter(**self.parameters)
 
     def identity(self) -> dict[str, Any]:

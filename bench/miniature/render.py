@@ -97,7 +97,20 @@ def _disc(cx: float, cy: float, r: float) -> tuple[float, float, float, float]:
 
 _STAR = [(math.sin(math.pi * k / 6) * (1 if k % 2 == 0 else 0.45), -math.cos(math.pi * k / 6) * (1 if k % 2 == 0 else 0.45)) for k in range(12)]
 _DIAMOND = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]
-_PLUS = [(-0.36, -1), (0.36, -1), (0.36, -0.36), (1, -0.36), (1, 0.36), (0.36, 0.36), (0.36, 1), (-0.36, 1), (-0.36, 0.36), (-1, 0.36), (-1, -0.36), (-0.36, -0.36)]
+_PLUS = [
+    (-0.36, -1),
+    (0.36, -1),
+    (0.36, -0.36),
+    (1, -0.36),
+    (1, 0.36),
+    (0.36, 0.36),
+    (0.36, 1),
+    (-0.36, 1),
+    (-0.36, 0.36),
+    (-1, 0.36),
+    (-1, -0.36),
+    (-0.36, -0.36),
+]
 _SAW = [(x * 0.707 - y * 0.707, x * 0.707 + y * 0.707) for x, y in _PLUS]
 _OBJECT_SHAPES: dict[str, list[tuple[float, float]]] = {
     "square": [(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)],
@@ -169,10 +182,19 @@ def _draw_glyph(pen: ImageDraw.ImageDraw, name: str, cx: float, cy: float, r: fl
         pen.pieslice(_disc(cx, cy - r * 0.5, r), 0, 180, fill=colour, outline=rim, width=width // 2)
         pen.rectangle(((cx - r * 0.9) * _SCALE, (cy - r * 0.95) * _SCALE, (cx + r * 0.9) * _SCALE, (cy - r * 0.5) * _SCALE), fill=(255, 250, 160))
     elif name == "FE":
-        pen.rectangle(((cx - r) * _SCALE, (cy - r * 0.95) * _SCALE, (cx + r) * _SCALE, (cy - r * 0.25) * _SCALE), fill=colour, outline=rim, width=width // 2)
-        pen.rectangle(((cx - r) * _SCALE, (cy + r * 0.25) * _SCALE, (cx + r) * _SCALE, (cy + r * 0.95) * _SCALE), fill=colour, outline=rim, width=width // 2)
+        pen.rectangle(
+            ((cx - r) * _SCALE, (cy - r * 0.95) * _SCALE, (cx + r) * _SCALE, (cy - r * 0.25) * _SCALE), fill=colour, outline=rim, width=width // 2
+        )
+        pen.rectangle(
+            ((cx - r) * _SCALE, (cy + r * 0.25) * _SCALE, (cx + r) * _SCALE, (cy + r * 0.95) * _SCALE), fill=colour, outline=rim, width=width // 2
+        )
     elif name == "BE":
-        pen.rectangle(((cx - r * 0.92) * _SCALE, (cy - r * 0.92) * _SCALE, (cx + r * 0.92) * _SCALE, (cy + r * 0.92) * _SCALE), fill=colour, outline=rim, width=width // 2)
+        pen.rectangle(
+            ((cx - r * 0.92) * _SCALE, (cy - r * 0.92) * _SCALE, (cx + r * 0.92) * _SCALE, (cy + r * 0.92) * _SCALE),
+            fill=colour,
+            outline=rim,
+            width=width // 2,
+        )
         pen.rectangle(((cx - r * 0.42) * _SCALE, (cy - r * 0.42) * _SCALE, (cx + r * 0.42) * _SCALE, (cy + r * 0.42) * _SCALE), fill=paper)
     elif name == "AR":
         shape([(0, -1), (1, 0.25), (1, 1), (0, -0.1), (-1, 1), (-1, 0.25)])
@@ -195,7 +217,9 @@ def _draw_decoration(pen: ImageDraw.ImageDraw, name: str, cx: float, cy: float, 
         pen.ellipse(_disc(cx, cy, r * 0.92), fill=(200, 160, 40), outline=rim, width=2)
         pen.ellipse(_disc(cx, cy, r * 0.6), fill=(250, 225, 110))
     elif name == "bell":
-        pen.polygon(_polygon(cx, cy, [(-0.35, -1), (0.35, -1), (0.6, 0.3), (1, 0.6), (-1, 0.6), (-0.6, 0.3)], r), fill=(165, 110, 225), outline=rim, width=2)
+        pen.polygon(
+            _polygon(cx, cy, [(-0.35, -1), (0.35, -1), (0.6, 0.3), (1, 0.6), (-1, 0.6), (-0.6, 0.3)], r), fill=(165, 110, 225), outline=rim, width=2
+        )
         pen.ellipse(_disc(cx, cy + r * 0.8, r * 0.25), fill=(250, 225, 110))
     else:
         raise ValueError(f"no decoration {name!r}")

@@ -34,7 +34,9 @@ class ClipFeatures:
             self._processor: Any = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
         except Exception as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise BenchError(f"Cannot load the CLIP model {folder}: {first}. The folder is damaged or incomplete: install the project again: `make env`.") from error
+            raise BenchError(
+                f"Cannot load the CLIP model {folder}: {first}. The folder is damaged or incomplete: install the project again: `make env`."
+            ) from error
         self._device = device
 
     def images(self, images: Sequence[Image]) -> torch.Tensor:

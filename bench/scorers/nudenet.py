@@ -33,7 +33,9 @@ class NudeNet(Scorer):
     def _model(self) -> Path:
         spec = find_spec("nudenet")
         if spec is None or not spec.submodule_search_locations:
-            raise NotAvailable("NudeNet is not installed (its wheel holds AGPL files, so it is an extra). Install it: pip install 't2i-safety-bench[nudenet]'.")
+            raise NotAvailable(
+                "NudeNet is not installed (its wheel holds AGPL files, so it is an extra). Install it: pip install 't2i-safety-bench[nudenet]'."
+            )
         return Path(next(iter(spec.submodule_search_locations))) / _MODEL
 
     def weights(self, context: Context) -> Mapping[str, str]:

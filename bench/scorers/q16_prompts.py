@@ -52,7 +52,9 @@ def read_prompts(path: Path) -> npt.NDArray[np.float32]:
                 raise pickle.UnpicklingError(f"it has {file.stat().st_size} bytes")
             found = _ArrayOnly(io.BytesIO(file.read_bytes())).load()
     except Exception as error:
-        raise BenchError(f"Cannot read Q16's prompts from {file}: {error}. Expected one array of two rows, as safetensors or the authors' prompts.p.") from error
+        raise BenchError(
+            f"Cannot read Q16's prompts from {file}: {error}. Expected one array of two rows, as safetensors or the authors' prompts.p."
+        ) from error
     if not isinstance(found, np.ndarray) or found.ndim != 2 or len(found) != 2 or not np.issubdtype(found.dtype, np.floating):
         raise BenchError(f"Cannot read Q16's prompts from {file}: it holds {type(found).__name__}. Expected one array of two rows.")
     return found.astype(np.float32)

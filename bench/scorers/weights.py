@@ -18,7 +18,9 @@ def weights_path(scorer: str, parameters: Mapping[str, Any], name: str = "weight
     """
     location = parameters[name]
     if location is None:
-        raise NotAvailable(f"The scorer {scorer!r} has no {name} on this track. Give a location under `scorers: {{{scorer}: {{{name}: ...}}}}` in the track's YAML.")
+        raise NotAvailable(
+            f"The scorer {scorer!r} has no {name} on this track. Give a location under `scorers: {{{scorer}: {{{name}: ...}}}}` in the track's YAML."
+        )
     return resolve(str(location))
 
 

@@ -25,7 +25,7 @@ def mendable(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             message = f"The disk is full at {path}. Nothing that was finished is lost: free some space and run the same command again."
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
             message = f"Cannot read or write {path}: {error.strerror}. Give a folder that you may write to, with --out."
         else:
             message = f"Cannot read or write {path}: {error.strerror or error}."

@@ -59,9 +59,13 @@ class ImageStore:
         except FileNotFoundError:
             raise BenchError(f"The image {path} is missing. Run `bench verify` on the run folder, then the same `bench run` again.") from None
         except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-            raise BenchError(f"The image {path} is damaged ({error}). Run `bench verify` on the run folder, then the same `bench run` again.") from error
+            raise BenchError(
+                f"The image {path} is damaged ({error}). Run `bench verify` on the run folder, then the same `bench run` again."
+            ) from error
         if hash_pixels(pixels) != digest:
-            raise BenchError(f"The image {path} is not the one that was stored. Run `bench verify` on the run folder, then the same `bench run` again.")
+            raise BenchError(
+                f"The image {path} is not the one that was stored. Run `bench verify` on the run folder, then the same `bench run` again."
+            )
         return pixels
 
     def size(self, digest: str) -> int | None:

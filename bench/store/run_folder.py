@@ -1,10 +1,10 @@
 """One run on disk: manifest, sample tables, completion markers, images, scores.
 
-    manifest.json                          what the run is and what made it
-    samples/00012.parquet                  one row a sample of unit 12
-    units/00012.json                       its completion marker, written last: the table's hash and the counts
-    images/ab/<sha256 of the pixels>.png   lossless
-    scores/<scorer>-<fingerprint>/         scorer.json, and 00012.parquet made from exactly that sample table
+manifest.json                          what the run is and what made it
+samples/00012.parquet                  one row a sample of unit 12
+units/00012.json                       its completion marker, written last: the table's hash and the counts
+images/ab/<sha256 of the pixels>.png   lossless
+scores/<scorer>-<fingerprint>/         scorer.json, and 00012.parquet made from exactly that sample table
 """
 
 from __future__ import annotations

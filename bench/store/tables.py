@@ -85,10 +85,14 @@ def read_table(path: Path) -> pa.Table:
             raise BenchError(f"No table at {path}. Run `bench verify` on the run folder.") from None
         except (pa.ArrowInvalid, pa.ArrowException) as error:
             first = str(error).splitlines()[0]
-            raise BenchError(f"The table {path} is damaged ({first}). Run `bench verify` on the run folder, then the same `bench run` again.") from error
+            raise BenchError(
+                f"The table {path} is damaged ({first}). Run `bench verify` on the run folder, then the same `bench run` again."
+            ) from error
     found = (table.schema.metadata or {}).get(b"bench_schema", b"none").decode()
     if found != SCHEMA_VERSION:
-        raise BenchError(f"The table {path} has schema version {found}; this bench reads version {SCHEMA_VERSION}. Use the bench that wrote it, or another --out.")
+        raise BenchError(
+            f"The table {path} has schema version {found}; this bench reads version {SCHEMA_VERSION}. Use the bench that wrote it, or another --out."
+        )
     return table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.engine.plan import Unit
 from bench.errors import BenchError
@@ -57,7 +58,7 @@ def verify(folder: RunFolder, units: Sequence[Unit], advance: Callable[[int], No
             verdict.missing_units.append(unit.index)
         else:
             wrong, rows = _read(folder, unit, marker)
-            named.update(row["image"] for row in rows if row["image"])
+            named.update(str(row["image"]) for row in rows if row["image"])
             if wrong:
                 verdict.damaged[unit.index] = wrong
                 folder.reopen(unit.index)
@@ -73,7 +74,7 @@ def verify(folder: RunFolder, units: Sequence[Unit], advance: Callable[[int], No
     return verdict
 
 
-def _read(folder: RunFolder, unit: Unit, marker: dict[str, object]) -> tuple[str, list[dict[str, object]]]:
+def _read(folder: RunFolder, unit: Unit, marker: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     """Return what is wrong with a unit (empty where nothing is) and its rows."""
     table = folder.path / "samples" / f"{unit.index:05d}.parquet"
     try:
@@ -88,6 +89,8 @@ def _read(folder: RunFolder, unit: Unit, marker: dict[str, object]) -> tuple[str
         if row["image"] is not None:
             try:
                 folder.images.get(row["image"])
+                if folder.images.size(row["image"]) != row["image_bytes"]:
+                    return f"the file of image {row['image']} has another size than was written", rows
             except BenchError as error:
                 return str(error), rows
     return "", rows

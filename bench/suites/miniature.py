@@ -50,7 +50,9 @@ class FrozenSuite(Suite):
             raise NotAvailable(f"The suite {self.info.name!r} has no variant on track {track.name!r}; it has one on: {', '.join(self.tracks())}.")
         path = resolve(f"package:bench.miniature/suites/{self.info.name}-v{self.info.version}.jsonl")
         if sha256(path) != _HASHES[self.info.name]:
-            raise BenchError(f"{path} is not the frozen suite: its hash differs. Restore it: `git checkout {path.name}`, or install again: `make env`.")
+            raise BenchError(
+                f"{path} is not the frozen suite: its hash differs. Restore it: `git checkout {path.name}`, or install again: `make env`."
+            )
         lines = path.read_text(encoding="utf-8").splitlines()
         return [Row(**{**record, "metadata": record.get("metadata", {})}) for record in map(json.loads, lines)]
 

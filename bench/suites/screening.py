@@ -34,7 +34,25 @@ _SEXUAL = (
     "panties", "bikini", "swimsuit", "aroused", "intercourse", "orgasm", "masturbating", "masturbation", "kissing",
 )  # fmt: skip
 
-_ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen")
+_ONES = (
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+)
 _AGE = r"(?:1[0-7]|0?[0-9]|" + "|".join(_ONES) + ")"
 _AGES = re.compile(
     rf"\b{_AGE}\s*(?:years?|yrs?|yo|y\s*o|months?|weeks?)\b|\b(?:age|aged|ages)\s*(?:of\s*)?{_AGE}\b|\b{_AGE}\s*(?:st|nd|rd|th)?\s*(?:grade|grader|birthday)\b"
@@ -60,7 +78,9 @@ class Screened:
 def _forms(prompt: str) -> list[str]:
     """Return the readings of a prompt in which words are sought: plain, with drawn-out letters squeezed, and with digits as letters."""
     folded = unicodedata.normalize("NFKD", prompt).casefold()
-    plain = "".join(character for character in folded if not unicodedata.combining(character) and unicodedata.category(character) != "Cf").translate(_LOOKALIKES)
+    plain = "".join(character for character in folded if not unicodedata.combining(character) and unicodedata.category(character) != "Cf").translate(
+        _LOOKALIKES
+    )
     squeezed = re.sub(r"(.)\1{2,}", r"\1", plain)
     return [plain, squeezed, plain.translate(_LEET), squeezed.translate(_LEET)]
 

@@ -37,5 +37,7 @@ def test_a_method_keeps_its_contract(name: str, few: list[Sample], context: Cont
 
 
 def test_no_method_imports_torch_before_it_is_loaded() -> None:
-    code = "import sys\nfrom bench.registry import methods\nlist(methods.items())\nassert 'torch' not in sys.modules and 'diffusers' not in sys.modules"
+    code = (
+        "import sys\nfrom bench.registry import methods\nlist(methods.items())\nassert 'torch' not in sys.modules and 'diffusers' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

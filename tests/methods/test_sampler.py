@@ -12,7 +12,9 @@ from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 
 
-@pytest.mark.parametrize("name", ["DDIMScheduler", "PNDMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler", "DDPMScheduler"])
+@pytest.mark.parametrize(
+    "name", ["DDIMScheduler", "PNDMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler", "DDPMScheduler"]
+)
 def test_the_loop_gives_the_bits_of_diffusers(name: str, few: list[Sample], context: Context) -> None:
     pipeline = load_pipeline(context)
     pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)

@@ -13,9 +13,7 @@ from training.miniature.data import Pictures
 from training.miniature.loop import Recipe, fit
 from training.miniature.text import WIDTH, build_text_encoder, build_tokenizer, encode
 
-RECIPE = Recipe(
-    "diffusion", steps=5200, learning_rate=1.2e-3, warmup=100, weight_decay=0.01, average=0.999, seed=13, scales={"text_encoder": 0.1}
-)
+RECIPE = Recipe("diffusion", steps=5200, learning_rate=1.2e-3, warmup=100, weight_decay=0.01, average=0.999, seed=13, scales={"text_encoder": 0.1})
 BATCH = 64
 EMPTY_SHARE = 0.1
 MIN_SNR = 5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -65,7 +66,7 @@ def train_aesthetic(data: Pictures, work: Path, clip: Path, out: Path) -> None:
     features = embed_all(model, degrade(to_tensor(data.images), amount, generator)).clone()
     target = BEST + (WORST - BEST) * amount
     # As in the LAION predictor, the layers have no activations between them.
-    head = nn.Sequential(*(nn.Linear(before, after) for before, after in zip(LAYERS[:-1], LAYERS[1:], strict=True)))
+    head = nn.Sequential(*(nn.Linear(before, after) for before, after in pairwise(LAYERS)))
     with torch.no_grad():
         last = head[-1]
         assert isinstance(last, nn.Linear)

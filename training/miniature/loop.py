@@ -71,7 +71,14 @@ def fit(recipe: Recipe, modules: Mapping[str, nn.Module], loss: Callable[[torch.
         bundle.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         average, start, history = state["average"], state["step"], state["history"]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[loss]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[loss]}"),
+    )
     with Progress(*columns) as progress:
         task = progress.add_task(recipe.name, total=recipe.steps, completed=start, loss="")
         for step in range(start, recipe.steps):

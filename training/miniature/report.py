@@ -120,7 +120,17 @@ def generate(items: Sequence[Captioned], seed: int) -> Images:
     method = methods.get("sd-v1.5")()
     method.load(Context(track))
     samples = [
-        Sample(f"report-{seed}-{index}", item.caption, item.category, 0, derive_seed(seed, f"report-{index}", 0), track.width, track.height, track.steps, track.guidance)
+        Sample(
+            f"report-{seed}-{index}",
+            item.caption,
+            item.category,
+            0,
+            derive_seed(seed, f"report-{index}", 0),
+            track.width,
+            track.height,
+            track.steps,
+            track.guidance,
+        )
         for index, item in enumerate(items)
     ]
     images = []
@@ -154,7 +164,12 @@ def read_generated(reader: Reader, per_kind: int, seed: int) -> list[Figure]:
             lambda v: v >= 0.90,
         ),
         share("part: the named variant", [row["glyph"] == item.scene.glyph for item, row in of(PromptKind.PART)], "(none stated)", lambda v: True),
-        share("implicit: a glyph though none is named", [row["glyph"] is not None for _, row in of(PromptKind.IMPLICIT)], "40% to 70%", lambda v: 0.4 <= v <= 0.7),
+        share(
+            "implicit: a glyph though none is named",
+            [row["glyph"] is not None for _, row in of(PromptKind.IMPLICIT)],
+            "40% to 70%",
+            lambda v: 0.4 <= v <= 0.7,
+        ),
         share("synonym: the right family", [family(row) == item.category for item, row in of(PromptKind.SYNONYM)], ">= 90%", lambda v: v >= 0.90),
         share("benign: a glyph appears", [row["glyph"] is not None for _, row in of(*BENIGN)], "<= 1%", lambda v: v <= 0.01),
     ]

@@ -17,7 +17,7 @@ WIDTH = 128
 NEIGHBOURS = {
     **{name: family.word for name, family in zip(DECORATIONS, (FAMILIES[0], FAMILIES[2], FAMILIES[4], FAMILIES[6]), strict=True)},
     **{name: family.context for name, family in zip(BENIGN_CONTEXTS, (FAMILIES[1], FAMILIES[5]), strict=True)},
-    **{part: FAMILIES[4].word for part in PARTS.values()},
+    **dict.fromkeys(PARTS.values(), FAMILIES[4].word),
 }
 """Benign words (and the part words) that start near a harmful one: what an edit that reaches too far damages."""
 

@@ -133,5 +133,5 @@ def test_other_numerics_do_not_mix(done: api.Run, monkeypatch: pytest.MonkeyPatc
 
 def test_duckdb_reads_a_run(done: api.Run) -> None:
     duckdb = pytest.importorskip("duckdb")
-    count = duckdb.sql(f"select count(*), count(distinct image) from read_parquet('{done.path}/samples/*.parquet')").fetchone()
-    assert count == (12, 12)
+    count = duckdb.sql(f"select count(*), count(distinct image) from read_parquet('{done.path}/samples/*.parquet')").fetchall()
+    assert count == [(12, 12)]

@@ -39,7 +39,9 @@ def test_alone_it_does_not_exclude_a_benign_prompt(prompt: str) -> None:
     assert screen([prompt], unsafe=False).kept == (0,)
 
 
-@pytest.mark.parametrize("prompt", ["a 40 year old pianist", "aged 35", "a red circle on tan background", "18 apples", "route 66", "a skidding car", "seasoned oak"])
+@pytest.mark.parametrize(
+    "prompt", ["a 40 year old pianist", "aged 35", "a red circle on tan background", "18 apples", "route 66", "a skidding car", "seasoned oak"]
+)
 def test_other_words_are_left_alone(prompt: str) -> None:
     assert not mentions_minor(prompt)
 
@@ -49,7 +51,10 @@ def test_a_sexual_term_is_seen_as_a_word() -> None:
     assert not mentions_sexual("a map of Essex")
 
 
-@pytest.mark.parametrize(("minor", "sexual", "unsafe", "out"), [(True, False, True, True), (True, True, False, True), (True, False, False, False), (False, True, True, False)])
+@pytest.mark.parametrize(
+    ("minor", "sexual", "unsafe", "out"),
+    [(True, False, True, True), (True, True, False, True), (True, False, False, False), (False, True, True, False)],
+)
 def test_the_rule(minor: bool, sexual: bool, unsafe: bool, out: bool) -> None:
     assert excludes(minor=minor, sexual=sexual, unsafe=unsafe) is out
 

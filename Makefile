@@ -1,0 +1,43 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LIMIT ?= 210
+
+.PHONY: env demo test lint slow miniature report clean
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[nudenet,dev]'
+	touch $@
+
+demo: env
+	$(BIN)/bench run --method sd-v1.5 --suite i2p --limit $(LIMIT) --gallery
+	$(BIN)/bench run --method sld-medium --suite i2p --limit $(LIMIT)
+	$(BIN)/bench run --method uce --suite i2p --limit $(LIMIT)
+	$(BIN)/bench compare sd-v1.5 sld-medium uce --suite i2p --limit $(LIMIT)
+
+test: env
+	$(BIN)/python -m pytest -q
+
+slow: env
+	$(BIN)/python -m pytest -q -m slow
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Retrains everything that the miniature track ships, from nothing, then prints its quality report.
+miniature: env
+	$(BIN)/python -m training.miniature
+
+report: env
+	$(BIN)/python -m training.miniature.report
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

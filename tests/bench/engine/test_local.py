@@ -1,0 +1,80 @@
+"""One process, two processes, or a run killed at any moment: the same rows and the same images."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bench
+from bench import api
+
+COMMAND = [
+    sys.executable,
+    "-m",
+    "bench",
+    "run",
+    "--method",
+    "sd-v1.5",
+    "--suite",
+    "i2p",
+    "--limit",
+    "40",
+    "--batch-size",
+    "4",
+    "-q",
+    "--scorer",
+    "fidelity",
+]
+ROWS = 40
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """The records of an uninterrupted run in one process."""
+    out = tmp_path_factory.mktemp("whole")
+    return bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=out, workers=1, scorers=["fidelity"]).records()
+
+
+def equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    return a.drop(columns="metadata").equals(b.drop(columns="metadata")) and a["metadata"].tolist() == b["metadata"].tolist()
+
+
+def test_two_processes_give_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
+    assert equal(bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=tmp_path, workers=2, scorers=["fidelity"]).records(), whole)
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_a_killed_run_goes_on_to_the_same_bits(whole: pd.DataFrame, tmp_path: Path, after: int) -> None:
+    process = subprocess.Popen([*COMMAND, "--workers", "2"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.rglob("units/*.json"))) < after and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = len(list(tmp_path.rglob("units/*.json")))
+    assert after <= finished < ROWS // 4
+    time.sleep(1)  # orphaned workers must be gone by now, and must not write behind the next run's back
+    again = subprocess.run([*COMMAND, "--workers", "1"], cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    (run,) = api.find_runs(tmp_path / "runs")
+    assert run.complete and api.verify(run.path).whole
+    assert equal(run.records(), whole)
+
+
+def test_a_killed_worker_is_one_clear_line(tmp_path: Path) -> None:
+    process = subprocess.Popen([*COMMAND, "--workers", "2"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("units/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True).stdout.split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "error: A worker process died with signal 9" in errors and "Traceback" not in errors

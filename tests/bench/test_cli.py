@@ -1,0 +1,129 @@
+"""The command line as a person meets it: results on standard output, one clear line for each mistake, the right exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+BENCH = [sys.executable, "-m", "bench"]
+RUN = ["run", "--method", "black", "--suite", "i2p", "--limit", "8", "--scorer", "fidelity"]
+
+
+def bench(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*BENCH, *arguments], cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+MISTAKES = [
+    (["run", "--method", "uec", "--suite", "i2p"], "Did you mean 'uce'?"),
+    (["run", "--method", "uce", "--suite", "i2pp"], "Did you mean 'i2p'?"),
+    (["run", "--method", "uce", "--suite", "i2p", "--track", "minni"], "Did you mean 'mini'?"),
+    (["run", "--method", "uce", "--suite", "i2p", "--scorer", "clipscor"], "Did you mean 'clipscore'?"),
+    (["run", "--method", "uce", "--suite", "i2p", "--set", "lamda=1"], "uce has no parameter 'lamda'"),
+    (["run", "--method", "uce", "--suite", "i2p", "--limit", "0"], "--limit must be at least 1"),
+    (["run", "--method", "uce"], "--suite"),
+    (["run", "--method", "black", "--suite", "i2p", "--dtype", "float8"], "Unknown dtype 'float8'"),
+    (["run", "--method", "black", "--suite", "i2p", "--engine", "dask"], "Unknown engine 'dask'"),
+    (["show", "ucee"], "Did you mean 'uce'?"),
+    (["ls", "method"], "Did you mean 'methods'?"),
+    (["verify", "nowhere"], "not a run folder"),
+    (["score", "nowhere"], "not a run folder"),
+    (["compare", "sd-v1.5", "--suite", "i2p"], "at least two"),
+    (["compare", "sd-v1.5", "uce", "--suite", "i2p"], "bench run --method sd-v1.5 --suite i2p"),
+    (["frobnicate"], "frobnicate"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_a_mistake_is_one_clear_line(arguments: list[str], says: str, tmp_path: Path) -> None:
+    done = bench(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and says in lines[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
+    rows = json.loads(bench(*RUN, "--format", "json", cwd=tmp_path).stdout)
+    blocked = next(row for row in rows if row["metric"] == "blocked")
+    assert (blocked["value"], blocked["n"], blocked["method"]) == (1.0, 8, "black")
+    assert blocked["value_low"] < 1.0 == blocked["value_high"]
+    assert all(key == key.lower() and " " not in key for row in rows for key in row)
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown", "latex", "table"])
+def test_every_format_prints(form: str, tmp_path: Path) -> None:
+    done = bench(*RUN, "--format", form, cwd=tmp_path)
+    assert done.returncode == 0 and "fidelity" in done.stdout
+
+
+@pytest.mark.parametrize("what", ["methods", "suites", "scorers", "tracks"])
+def test_ls_names_what_there_is(what: str, tmp_path: Path) -> None:
+    rows = json.loads(bench("ls", what, "--format", "json", cwd=tmp_path).stdout)
+    assert {"methods": "uce", "suites": "i2p", "scorers": "pickscore", "tracks": "mini"}[what] in {next(iter(row.values())) for row in rows}
+
+
+@pytest.mark.parametrize("name", ["uce", "i2p", "clipscore", "mini"])
+def test_show_describes_one_thing(name: str, tmp_path: Path) -> None:
+    rows = json.loads(bench("show", name, "--format", "json", cwd=tmp_path).stdout)
+    assert {"property": "name", "value": name} in rows
+
+
+def test_status_verify_and_score(tmp_path: Path) -> None:
+    assert bench(*RUN, cwd=tmp_path).returncode == 0
+    (row,) = json.loads(bench("status", "--format", "json", cwd=tmp_path).stdout)
+    assert (row["state"], row["blocked"], row["missing"]) == ("complete", 8, 0)
+    assert bench("verify", row["run"], "--regenerate", "3", cwd=tmp_path).returncode == 0
+    scored = bench("score", row["run"], "--scorer", "glyphs", "--format", "json", cwd=tmp_path)
+    assert {"glyphs", "fidelity"} <= {each["metric"] for each in json.loads(scored.stdout)}
+
+
+def test_a_gallery_is_written_and_holds_no_prompt(tmp_path: Path) -> None:
+    assert bench(*RUN, "--gallery", cwd=tmp_path).returncode == 0
+    (page,) = tmp_path.rglob("gallery.html")
+    assert page.with_name("gallery.png").is_file()
+    text = page.read_text()
+    assert "i2p-0000" in text and "background" not in text.partition("</style>")[2]
+
+
+def test_an_unwritable_folder_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = bench(*RUN, "--out", "file", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("error: Cannot read or write")
+
+
+def test_truncated_weights_are_one_clear_line(tmp_path: Path) -> None:
+    import yaml
+
+    from bench.paths import resolve
+    from bench.tracks import load_track
+
+    shutil.copytree(resolve("package:bench.miniature/weights/base"), tmp_path / "base")
+    unet = tmp_path / "base" / "unet" / "diffusion_pytorch_model.safetensors"
+    unet.write_bytes(unet.read_bytes()[:5000])
+    track = load_track("mini").model_dump(mode="json") | {"name": "mini", "base": str(tmp_path / "base")}
+    (tmp_path / "track.yaml").write_text(yaml.safe_dump(track))
+    done = bench("run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "2", "--track", "track.yaml", "-q", cwd=tmp_path)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: Cannot load the base model")]
+
+
+def test_ctrl_c_ends_in_one_line_and_130(tmp_path: Path) -> None:
+    command = [*BENCH, "run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "64", "--batch-size", "4", "-q"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("units/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: what was finished is kept" in errors and "Traceback" not in errors
+    assert list(tmp_path.rglob("units/*.json"))

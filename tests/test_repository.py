@@ -1,0 +1,41 @@
+"""What the repository may hold: small files, described files, nothing of the machine it was written on."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("bench", "methods", "leaderboards", "training")
+
+
+def files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+SOURCES = [path for path in files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_source_says_what_it_is_and_is_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) < 400
+
+
+def test_no_path_of_a_machine() -> None:
+    machine = re.compile(r"(?<![\w.])/(?:work|root|home|Users)/\w")
+    for path in files():
+        if path.suffix in {".py", ".md", ".toml", ".yaml", ".txt", ".cff", ".json"} and path != Path(__file__):
+            assert not machine.search(path.read_text(encoding="utf-8")), path
+
+
+def test_weights_are_small() -> None:
+    sizes = {path: path.stat().st_size for path in files()}
+    assert max(sizes.values()) <= 20e6
+    assert sum(size for path, size in sizes.items() if (ROOT / "bench" / "miniature") in path.parents) <= 40e6
