@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from bench.errors import BenchError, NotAvailable
+from bench.errors import NotAvailable
 from bench.paths import hash_weights, resolve
 from bench.types import Blocked, Context, Kind, Method, MethodInfo, Outcome, Sample
-from methods.pipeline import load_pipeline
+from methods.pipeline import damaged, first_line, load_pipeline
 from methods.sampler import Sampler
 
 
@@ -37,7 +37,12 @@ class SDv15Filter(Method):
         return hash_weights(self._folder(context))
 
     def load(self, context: Context) -> None:
-        """Read the base model and the checker."""
+        """Read the base model and the checker.
+
+        Raises:
+            NotAvailable: the track names no checker and none was given.
+            BenchError: the checker's weights are missing, truncated or incomplete.
+        """
         import torch
 
         self.sampler = Sampler(load_pipeline(context))
@@ -49,13 +54,15 @@ class SDv15Filter(Method):
         logging.get_logger("diffusers.pipelines.stable_diffusion.safety_checker").setLevel(logging.ERROR)
         folder = self._folder(context)
         try:
-            self._checker = StableDiffusionSafetyChecker.from_pretrained(folder, dtype=torch.float32, local_files_only=True).to(context.device).eval()
+            checker, info = StableDiffusionSafetyChecker.from_pretrained(
+                folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
+            )
             self._processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
         except Exception as error:
-            first = str(error).strip().splitlines()[0]
-            raise BenchError(
-                f"Cannot load the safety checker {folder}: {first}. Install the project again: `make env`, or give another: --set checker=FOLDER."
-            ) from error
+            raise damaged("the safety checker", folder, first_line(error)) from error
+        if info["missing_keys"]:
+            raise damaged("the safety checker", folder, f"its weights lack {min(info['missing_keys'])}")
+        self._checker = checker.to(context.device).eval()
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
         """Return the picture, or a refusal where the checker flags it."""

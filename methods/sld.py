@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.errors import BenchError
+from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
@@ -82,14 +82,16 @@ class _SLD(Method):
         """Read the base model and settle the concept.
 
         Raises:
-            BenchError: the track has no concept and none was given, or the variant is unknown.
+            NotAvailable: the track has no concept and none was given.
+            BenchError: the variant is unknown.
         """
         variant = self.parameters["variant"]
         if variant not in VARIANTS:
             raise BenchError(f"{self.info.name} has no variant {variant!r}; expected one of: {', '.join(VARIANTS)}.")
         concept = self.parameters["concept"] or ", ".join(context.track.concepts.get("sld", ()))
         if not concept:
-            raise BenchError(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
+            raise NotAvailable(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
+        # The miniature's text encoder has never met the prefix's words, and its 16 tokens would not hold them beside the concept.
         self._concept = concept if variant == "official" or context.track.proxy else PREFIX + concept
         # diffusers' pipeline switches the guidance off at a scale of 1 already, the authors' package below it.
         scale = self.parameters["scale"]

@@ -50,7 +50,7 @@ def test_the_closed_form(a: float, b: float, lamb: float) -> None:
 def test_which_rows_are_edited(rows: str, pairs: int, kept: int, context: Context) -> None:
     method = UCE(concepts=["vorn"], guide="nothing", rows=rows)
     method.load(context)
-    old, new = method._pairs(["vorn"], "nothing")
+    old, new = method._pairs(["vorn"], ["nothing"])
     assert old.shape == new.shape == (pairs, 128)
     assert method._whole([""]).shape == (kept, 128)
     with torch.no_grad():
@@ -62,7 +62,7 @@ def test_the_guide_of_an_empty_text_is_its_start_token(context: Context) -> None
     method = UCE(concepts=["vorn"], guide="", rows="last")
     method.load(context)
     with torch.no_grad():
-        assert torch.equal(method._pairs(["vorn"], "")[1][0], method.sampler.encode([""])[0][0])
+        assert torch.equal(method._pairs(["vorn"], [""])[1][0], method.sampler.encode([""])[0][0])
 
 
 def test_the_base_model_on_disk_is_untouched(few: list[Sample], context: Context) -> None:
