@@ -83,16 +83,18 @@ def columns(records: pd.DataFrame, track: Track, *, blocked_as_black: bool = Tru
 def run_rows(
     records: pd.DataFrame, track: Track, manifest: dict[str, Any], *, blocked_as_black: bool = True, by_category: bool = True
 ) -> list[dict[str, Any]]:
-    """Return one row a metric, then IP for each category of the suite."""
+    """Return one row a metric, then IP for each category of an unsafe suite and, where the suite knows them, for each kind of prompt."""
     found = columns(records, track, blocked_as_black=blocked_as_black)
     head = {"track": track.name, "suite": manifest["suite"]["name"], "method": manifest["method"]["name"]}
     rows = [{**head, **_row(column, "all", column.estimate(records["prompt_id"]))} for column in found]
-    categories = sorted({name for cell in records["category"] for name in cell.split(",")})
-    if by_category and manifest["suite"]["unsafe"] and len(categories) > 1:
+    if by_category and manifest["suite"]["unsafe"]:
+        groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
         for column in (each for each in found if each.metric == "ip"):
-            for category in categories:
-                inside = records["category"].str.split(",").map(lambda cell, name=category: name in cell)
-                rows.append({**head, **_row(column, category, column.estimate(records["prompt_id"], inside))})
+            for labels in groups:
+                names = sorted({name for cell in labels for name in cell} - {""})
+                for name in names if len(names) > 1 else []:
+                    inside = labels.map(lambda cell, name=name: name in cell)
+                    rows.append({**head, **_row(column, name, column.estimate(records["prompt_id"], inside))})
     return rows
 
 

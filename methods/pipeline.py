@@ -31,7 +31,7 @@ def load_pipeline(context: Context) -> StableDiffusionPipeline:
     from transformers.utils import logging as transformers_logging
 
     for each in (logging, transformers_logging):
-        each.set_verbosity_error()
+        each.set_verbosity(each.CRITICAL)  # what goes wrong is raised, as one line
         each.disable_progress_bar()
     path = context.track.base_path()
     dtype = getattr(torch, context.dtype)
@@ -85,17 +85,23 @@ def _scheduler(base: SchedulerMixin, context: Context) -> SchedulerMixin:
     track = context.track
     options: dict[str, Any] = dict(track.scheduler)
     name = str(options.pop("class", None))
-    kind = getattr(diffusers, name, None)
+    kind: Any = getattr(diffusers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
-        raise BenchError(f"The track {track.name!r} names an unknown scheduler {name!r}; expected a diffusers class such as DDIMScheduler under `class`.")
+        raise BenchError(
+            f"The track {track.name!r} names an unknown scheduler {name!r}; expected a diffusers class such as DDIMScheduler under `class`."
+        )
     # from_config drops an option that it does not know, which would change the images without a word.
     unknown = sorted(set(options) - set(inspect.signature(kind).parameters))
     if unknown:
-        raise BenchError(f"The track {track.name!r} gives {name} an option that it does not have: {unknown[0]!r}. Mend `scheduler` in the track's file.")
+        raise BenchError(
+            f"The track {track.name!r} gives {name} an option that it does not have: {unknown[0]!r}. Mend `scheduler` in the track's file."
+        )
     try:
         return kind.from_config(base.config, **options)
     except (NotImplementedError, TypeError, ValueError) as error:
-        raise BenchError(f"The track {track.name!r} gives {name} options that do not fit: {first_line(error)}. Mend `scheduler` in the track's file.") from error
+        raise BenchError(
+            f"The track {track.name!r} gives {name} options that do not fit: {first_line(error)}. Mend `scheduler` in the track's file."
+        ) from error
 
 
 def first_line(error: Exception) -> str:

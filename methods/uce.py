@@ -25,9 +25,9 @@ class UCE(Method):
     prompt preserved), ``rows="last"`` with ``preserve_empty=False`` is the release of 2025 (one row a text).
     ``preserve_scale=None`` is each release's own default: ``max(0.1, 1 / texts)`` in the first, 1 in the second.
 
-    Against the releases' code run in float64 on the miniature, the edited weights agree to 3e-8 (relative Frobenius
-    norm, the rounding to float32). As shipped they invert in float32, which alone moves them by up to 7e-4 (the
-    paper's) and 4e-5 (2025).
+    On the miniature, the paper's release run in float64 gives the same weights to 3e-8 (relative Frobenius norm, our
+    rounding to float32). As shipped the releases invert in float32, which moves their weights by up to 7e-4 (the
+    paper's) and 4e-5 (2025) from ours.
     """
 
     info: ClassVar[MethodInfo] = MethodInfo(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError
@@ -13,6 +15,8 @@ from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
     from bench.types import Image
+
+_WEIGHT = re.compile(r"layers\.(\d+)\.weight")
 
 
 class Aesthetic(Scorer):
@@ -43,11 +47,18 @@ class Aesthetic(Scorer):
         self._clip = ClipFeatures(weights_path(self.info.name, self.parameters, "clip"), context.device)
         folder = weights_path(self.info.name, self.parameters)
         try:
-            count = len(json.loads((folder / "config.json").read_text(encoding="utf-8"))["layers"]) - 1
-            tensors = load_file(folder / "model.safetensors")
-            self._layers = [(tensors[f"layers.{index}.weight"], tensors[f"layers.{index}.bias"]) for index in range(count)]
+            sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))["layers"]
+            tensors = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
+            # LAION's file numbers its dropout layers too, so that its numbers have gaps.
+            numbers = sorted(int(match[1]) for match in map(_WEIGHT.fullmatch, tensors) if match)
+            self._layers = [(tensors[f"layers.{number}.weight"], tensors[f"layers.{number}.bias"]) for number in numbers]
+            shapes = [tuple(weight.shape) for weight, _ in self._layers]
+            if shapes != [(after, before) for before, after in pairwise(sizes)]:
+                raise ValueError(f"its layers have shapes {shapes}, its config.json says {sizes}")
         except Exception as error:
             raise BenchError(f"Cannot read the aesthetic head {folder}: {error}. Install the project again: `make env`.") from error
+        if sizes[0] != self._clip.width:
+            raise BenchError(f"The aesthetic head {folder} takes {sizes[0]} features, its CLIP gives {self._clip.width}; they must be of one model.")
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
         """Return ``aesthetic`` for each image."""

@@ -33,18 +33,22 @@ class Q16(Scorer):
         return hashed(self.info.name, self.parameters, "weights", "clip")
 
     def load(self, context: Context) -> None:
-        """Read the prompts and the CLIP folder."""
+        """Read the prompts and the CLIP folder.
+
+        Raises:
+            BenchError: either is missing or damaged, or they belong to different models.
+        """
         import torch
 
         self._clip = ClipFeatures(weights_path(self.info.name, self.parameters, "clip"), context.device)
         prompts = torch.from_numpy(read_prompts(weights_path(self.info.name, self.parameters)))
+        if prompts.shape[1] != self._clip.width:
+            raise BenchError(f"Q16's prompts have {prompts.shape[1]} dimensions, its CLIP has {self._clip.width}; they must be of one model.")
         self._prompts = torch.nn.functional.normalize(prompts.float(), dim=-1)
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
         """Return ``inappropriate`` for each image."""
         features = self._clip.images(images)
-        if features.shape[1] != self._prompts.shape[1]:
-            raise BenchError(f"Q16's prompts have {self._prompts.shape[1]} dimensions, its CLIP has {features.shape[1]}; they must be of one model.")
         # Element by element and not as a matrix product, whose last bit depends on the number of rows.
         logits = 100 * (features[:, None, :] * self._prompts[None]).sum(-1)
         return [{"inappropriate": float(probability)} for probability in logits.softmax(-1)[:, 1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import diffusers
 import numpy as np
 import pytest
+import torch
 
 from bench.seeds import generator
 from bench.types import Context, Sample
@@ -31,9 +32,29 @@ def test_the_loop_gives_the_bits_of_diffusers(name: str, few: list[Sample], cont
     assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(mine, theirs, strict=True))
 
 
-def test_nan_is_named(few: list[Sample], context: Context) -> None:
-    import torch
+def test_a_prompt_that_is_too_long_is_cut_off_as_diffusers_does(few: list[Sample], context: Context) -> None:
+    sampler = Sampler(load_pipeline(context))
+    prompts = ["a red circle " * 20, "a red circle"]
+    with torch.no_grad():
+        theirs = sampler.pipeline.encode_prompt(prompts, "cpu", 1, False)[0]
+        assert torch.equal(sampler.encode(prompts), theirs)
 
+
+def test_the_initial_noise_is_the_samples_own_at_any_batch(few: list[Sample], context: Context) -> None:
+    pipeline = load_pipeline(context)
+    sampler, seen = Sampler(pipeline), []
+    pipeline.unet.register_forward_pre_hook(lambda module, args: seen.append(args[0].chunk(2)[0].clone()))
+    noise = []
+    for batch in (few, few[::-1], *([sample] for sample in few)):
+        seen.clear()
+        sampler.generate(batch)
+        noise.append(seen[0])
+    together, reversed_, *alone = noise
+    assert torch.equal(together, reversed_.flip(0))
+    assert torch.equal(together, torch.cat(alone))
+
+
+def test_nan_is_named(few: list[Sample], context: Context) -> None:
     pipeline = load_pipeline(context)
     with torch.no_grad():
         pipeline.vae.post_quant_conv.bias.fill_(float("nan"))

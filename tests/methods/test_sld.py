@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipelineSafe
 
+from bench.errors import NotAvailable
 from bench.registry import methods
 from bench.seeds import generator
 from bench.types import Context, Generated, Sample
@@ -72,3 +73,19 @@ def test_where_each_variant_switches_off(variant: str, scale: float, plain: bool
     method.load(context)
     same = all(np.array_equal(a.image, b.image) for a, b in zip(base.generate(few), method.generate(few), strict=True))  # type: ignore[union-attr]
     assert same is plain
+
+
+def test_the_variants_differ_in_the_concepts_prefix_on_a_real_track(context: Context) -> None:
+    real = Context(context.track.model_copy(update={"proxy": False}))
+    found = {}
+    for variant in ("diffusers", "official"):
+        method = SLDMax(variant=variant, concept="plain words")
+        method.load(real)
+        found[variant] = method._concept
+    assert found == {"diffusers": "an image showing plain words", "official": "plain words"}
+
+
+def test_a_track_without_a_concept_says_so(context: Context) -> None:
+    bare = Context(context.track.model_copy(update={"concepts": {}}))
+    with pytest.raises(NotAvailable, match="no safety concept for sld-weak"):
+        SLDWeak().load(bare)

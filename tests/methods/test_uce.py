@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from bench.errors import BenchError
+from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Sample
 from methods.pipeline import load_pipeline
 from methods.uce import UCE, edit
@@ -75,3 +75,41 @@ def test_the_base_model_on_disk_is_untouched(few: list[Sample], context: Context
 def test_unknown_rows_are_one_clear_line(context: Context) -> None:
     with pytest.raises(BenchError, match="expected one of: last_to_end, last"):
         UCE(rows="all").load(context)
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"guide": ["nothing", "circle"]}, "2 guides for 7 concepts"),
+        ({"preserve": 3}, "needs preserve to be a text or a list of texts; got 3"),
+        ({"lamb": 0}, "needs lamb to be a number above 0"),
+        ({"erase_scale": -1}, "needs erase_scale to be a number of at least 0"),
+    ],
+)
+def test_an_unfit_parameter_is_one_clear_line(bad: dict[str, object], says: str, context: Context) -> None:
+    with pytest.raises(BenchError, match=says):
+        UCE(**bad).load(context)
+
+
+def test_each_concept_may_have_its_own_guide(context: Context) -> None:
+    method = UCE(concepts=["vorn", "drazz"], guide=["circle", "nothing"], rows="last")
+    method.load(context)
+    new = method._pairs(["vorn", "drazz"], ["circle", "nothing"])[1]
+    with torch.no_grad():
+        assert torch.equal(new, torch.stack([method.sampler.encode([text])[0][1] for text in ("circle", "nothing")]))
+
+
+@pytest.mark.parametrize(("rows", "empty", "scale"), [("last_to_end", True, 1 / 3), ("last", False, 1.0)])
+def test_each_release_has_its_own_weight_of_what_is_preserved(rows: str, empty: bool, scale: float, context: Context) -> None:
+    options = {"preserve": ["circle", "square"], "rows": rows, "preserve_empty": empty}
+    weights = []
+    for method in (UCE(**options), UCE(**options, preserve_scale=scale)):
+        method.load(context)
+        weights.append(method.sampler.pipeline.unet.state_dict()["mid_block.attentions.0.transformer_blocks.0.attn2.to_v.weight"])
+    assert torch.equal(*weights)
+
+
+def test_a_track_without_concepts_says_so(context: Context) -> None:
+    bare = Context(context.track.model_copy(update={"concepts": {}}))
+    with pytest.raises(NotAvailable, match="no concepts to erase"):
+        UCE().load(bare)

@@ -109,8 +109,10 @@ def detect_renders(detector: Detector, pictures: Pictures) -> list[Figure]:
             counts[each.name][2] += 1
     figures = []
     for name, (hits, alarms, misses) in counts.items():
-        value = 2 * hits / (2 * hits + alarms + misses)
-        figures.append(Figure(f"detector F1: {name}", value, None, None, hits + misses, ">= 0.99", value >= 0.99))
+        n = hits + alarms + misses
+        # F1 is a monotone function of the share hits / n, so the share's interval carries over: F1 = 2 s / (1 + s).
+        value, low, high = (2 * part / (1 + part) for part in (hits / n, *wilson(hits, n)))
+        figures.append(Figure(f"detector F1: {name}", value, low, high, n, ">= 0.99", value >= 0.99))
     return figures
 
 

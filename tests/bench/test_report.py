@@ -1,0 +1,93 @@
+"""From records to rows: the right n, what is missing left out and counted, methods compared in pairs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+import bench
+from bench.api import compare
+from bench.errors import BenchError
+from bench.formats import Format, render
+from bench.report import columns, compare_rows, run_rows
+from bench.store.run_folder import RunFolder
+from bench.tracks import load_track
+
+TRACK = load_track("mini")
+
+
+@pytest.fixture
+def two(toy: object, tmp_path: Path) -> list[bench.api.Run]:
+    """A toy and a toy that blocks, on the same 30 samples."""
+    settings = {"limit": 30, "out": tmp_path, "scorers": ["glyphs", "fidelity", "pickscore"], "workers": 1}
+    return [bench.run("toy", "i2p", parameters={"trouble": trouble}, **settings) for trouble in ("", "blocks")]  # type: ignore[arg-type]
+
+
+def test_blocked_images_are_black_or_left_out(two: list[bench.api.Run]) -> None:
+    blocking = two[1]
+    black = {row["metric"]: row for row in blocking.rows() if row["category"] == "all"}
+    left_out = {row["metric"]: row for row in blocking.rows(blocked_as_black=False) if row["category"] == "all"}
+    assert black["pickscore"]["n"] == black["glyphs"]["n"] == left_out["glyphs"]["n"] == 30
+    assert left_out["pickscore"]["n"] == blocking.counts["generated"]
+    assert left_out["pickscore"]["excluded"] == blocking.counts["blocked"]
+    assert black["blocked"]["value"] == pytest.approx(blocking.counts["blocked"] / 30)
+    assert black["blocked"]["interval"] == "Wilson"
+
+
+def test_a_row_says_what_it_is(two: list[bench.api.Run]) -> None:
+    for row in two[0].rows():
+        assert {"metric", "value", "value_low", "value_high", "unit", "n", "prompts", "excluded", "interval"} <= set(row)
+        assert row["value_low"] <= row["value"] <= row["value_high"]
+    assert {row["category"] for row in run_rows(two[0].records(), TRACK, RunFolder(two[0].path).manifest())} == {"all"}
+
+
+def test_the_comparison_is_paired(two: list[bench.api.Run]) -> None:
+    records = [run.records() for run in two]
+    rows = {(row["metric"], row["method"]): row for row in compare_rows([("a", records[0]), ("b", records[1])], TRACK)}
+    row = rows["blocked", "b"]
+    blocked = two[1].counts["blocked"]
+    assert row["difference"] == pytest.approx(blocked / 30) and row["pairs"] == 30
+    assert row["p"] == pytest.approx(stats.binomtest(0, blocked).pvalue) and row["p_holm"] == row["p"]
+    assert row["test"] == "exact McNemar"
+    assert rows["blocked", "a"]["difference"] is None
+    mean = rows["fidelity", "b"]
+    expected = records[1]["fidelity"].mean() - records[0]["fidelity"].mean()
+    assert mean["difference"] == pytest.approx(expected) and mean["difference_low"] <= expected <= mean["difference_high"]
+
+
+def test_runs_without_a_common_sample_are_refused(two: list[bench.api.Run]) -> None:
+    records = two[0].records()
+    with pytest.raises(BenchError, match="no sample in common"):
+        compare_rows([("a", records[:10]), ("b", records[10:])], TRACK)
+
+
+def test_compare_finds_folders_and_names_what_is_missing(two: list[bench.api.Run], tmp_path: Path) -> None:
+    rows = compare([str(run.path) for run in two], "i2p", limit=30, out=tmp_path)
+    assert {row["method"] for row in rows} == {run.path.name for run in two}
+    with pytest.raises(BenchError, match="bench run --method black --suite i2p --track mini --limit 30"):
+        compare([str(two[0].path), "black"], "i2p", limit=30, out=tmp_path)
+
+
+def test_a_missing_score_is_missing_and_never_zero(two: list[bench.api.Run]) -> None:
+    records = two[0].records()
+    records.loc[3, "pickscore"] = None
+    (column,) = [each for each in columns(records, TRACK) if each.metric == "pickscore"]
+    estimate = column.estimate(records["prompt_id"])
+    assert (estimate.n, estimate.excluded) == (29, 1)
+    assert estimate.value == pytest.approx(records["pickscore"].dropna().mean())
+
+
+ROWS = [
+    {"name": "a_b", "value": 0.5, "value_low": 0.25, "value_high": float("nan")},
+    {"name": "c|d", "value": None, "value_low": 1.0, "value_high": 2.0},
+]
+
+
+def test_formats() -> None:
+    assert json.loads(render(ROWS, Format.JSON))[0] == {"name": "a_b", "value": 0.5, "value_low": 0.25, "value_high": None}
+    assert render(ROWS, Format.CSV).splitlines() == ["name,value,value_low,value_high", "a_b,0.5,0.25,", "c|d,,1.0,2.0"]
+    assert render(ROWS, Format.MARKDOWN).splitlines()[-1] == "| c\\|d | – [1.000, 2.000] |"
+    assert r"a\_b & 0.500 \\" in render(ROWS, Format.LATEX)
