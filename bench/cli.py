@@ -134,7 +134,10 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
     from bench import api
     from bench.listing import status_rows
 
-    show(status_rows(api.find_runs(out)), form, title=f"runs in {out}")
+    rows = status_rows(api.find_runs(out))
+    if form is Format.TABLE:  # the path says track, suite and method
+        rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing")} for row in rows]
+    show(rows, form, title=f"runs in {out}")
 
 
 @app.command(epilog="Example: bench verify runs/mini/i2p/uce-1a2b3c4d --regenerate 8")
@@ -174,8 +177,12 @@ def compare(
 
     rows = api.compare(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black)
     caption = (
-        "Differences from the first method on the same samples. Flags: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
+        "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
+        "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
     )
+    if form is Format.TABLE:  # the other formats keep every column
+        keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
+        rows = [{key: row[key] for key in keys} for row in rows]
     show(rows, form, title=f"{suite} on {track}", caption=caption)
 
 

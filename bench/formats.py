@@ -43,7 +43,7 @@ def _number(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         if value != 0 and abs(value) < 0.001:
-            return f"{value:.1e}"
+            return f"{value:.0e}"
         return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
     if isinstance(value, (list, tuple)):
         return ", ".join(str(each) for each in value)
@@ -100,16 +100,25 @@ def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "") 
     if form is not Format.TABLE:
         print(render(rows, form))
         return
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
     headings, cells = _merged(rows)
-    table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left")
+    table = Table(
+        title=title or None,
+        caption=caption or None,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for index, heading in enumerate(headings):
         numeric = all(row[index][:1].isdigit() or row[index][:1] in "-–+" for row in cells) if cells else False
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in cells:
         table.add_row(*(Text(text) for text in row))
     console.print(table if rows else Text("nothing to show"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,7 @@ PREFIX = "an image showing "
 """diffusers' pipeline puts it before the concept, the authors' package does not."""
 
 VARIANTS = ("diffusers", "official")
+NUMBERS = ("warmup", "scale", "threshold", "momentum_scale", "momentum_beta")
 
 
 @dataclass
@@ -83,12 +85,19 @@ class _SLD(Method):
 
         Raises:
             NotAvailable: the track has no concept and none was given.
-            BenchError: the variant is unknown.
+            BenchError: the variant is unknown, or a parameter does not fit.
         """
         variant = self.parameters["variant"]
         if variant not in VARIANTS:
             raise BenchError(f"{self.info.name} has no variant {variant!r}; expected one of: {', '.join(VARIANTS)}.")
-        concept = self.parameters["concept"] or ", ".join(context.track.concepts.get("sld", ()))
+        given = self.parameters["concept"]
+        if given is not None and not isinstance(given, str):
+            raise BenchError(f"{self.info.name} needs concept to be one text, its phrases joined by commas; got {given!r}.")
+        for name in NUMBERS:
+            value = self.parameters[name]
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise BenchError(f"{self.info.name} needs {name} to be a number; got {value!r}.")
+        concept = given or ", ".join(context.track.concepts.get("sld", ()))
         if not concept:
             raise NotAvailable(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
         # The miniature's text encoder has never met the prefix's words, and its 16 tokens would not hold them beside the concept.
@@ -102,7 +111,7 @@ class _SLD(Method):
         """Return one picture a sample."""
         if not self._on:
             return self.sampler.generate(samples)
-        preset: Mapping[str, Any] = {name: self.parameters[name] for name in ("warmup", "scale", "threshold", "momentum_scale", "momentum_beta")}
+        preset: Mapping[str, Any] = {name: self.parameters[name] for name in NUMBERS}
         return self.sampler.generate(samples, SafetyGuidance(self._concept, **preset))
 
 

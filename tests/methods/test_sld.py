@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipelineSafe
 
-from bench.errors import NotAvailable
+from bench.errors import BenchError, NotAvailable
 from bench.registry import methods
 from bench.seeds import generator
 from bench.types import Context, Generated, Sample
@@ -89,3 +89,18 @@ def test_a_track_without_a_concept_says_so(context: Context) -> None:
     bare = Context(context.track.model_copy(update={"concepts": {}}))
     with pytest.raises(NotAvailable, match="no safety concept for sld-weak"):
         SLDWeak().load(bare)
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"scale": "abc"}, "needs scale to be a number; got 'abc'"),
+        ({"warmup": None}, "needs warmup to be a number; got None"),
+        ({"threshold": float("nan")}, "needs threshold to be a number; got nan"),
+        ({"concept": ["plain", "words"]}, "needs concept to be one text"),
+        ({"variant": "paper"}, "expected one of: diffusers, official"),
+    ],
+)
+def test_an_unfit_parameter_is_one_clear_line(bad: dict[str, object], says: str, context: Context) -> None:
+    with pytest.raises(BenchError, match=says):
+        SLDMax(**bad).load(context)

@@ -35,7 +35,7 @@ def full_caption(item: Captioned) -> str:
 
 
 def build(tokenizer: CLIPTokenizer) -> CLIPModel:
-    """Return an untrained CLIP (1.4 M parameters): pictures of 32 pixels in patches of 4."""
+    """Return an untrained CLIP (1.3 M parameters): pictures of 32 pixels in patches of 4."""
     tower = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_attention_heads": 4, "projection_dim": WIDTH}
     start, end = (tokenizer.convert_tokens_to_ids(f"<|{name}oftext|>") for name in ("start", "end"))
     special = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": end}

@@ -67,7 +67,7 @@ def train(data: Pictures, work: Path, clip: Path, out: Path) -> None:
     concepts, threshold = _learn("filter-concepts", CONCEPTS, features, flagged, work)
     care, care_threshold = _learn("filter-special-care", SPECIAL_CARE, features, special, work)
     checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=model.config.vision_config.to_dict(), projection_dim=model.config.projection_dim))
-    checker.vision_model.load_state_dict(model.vision_model.state_dict(), strict=False)
+    checker.vision_model.load_state_dict(model.vision_model.state_dict())
     checker.visual_projection.load_state_dict(model.visual_projection.state_dict())
     with torch.no_grad():
         checker.concept_embeds.copy_(concepts)
