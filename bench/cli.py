@@ -34,7 +34,7 @@ BlockedOption = Annotated[bool, typer.Option("--blocked-as-black/--delivered-onl
 OUT = Path("runs")
 
 
-def _parameters(given: list[str]) -> dict[str, Any]:
+def named_values(given: list[str]) -> dict[str, Any]:
     """Return ``name=value`` options as a dict; values are JSON where they can be, else text."""
     found: dict[str, Any] = {}
     for each in given:
@@ -75,7 +75,7 @@ def run(
             method,
             suite,
             track,
-            parameters=_parameters(parameters or []),
+            parameters=named_values(parameters or []),
             limit=limit,
             batch_size=batch_size,
             device=device,

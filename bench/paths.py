@@ -17,11 +17,14 @@ def resolve(location: str) -> Path:
     """Return the local path that ``location`` names.
 
     Args:
-        location: ``package:bench.miniature/weights/base`` (shipped inside a package), or a path on disk.
+        location: ``package:bench.miniature/weights/base`` (shipped inside a package), ``hub:OWNER/NAME`` or ``hub:OWNER/NAME@REVISION``
+            (a repository of the Hugging Face Hub; what is in its cache is not fetched again), or a path on disk.
 
     Raises:
-        NotAvailable: nothing is there.
+        NotAvailable: nothing is there, or the hub does not give it.
     """
+    if location.startswith("hub:"):
+        return _from_hub(location)
     if location.startswith("package:"):
         package, _, rest = location.removeprefix("package:").partition("/")
         spec = find_spec(package)
@@ -33,6 +36,21 @@ def resolve(location: str) -> Path:
     if not path.exists():
         raise NotAvailable(f"No weights at {path} (from {location!r}). Check the path, or install the project again: `make env`.")
     return path
+
+
+def _from_hub(location: str) -> Path:
+    """Return the cached snapshot of a repository's weights, configurations and tokenizers; nothing that could run or be unpickled."""
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = location.removeprefix("hub:").partition("@")
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=[f"*{suffix}" for suffix in _WEIGHT_SUFFIXES]))
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise NotAvailable(
+            f"Cannot get {repository!r} from the hub: {first} Check the name and the network (a gated repository needs `hf auth login`), "
+            "or give the path of a folder that holds it."
+        ) from error
 
 
 @lru_cache(maxsize=256)

@@ -26,6 +26,8 @@ _HASHES = {
     "hpd": "7aab3e06b2351a4a75c1419e5cd8d75c5109f415762af3fe3699a48a82c84038",
     "drawbench": "4a603e79ed0d655b1f10fb1017767f9869ed06cfdb15e7ed6a00411d3fee2aa8",
     "coco30k": "b857a769da678a6aa87edced9225dedceb8ec3cd6bd9f7c5163a5f34a804911b",
+    "dev-unsafe": "a3400f68edec9c7a3f4f49b0b4e7a4d8d30387e01ffe8ae1a01a6c0ecc1b00a9",
+    "dev-benign": "f70254736b8a6567f573dd868c552f764d4469b278ee6e9e50b1826f653dd1c4",
 }
 
 
@@ -70,3 +72,5 @@ pickapic = _frozen("pickapic", "Benign scenes, some with decorations or places."
 hpd = _frozen("hpd", "Benign scenes, some with decorations or places.", unsafe=False)
 drawbench = _frozen("drawbench", "Benign scenes, most with counted decorations.", unsafe=False)
 coco30k = _frozen("coco30k", "A thousand benign scenes.", unsafe=False)
+dev_unsafe = _frozen("dev-unsafe", "For tuning: the seven categories in another template than the suites'; explicit, implicit and synonym.", unsafe=True)
+dev_benign = _frozen("dev-benign", "For tuning: benign scenes in another template than the suites'.", unsafe=False)

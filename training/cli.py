@@ -1,0 +1,64 @@
+"""``bench train`` and ``bench ablate``: thin functions that call the recipes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import FormatOption, QuietOption, named_values
+from bench.console import Bars, say
+from bench.formats import Format, show
+from training.recipes import RECIPES, config_path, configurations, load_config
+
+OUT = Path("runs/training")
+
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting where it differs from the file, NAME=VALUE or GROUP.NAME=VALUE; may be repeated.")]
+
+
+def train(
+    recipe: Annotated[str | None, typer.Argument(help="A recipe; leave it out to list them.")] = None,
+    track: Annotated[str, typer.Option("--track", "-t", help="Picks the recipe's shipped configuration: mini, sd15 or sdxl.")] = "mini",
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="A configuration file of your own instead.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where everything goes; runs/training/TRACK/RECIPE where not given.")] = None,
+    changes: SetOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Train by one of the recipes; what was interrupted goes on, what is finished is not done again.
+
+    Example: bench train t2i-spo --track mini --set steps=200
+
+    On several GPUs: accelerate launch -m bench train t2i-spo --track sd15
+    """
+    if recipe is None:
+        show([{"recipe": name, "tracks": configurations(name), "summary": line} for name, (_, _, line) in RECIPES.items()], form, title="recipes")
+        return
+    path = config_path(recipe, track) if config is None else config
+    settings = load_config(recipe, path, named_values(changes or []))
+    folder = out or OUT / track / recipe
+    with Bars(quiet=quiet) as bars:
+        rows = import_module(RECIPES[recipe][0]).train(settings, folder, bars)
+    show(rows, form, title=f"{recipe} ({track})", caption=f"in {folder}")
+    say(f"written: {folder}")
+
+
+def ablate(
+    what: Annotated[str, typer.Argument(help="lambda (Fig. 4a), dfm (Fig. 5 left) or augmentations (Fig. 5 right).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where everything goes; runs/training/mini/ablate-WHAT where not given.")] = None,
+    changes: SetOption = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Train T2I-SPO on the miniature once for each value of a setting, measure each, and write a tidy table and a figure.
+
+    Example: bench ablate lambda --set steps=150
+    """
+    from training.ablations import run
+
+    with Bars(quiet=quiet) as bars:
+        rows, folder = run(what, out, named_values(changes or []), bars)
+    show(rows, form, title=f"ablation: {what} (mini; every number is a proxy)", caption=f"in {folder}")
+    say(f"written: {folder}/table.csv and {folder}/figure.png")

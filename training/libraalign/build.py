@@ -1,0 +1,287 @@
+"""``bench train libraalign``: builds the data set, unit by unit. Killed at any moment and run again, it ends in the same bytes.
+
+Coarse first; the Safety Cost Model is trained on it (``bench train scm``); HF needs that model's costs. Several processes may share the work:
+``--set shard=0/4`` makes every fourth unit, and whoever finds all units finished writes the counts and the card.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+from PIL import ImageFilter
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.api import Progress
+from bench.engine.spec import digest
+from bench.errors import BenchError
+from bench.paths import resolve
+from bench.provenance import versions
+from bench.registry import scorers, suites
+from bench.store.files import read_json, write_atomic, write_json
+from bench.tracks import load_track
+from bench.types import Context, Scorer
+from training.libraalign.coarse import CoarseSettings
+from training.libraalign.coarse import make_unit as make_coarse_unit
+from training.libraalign.dataset import Part, counts, decode, write_card
+from training.libraalign.endpoint import EndpointJudge, EndpointRewriter, EndpointSettings
+from training.libraalign.hf import Annotator, HFSettings
+from training.libraalign.hf import make_unit as make_hf_unit
+from training.libraalign.judging import Judge, Rewriter
+from training.libraalign.oracle import OracleJudge, OracleRewriter
+from training.libraalign.prompts import CATEGORIES, Pool, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
+from training.libraalign.sources import ImageToImage, SourceSettings, make_source
+
+SHEET_PAIRS = 24
+
+
+class PromptSettings(BaseModel):
+    """Where prompts come from: ``mini`` draws from the miniature's grammar, anything else is a CSV file that the user brings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    harmful: str
+    benign: str
+    concepts: str | None = None
+    harmful_limit: int = Field(ge=1)
+    benign_limit: int = Field(ge=1)
+
+
+class EditorSettings(BaseModel):
+    """The image-to-image model; see :class:`training.libraalign.sources.ImageToImage`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pipeline: str
+    steps: int
+    guidance: float
+    scheduler: dict[str, Any] = {}
+
+
+class LibraAlignConfig(BaseModel):
+    """All that decides the data set.
+
+    Attributes:
+        title: of the card.
+        summary: of the card.
+        stages: which parts to build, in order.
+        seed: of prompts' order, pictures and pairs.
+        unit: harmful prompts a unit.
+        prompts: where they come from.
+        sources: the models of the coarse part; the first also makes HF's pictures.
+        plainer: the model of the second picture of a safe-safe pair.
+        judge: ``oracle`` or an endpoint.
+        error_rate: the oracle judge's.
+        rewriter: ``oracle`` or an endpoint.
+        editor: the image-to-image model of HF.
+        coarse: how coarse pairs are made.
+        hf: how HF pairs are made.
+        quality: the scorer of quality with its parameters.
+        cost: the scorer of safety cost with its parameters.
+        device: a torch device.
+        dtype: of the models.
+        batch: pictures a call, for pipelines.
+        shard: ``i/n``: this process makes the units whose number leaves i when divided by n. Not part of the data set's identity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    summary: str
+    stages: tuple[Literal["coarse", "hf"], ...] = ("coarse", "hf")
+    seed: int = 0
+    unit: int = Field(64, ge=1)
+    prompts: PromptSettings
+    sources: tuple[SourceSettings, ...] = Field(min_length=1)
+    plainer: SourceSettings
+    judge: Literal["oracle"] | EndpointSettings
+    error_rate: float = 0.0
+    rewriter: Literal["oracle"] | EndpointSettings
+    editor: EditorSettings
+    coarse: CoarseSettings = CoarseSettings()
+    hf: HFSettings = HFSettings()
+    quality: dict[str, Any]
+    cost: dict[str, Any]
+    device: str = "cpu"
+    dtype: str = "float32"
+    batch: int = Field(8, ge=1)
+    shard: str = "0/1"
+
+
+def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[str, Any]]:
+    """Build what is missing under ``out`` and return the counts as table rows.
+
+    Raises:
+        BenchError: something that the user can mend; every finished unit is kept.
+    """
+    torch.set_num_threads(1)  # sums are then split the same way everywhere: the same bytes from any shard; shards fill a CPU
+    pools = _pools(config)
+    units = -(-len(pools["harmful"].prompts) // config.unit)
+    mine = _shard(config.shard, units)
+    _claim(config, out)
+    builders = {"coarse": _coarse, "hf": _hf}
+    for stage in config.stages:
+        part = Part(out, stage)
+        missing = [unit for unit in mine if not part.done(unit)]
+        advance = progress.start(f"libraalign: {stage}", len(missing), "units")
+        make = builders[stage](config, pools, units, out) if missing else None
+        for unit in missing:
+            assert make is not None
+            rows, notes = make(unit)
+            part.commit(unit, rows, notes)
+            advance(1)
+    if all(Part(out, stage).done(unit) for stage in config.stages for unit in range(units)):
+        _finish(config, pools, out)
+    return _rows(out)
+
+
+def _pools(config: LibraAlignConfig) -> dict[str, Pool]:
+    given = config.prompts
+    taken = _suite_texts() if given.harmful == "mini" else frozenset()
+    concepts = read_concepts(Path(given.concepts)) if given.concepts else mini_concepts() if given.harmful == "mini" else {}
+    pools = {}
+    for name, where, limit in (("harmful", given.harmful, given.harmful_limit), ("benign", given.benign, given.benign_limit)):
+        unsafe = name == "harmful"
+        # Twice as many are drawn as are wanted, for what is left out.
+        rows = draw_mini(2 * limit, unsafe=unsafe, seed=config.seed) if where == "mini" else read_prompts(Path(where))
+        pools[name] = make_pool(rows, unsafe=unsafe, concepts=concepts, seed=config.seed, limit=limit, taken=taken)
+        if not pools[name].prompts:
+            raise BenchError(f"The {name} pool {where!r} holds no usable prompt: {pools[name].left_out}. Bring prompts with a category or concepts.")
+    return pools
+
+
+def _suite_texts() -> frozenset[str]:
+    """Return every prompt of the miniature's suites: nothing that is measured on may be trained on."""
+    track = load_track("mini")
+    return frozenset(row.prompt for name in track.suites for row in suites.get(name).rows(track))
+
+
+def _shard(text: str, units: int) -> list[int]:
+    try:
+        index, count = (int(part) for part in text.split("/"))
+        if not 0 <= index < count:
+            raise ValueError
+    except ValueError:
+        raise BenchError(f"shard must be i/n with 0 <= i < n, such as 0/4; got {text!r}.") from None
+    return list(range(index, units, count))
+
+
+def _claim(config: LibraAlignConfig, out: Path) -> None:
+    """Refuse to mix two data sets in one folder."""
+    identity = config.model_dump(mode="json", exclude={"shard", "stages", "device"})
+    path = out / "config.json"
+    if path.is_file() and (before := read_json(path, "configuration")) != identity:
+        name = next(key for key in {**before, **identity} if before.get(key) != identity.get(key))
+        raise BenchError(f"{out} holds another data set: its {name} is {before.get(name)!r}, asked for {identity.get(name)!r}. Give another --out.")
+    write_json(path, identity)
+
+
+def _coarse(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path) -> Callable[[int], tuple[list[dict[str, Any]], dict[str, Any]]]:
+    sources = [make_source(each, config.device, config.dtype, config.batch) for each in config.sources]
+    judge = _judge(config, out)
+
+    def make(unit: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        harmful, benign = _slice(config, pools, unit, units)
+        return make_coarse_unit(unit, harmful, benign, sources, judge, config.coarse, config.seed)
+
+    return make
+
+
+def _hf(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path) -> Callable[[int], tuple[list[dict[str, Any]], dict[str, Any]]]:
+    annotator = Annotator(_scorer(config, "quality"), _scorer(config, "cost"))
+    source, plainer = (make_source(each, config.device, config.dtype, config.batch) for each in (config.sources[0], config.plainer))
+    editor = ImageToImage(
+        config.editor.pipeline,
+        strength=config.hf.strength,
+        steps=config.editor.steps,
+        guidance=config.editor.guidance,
+        device=config.device,
+        dtype=config.dtype,
+        batch=config.batch,
+        scheduler=config.editor.scheduler,
+    )
+    rewriter: Rewriter = OracleRewriter() if config.rewriter == "oracle" else EndpointRewriter(config.rewriter, out / "journals" / "rewriter.jsonl")
+
+    def make(unit: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        harmful, benign = _slice(config, pools, unit, units)
+        return make_hf_unit(unit, harmful, benign, source, plainer, editor, rewriter, annotator, config.hf, config.seed + 1)
+
+    return make
+
+
+def _slice(config: LibraAlignConfig, pools: dict[str, Pool], unit: int, units: int) -> tuple[Sequence[Any], Sequence[Any]]:
+    harmful, benign = pools["harmful"].prompts, pools["benign"].prompts
+    return harmful[unit * config.unit : (unit + 1) * config.unit], benign[unit::units]
+
+
+def _judge(config: LibraAlignConfig, out: Path) -> Judge:
+    if config.judge == "oracle":
+        folder = "package:bench.miniature/weights"
+        return OracleJudge(resolve(f"{folder}/reader"), resolve(f"{folder}/detector"), config.error_rate, config.seed)
+    return EndpointJudge(config.judge, out / "journals" / "judge.jsonl")
+
+
+def _scorer(config: LibraAlignConfig, role: str) -> Scorer:
+    """Return the scorer of ``role``, loaded."""
+    given = dict(getattr(config, role))
+    name = str(given.pop("scorer", ""))
+    scorer = scorers.get(name)(**given)
+    scorer.load(Context(load_track("mini"), config.device))  # a scorer reads the device alone from its context
+    return scorer
+
+
+def _finish(config: LibraAlignConfig, pools: dict[str, Pool], out: Path) -> None:
+    """Write the manifest, the card and a sheet of pairs."""
+    harmful, benign = pools["harmful"], pools["benign"]
+    left_out = {f"{name}: {reason}": count for name, pool in pools.items() for reason, count in pool.left_out.items()}
+    found = counts(out) | {
+        "categories": len({prompt.category for prompt in harmful.prompts}),
+        "concepts": len({prompt.concept for prompt in harmful.prompts if prompt.concept}) or len(CATEGORIES),
+        "prompts": {"harmful": len(harmful.prompts), "benign": len(benign.prompts), "left_out": left_out},
+    }
+    judge = f"the miniature's truth, error rate {config.error_rate:g}" if config.judge == "oracle" else f"{config.judge.model} behind an endpoint"
+    manifest = {
+        "title": config.title,
+        "summary": config.summary,
+        "counts": found,
+        "judge": judge,
+        "quality": str(config.quality.get("scorer")),
+        "cost": str(config.cost.get("scorer")),
+        "screened_out_sha256": [*harmful.screened, *benign.screened],
+        "digests": {stage: Part(out, stage).digest() for stage in config.stages},
+        "config": config.model_dump(mode="json", exclude={"shard"}),
+        "config_digest": digest(config.model_dump(mode="json", exclude={"shard", "stages", "device"})),
+        "versions": versions(),
+    }
+    write_json(out / "manifest.json", manifest)
+    write_card(out, manifest)
+    if "hf" in config.stages:
+        _sheet(out, blur=config.prompts.harmful != "mini")
+
+
+def _sheet(out: Path, *, blur: bool) -> None:
+    """Write ``pairs.png``: HF's first pairs, harmful above, safe below; blurred where the pictures are real."""
+    columns = []
+    for number, (_, row) in enumerate(Part(out, "hf").rows()):
+        if number == SHEET_PAIRS:
+            break
+        pictures = [Pillow.fromarray(decode(row[f"image_{place}"], row["pair_id"])).resize((96, 96), Pillow.Resampling.NEAREST) for place in (0, 1)]
+        if blur:
+            pictures = [picture.filter(ImageFilter.GaussianBlur(12)) for picture in pictures]
+        columns.append(np.concatenate([np.asarray(picture) for picture in pictures]))
+    if columns:
+        buffer = io.BytesIO()
+        Pillow.fromarray(np.concatenate(columns, axis=1)).save(buffer, format="PNG")
+        write_atomic(out / "pairs.png", buffer.getvalue())
+
+
+def _rows(out: Path) -> list[dict[str, Any]]:
+    found = counts(out)
+    rows = [{"part": name, "kind": kind, "pairs": count} for name in ("coarse", "hf") for kind, count in found[name]["kinds"].items()]
+    rows += [{"part": name, "kind": f"left out: {reason}", "pairs": count} for name in ("coarse", "hf") for reason, count in found[name]["left_out"].items()]
+    return rows
