@@ -192,6 +192,9 @@ def _print_run(done: Any, form: Format, *, blocked_as_black: bool) -> None:
     screened = len(done.spec.loaded_suite.excluded)
     caption = f"{done.path}: {counted}; {screened} prompts taken by the child-safety screen.{proxy}"
     shown = done.rows(blocked_as_black=blocked_as_black)
+    if any(row["metric"] == "uas" for row in shown):
+        centers = done.spec.loaded_track.centers
+        caption += f" UAS centres, of this track's unaligned base: PickScore {centers['pickscore']:.2f}, SC {centers['safety_cost']:.2f}."
     if form is Format.TABLE:  # what is the same in every row stands in the heading or below, so that a narrow terminal holds the table
         caption += " " + "; ".join(sorted({f"{row['interval']}" for row in shown})) + ". 95% intervals; n counts images."
         shown = [{key: row[key] for key in ("metric", "category", "value", "value_low", "value_high", "unit", "n", "excluded")} for row in shown]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.metrics import InappropriateRule, inappropriate, part_images
-from bench.stats import Estimate, compare_flags, compare_means, holm, mean, proportion
+from bench.metrics import InappropriateRule, inappropriate, part_images, uas
+from bench.stats import Comparison, Estimate, compare_flags, compare_means, function_of_means, holm, proportion
 from bench.tracks import Track
 
 SEED = 20240601
@@ -20,25 +21,43 @@ SEED = 20240601
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric, one value an image.
+    """One metric: a share, a mean, or a function of several columns' means.
 
     Attributes:
         metric: its name in tables.
         unit: of the number printed.
         flag: True where values are true or false and the number is a share.
         values: one an image, NA where missing.
+        further: further columns that the number is made of, with ``values`` the first.
+        function: of the columns' means, element-wise; the mean itself where there is one column.
     """
 
     metric: str
     unit: str
     flag: bool
     values: pd.Series
+    further: tuple[pd.Series, ...] = ()
+    function: Callable[..., Any] = lambda average: average
 
     def estimate(self, prompts: pd.Series, rows: pd.Series | None = None) -> Estimate:
         """Return the number with its interval, over all images or those in the boolean mask ``rows``."""
-        values, clusters = (self.values, prompts) if rows is None else (self.values[rows], prompts[rows])
-        function: Callable[..., Estimate] = proportion if self.flag else mean
-        return function(values, clusters, generator=np.random.default_rng(SEED))
+        chosen = slice(None) if rows is None else rows
+        clusters, generator = prompts[chosen], np.random.default_rng(SEED)
+        if self.flag:
+            return proportion(self.values[chosen], clusters, generator=generator)
+        return function_of_means(self.function, [each[chosen] for each in self.all_values()], clusters, generator=generator)
+
+    def compare(self, base: Column, shared: pd.Index, prompts: pd.Series) -> Comparison:
+        """Return how far this lies above ``base`` on the samples ``shared``, tested."""
+        generator = np.random.default_rng(SEED)
+        ours, theirs = ([each.loc[shared] for each in column.all_values()] for column in (self, base))
+        if self.flag:
+            return compare_flags(ours[0], theirs[0], prompts, generator=generator)
+        return compare_means(ours, theirs, prompts, generator=generator, function=self.function)
+
+    def all_values(self) -> list[pd.Series]:
+        """Return every column that the number is made of."""
+        return [self.values, *self.further]
 
 
 def columns(records: pd.DataFrame, track: Track, *, blocked_as_black: bool = True) -> list[Column]:
@@ -72,12 +91,28 @@ def columns(records: pd.DataFrame, track: Track, *, blocked_as_black: bool = Tru
         ("clipscore", "100 x cosine"),
         ("aesthetic", "1 to 10"),
         ("fidelity", "of attributes"),
+        ("severity", "0 to 3"),
+        ("sc", "cost"),
     ):
         if name in records:
             values = records[name].astype("float64")
             found.append(Column(name, unit, False, values if blocked_as_black else values.where(delivered)))
+    found += _unified(found, track)
     found.append(Column("blocked", "of images", True, blocked.astype("boolean").mask(failed)))
     return found
+
+
+def _unified(found: Sequence[Column], track: Track) -> list[Column]:
+    """Return both forms of UAS, where quality and cost were scored and the track states its centres."""
+    by_name = {column.metric: column for column in found}
+    if not {"pickscore", "sc"} <= set(by_name) or not {"pickscore", "safety_cost"} <= set(track.centers):
+        return []
+    score = partial(uas, pickscore_center=track.centers["pickscore"], safety_cost_center=track.centers["safety_cost"])
+    quality, cost = by_name["pickscore"].values, by_name["sc"].values
+    return [
+        Column("uas", "of the means", False, quality, (cost,), score),
+        Column("uas_per_image", "mean of images", False, score(quality, cost)),
+    ]
 
 
 def run_rows(
@@ -140,9 +175,7 @@ def compare_rows(runs: Sequence[tuple[str, pd.DataFrame]], track: Track, *, bloc
         for column in columns(other, track, blocked_as_black=blocked_as_black):
             if column.metric not in ours:
                 continue
-            a, b = column.values.loc[shared], ours[column.metric].values.loc[shared]
-            prompts, generator = base.loc[shared, "prompt_id"], np.random.default_rng(SEED)
-            result = compare_flags(a, b, prompts, generator=generator) if column.flag else compare_means([a], [b], prompts, generator=generator)
+            result = column.compare(ours[column.metric], shared, base.loc[shared, "prompt_id"])
             gap = result.difference
             tested = {
                 "difference": gap.value,

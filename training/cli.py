@@ -15,7 +15,9 @@ from training.recipes import RECIPES, config_path, configurations, load_config
 
 OUT = Path("runs/training")
 
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="A setting where it differs from the file, NAME=VALUE or GROUP.NAME=VALUE; may be repeated.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting where it differs from the file, NAME=VALUE or GROUP.NAME=VALUE; may be repeated.")
+]
 
 
 def train(

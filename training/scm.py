@@ -30,13 +30,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from scipy import stats as scipy_stats
 
-from bench.api import Progress
+from bench.api import Progress, run
 from bench.engine.spec import digest
 from bench.errors import BenchError
 from bench.paths import hash_weights, resolve
 from bench.scorers.cost_head import CostConfig, CostHead, load_cost_head
 from bench.scorers.image_encoder import load_image_encoder
 from bench.store.files import write_atomic, write_json
+from bench.store.run_folder import RunFolder
 from training.libraalign.dataset import Part, decode
 
 
@@ -56,7 +57,7 @@ class SCMConfig(BaseModel):
         held_out: the share of units that is kept for the report, never trained on.
         seed: of the start and of the order.
         device: where images are encoded.
-        centers: how the centres of UAS are measured: ``suite``, ``track`` and ``limit`` of a run of the track's unaligned base; empty for none.
+        centers: how the centres of UAS are measured: on which ``suites`` of which ``track`` the unaligned base runs; empty for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -294,24 +295,22 @@ def save(head: CostHead, settings: CostConfig, out: Path) -> None:
 
 
 def measure_centers(config: SCMConfig, out: Path, progress: Progress) -> dict[str, float]:
-    """Return the mean PickScore and safety cost of the track's unaligned base on the prompts that ``config.centers`` names.
+    """Return the mean PickScore and safety cost of the track's unaligned base over all images of the suites that ``config.centers`` names.
 
-    A neutral baseline for UAS: with these centres the base scores 0.5 on those prompts. The paper's own (19.31, -2.62) belong to its
-    authors' weights and to a mix of prompts that it does not state.
+    A neutral baseline for UAS: with these centres the base scores 0.5 there. The paper's own (19.31, -2.62) belong to its authors'
+    weights and to a mix of prompts that it does not state.
     """
-    from bench.api import run
-
-    given = dict(config.centers)
-    done = run("sd-v1.5", given["suite"], given["track"], limit=given.get("limit"), out=out / "work" / "runs", progress=progress, scorers=["pickscore"])
-    records = done.records()
     head, _ = load_cost_head(out)
     encoder = load_image_encoder(resolve(config.encoder), config.device)
-    from bench.store.run_folder import RunFolder
-
-    images = RunFolder(done.path).images
-    with torch.inference_mode():
-        costs = [float(head(encoder.images([images.get(name)]))) for name in records["image"]]
-    return {"pickscore": float(records["pickscore"].mean()), "safety_cost": float(np.mean(costs))}
+    quality: list[float] = []
+    cost: list[float] = []
+    for suite in config.centers["suites"]:
+        done = run("sd-v1.5", suite, config.centers["track"], scorers=["pickscore"], progress=progress)
+        records, images = done.records(), RunFolder(done.path).images
+        quality += records["pickscore"].tolist()
+        with torch.inference_mode():
+            cost += [float(head(encoder.images([images.get(name)]))) for name in records["image"]]
+    return {"pickscore": float(np.mean(quality)), "safety_cost": float(np.mean(cost))}
 
 
 def _card(config: SCMConfig, settings: CostConfig, report: Mapping[str, Mapping[str, float]]) -> str:
@@ -319,18 +318,19 @@ def _card(config: SCMConfig, settings: CostConfig, report: Mapping[str, Mapping[
     lines = [
         "# Safety Cost Model",
         "",
-        f"A {settings.width}-{settings.hidden}-1 adapter on the frozen image encoder `{config.encoder}`. Positive costs are harmful, negative ones safe;",
-        "the scale is this checkpoint's own, so costs of two checkpoints are never compared. Trained by `bench train scm`.",
+        f"A {settings.width}-{settings.hidden}-1 adapter on the frozen image encoder `{config.encoder}`.",
+        "Positive costs are harmful, negative ones safe; the scale is this checkpoint's own, so costs of two checkpoints are never compared.",
+        "Trained by `bench train scm`.",
         "",
         "| measured | " + " | ".join(name.replace("_", " ") for name in names) + " |",
         "|---|" + "---|" * len(names),
         *(f"| {what.replace('_', ' ')} | " + " | ".join(f"{report[name][what]:.4g}" for name in names) + " |" for what in report["held_out"]),
         "",
-        f"Held-out images come from units of the data set that training never saw. Anchor (Eq. 3): weight {config.anchor_weight:g}, at a mean safe cost "
-        f"of {settings.mean_safe:.4f}.",
+        "Held-out images come from units of the data set that training never saw.",
+        f"Anchor (Eq. 3): weight {config.anchor_weight:g}, at a mean safe cost of {settings.mean_safe:.4f}.",
     ]
     if settings.centers:
-        where = f"`{config.centers['suite']}` on `{config.centers['track']}`"
+        where = ", ".join(f"`{suite}`" for suite in config.centers["suites"]) + f" on `{config.centers['track']}`"
         lines.append(
             f"Centres for UAS, the unaligned base on {where}: PickScore {settings.centers['pickscore']:.4f}, safety cost "
             f"{settings.centers['safety_cost']:.4f}."

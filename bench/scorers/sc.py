@@ -44,7 +44,9 @@ class SafetyCost(Scorer):
         found = hash_weights(encoder)
         other = sorted(name for name, digest in config.encoder_sha256.items() if found.get(name) != digest)
         if other:
-            raise BenchError(f"The safety cost model {folder} was trained on another encoder than {encoder}: {other[0]} differs. Give its own as `clip`.")
+            raise BenchError(
+                f"The safety cost model {folder} was trained on another encoder than {encoder}: {other[0]} differs. Give its own as `clip`."
+            )
         self._encoder = load_image_encoder(encoder, context.device)
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:

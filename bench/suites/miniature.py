@@ -72,5 +72,7 @@ pickapic = _frozen("pickapic", "Benign scenes, some with decorations or places."
 hpd = _frozen("hpd", "Benign scenes, some with decorations or places.", unsafe=False)
 drawbench = _frozen("drawbench", "Benign scenes, most with counted decorations.", unsafe=False)
 coco30k = _frozen("coco30k", "A thousand benign scenes.", unsafe=False)
-dev_unsafe = _frozen("dev-unsafe", "For tuning: the seven categories in another template than the suites'; explicit, implicit and synonym.", unsafe=True)
+dev_unsafe = _frozen(
+    "dev-unsafe", "For tuning: the seven categories in another template than the suites'; explicit, implicit and synonym.", unsafe=True
+)
 dev_benign = _frozen("dev-benign", "For tuning: benign scenes in another template than the suites'.", unsafe=False)

@@ -171,9 +171,15 @@ def _shard(text: str, units: int) -> list[int]:
     return list(range(index, units, count))
 
 
+def _identity(config: LibraAlignConfig) -> dict[str, Any]:
+    """Return what decides the data set: of an endpoint its model, so that a budget may be raised or an address corrected and the build goes on."""
+    endpoints = {name: {"model": each.model} for name, each in (("judge", config.judge), ("rewriter", config.rewriter)) if each != "oracle"}
+    return config.model_dump(mode="json", exclude={"shard", "stages", "device"}) | endpoints
+
+
 def _claim(config: LibraAlignConfig, out: Path) -> None:
     """Refuse to mix two data sets in one folder."""
-    identity = config.model_dump(mode="json", exclude={"shard", "stages", "device"})
+    identity = _identity(config)
     path = out / "config.json"
     if path.is_file() and (before := read_json(path, "configuration")) != identity:
         name = next(key for key in {**before, **identity} if before.get(key) != identity.get(key))
@@ -205,7 +211,7 @@ def _hf(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path)
         batch=config.batch,
         scheduler=config.editor.scheduler,
     )
-    rewriter: Rewriter = OracleRewriter() if config.rewriter == "oracle" else EndpointRewriter(config.rewriter, out / "journals" / "rewriter.jsonl")
+    rewriter: Rewriter = OracleRewriter() if config.rewriter == "oracle" else EndpointRewriter(config.rewriter, _journal(config, out, "rewriter"))
 
     def make(unit: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         harmful, benign = _slice(config, pools, unit, units)
@@ -223,7 +229,13 @@ def _judge(config: LibraAlignConfig, out: Path) -> Judge:
     if config.judge == "oracle":
         folder = "package:bench.miniature/weights"
         return OracleJudge(resolve(f"{folder}/reader"), resolve(f"{folder}/detector"), config.error_rate, config.seed)
-    return EndpointJudge(config.judge, out / "journals" / "judge.jsonl")
+    return EndpointJudge(config.judge, _journal(config, out, "judge"))
+
+
+def _journal(config: LibraAlignConfig, out: Path, role: str) -> Path:
+    """Return where the answers of ``role`` are kept; each shard has its own, since two processes must not share one."""
+    index, count = (int(part) for part in config.shard.split("/"))
+    return out / "journals" / (f"{role}.jsonl" if count == 1 else f"{role}-{index}-of-{count}.jsonl")
 
 
 def _scorer(config: LibraAlignConfig, role: str) -> Scorer:
@@ -254,8 +266,8 @@ def _finish(config: LibraAlignConfig, pools: dict[str, Pool], out: Path) -> None
         "cost": str(config.cost.get("scorer")),
         "screened_out_sha256": [*harmful.screened, *benign.screened],
         "digests": {stage: Part(out, stage).digest() for stage in config.stages},
-        "config": config.model_dump(mode="json", exclude={"shard"}),
-        "config_digest": digest(config.model_dump(mode="json", exclude={"shard", "stages", "device"})),
+        "config": _identity(config) | {"stages": list(config.stages), "device": config.device},
+        "config_digest": digest(_identity(config)),
         "versions": versions(),
     }
     write_json(out / "manifest.json", manifest)
@@ -283,5 +295,9 @@ def _sheet(out: Path, *, blur: bool) -> None:
 def _rows(out: Path) -> list[dict[str, Any]]:
     found = counts(out)
     rows = [{"part": name, "kind": kind, "pairs": count} for name in ("coarse", "hf") for kind, count in found[name]["kinds"].items()]
-    rows += [{"part": name, "kind": f"left out: {reason}", "pairs": count} for name in ("coarse", "hf") for reason, count in found[name]["left_out"].items()]
+    rows += [
+        {"part": name, "kind": f"left out: {reason}", "pairs": count}
+        for name in ("coarse", "hf")
+        for reason, count in found[name]["left_out"].items()
+    ]
     return rows

@@ -49,7 +49,9 @@ def make_pictures(prompts: Sequence[Prompt], sources: Sequence[Source], per_prom
     return [made[place] for place in sorted(made)], len(prompts) * per_prompt - len(made)
 
 
-def make_pairs(harmful: Sequence[Picture], safe: Sequence[Picture], settings: CoarseSettings, rng: np.random.Generator) -> list[tuple[Picture, Picture]]:
+def make_pairs(
+    harmful: Sequence[Picture], safe: Sequence[Picture], settings: CoarseSettings, rng: np.random.Generator
+) -> list[tuple[Picture, Picture]]:
     """Return the pairs: each harmful prompt's picture with others, in random order so that no judge can learn a place.
 
     Pictures of one prompt are never paired with each other in one unit unless nothing else is there.

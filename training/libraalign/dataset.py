@@ -91,9 +91,16 @@ def decode(cell: Mapping[str, Any], where: str) -> Image:
         BenchError: there is none, or it does not decode; the message says ``where``.
     """
     try:
-        return np.asarray(Pillow.open(io.BytesIO(cell["bytes"])).convert("RGB"))
+        return decode_bytes(cell["bytes"])
     except Exception as error:
-        raise BenchError(f"The image of {where} is missing or damaged: {error}. Build its unit again: delete its marker and run the same command.") from error
+        raise BenchError(
+            f"The image of {where} is missing or damaged: {error}. Build its unit again: delete its marker and run the same command."
+        ) from error
+
+
+def decode_bytes(content: bytes) -> Image:
+    """Return the picture of an image file's content, uint8 of shape (height, width, 3)."""
+    return np.asarray(Pillow.open(io.BytesIO(content)).convert("RGB"))
 
 
 class Part:
@@ -117,7 +124,10 @@ class Part:
         """Write a finished unit: the table, then its marker with ``notes``."""
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema(self.name))
         buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
+        if rows:
+            pq.write_table(table, buffer, compression="zstd")
+        else:  # no row group at all: `datasets` does not read one without rows
+            pq.ParquetWriter(buffer, table.schema, compression="zstd").close()
         content = buffer.getvalue()
         write_atomic(self._table(unit), content)
         write_json(self._marker(unit), {"rows": len(rows), "sha256": hashlib.sha256(content).hexdigest(), **notes})
@@ -145,11 +155,12 @@ class Part:
             raise BenchError(f"No finished unit of the {self.name} part in {self.folder}. Build it: `bench train libraalign`.")
         for path in tables:
             try:
-                table = pq.read_table(path, columns=list(columns) if columns else None)
+                known = pq.read_schema(path).names
+                missing = [name for name in columns or SCHEMAS[self.name] if name not in known]
+                table = None if missing else pq.read_table(path, columns=list(columns) if columns else None)
             except (OSError, pa.ArrowException, KeyError) as error:
                 raise BenchError(f"Cannot read {path}: {error}. Delete its marker and run `bench train libraalign` again.") from error
-            missing = [name for name in columns or SCHEMAS[self.name] if name not in table.column_names]
-            if missing:
+            if table is None:
                 raise BenchError(f"{path} has no column {missing[0]!r}; it is no {self.name} part of LibraAlign, or of an older version.")
             unit = int(path.stem.rpartition("-")[2])
             for row in table.to_pylist():
@@ -195,7 +206,7 @@ def write_card(folder: Path, manifest: Mapping[str, Any]) -> None:
         "In `hf`, image 0 is the harmful one of a harmful-safe pair and image 1 its safe counterpart, an image-to-image pass from image 0 under",
         "`safe_caption`. Each image's quality is measured against the prompt that it was made from.",
         "",
-        f"Read a part with `datasets.load_dataset(FOLDER, \"{parts[0] if parts else 'hf'}\")`. Made by `bench train libraalign`; "
+        f'Read a part with `datasets.load_dataset(FOLDER, "{parts[0] if parts else "hf"}")`. Made by `bench train libraalign`; '
         "its settings and every hash are in `manifest.json`.",
         "",
     ]

@@ -174,9 +174,7 @@ def _harmful_safe(
     return [pair for pair in found if len(pair.images) == 2]
 
 
-def _safe_safe(
-    prompts: Sequence[Prompt], source: Source, plainer: Source, settings: HFSettings, seed: int, skips: Counter[str]
-) -> list[_Pair]:
+def _safe_safe(prompts: Sequence[Prompt], source: Source, plainer: Source, settings: HFSettings, seed: int, skips: Counter[str]) -> list[_Pair]:
     """Return pairs of two pictures of one benign prompt, one from each source."""
     pairs: list[_Pair] = []
     jobs = [(prompt, copy) for prompt in prompts for copy in range(settings.safe_pairs)]

@@ -61,7 +61,7 @@ def read_concepts(path: Path) -> dict[str, str]:
         BenchError: it is missing, lacks a column, or names an unknown category.
     """
     concepts: dict[str, str] = {}
-    for number, row in enumerate(_rows(path, ("category", "concept")), start=2):
+    for number, row in _rows(path, ("category", "concept")):
         category, concept = row["category"].strip().lower(), row["concept"].strip().lower()
         if category not in CATEGORIES:
             raise BenchError(f"{path}, line {number}: unknown category {category!r}; expected one of: {', '.join(CATEGORIES)}.")
@@ -77,18 +77,22 @@ def read_prompts(path: Path) -> list[tuple[str, str]]:
 
     I2P's own file says ``categories`` and joins several by commas; the first counts.
     """
-    return [(row["prompt"], (row.get("category") or row.get("categories") or "").split(",")[0].strip().lower()) for row in _rows(path, ("prompt",))]
+    return [
+        (row["prompt"], (row.get("category") or row.get("categories") or "").split(",")[0].strip().lower()) for _, row in _rows(path, ("prompt",))
+    ]
 
 
-def _rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, str]]:
+def _rows(path: Path, columns: Collection[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (its line in the file, row); a cell that a short row lacks is empty."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")
             missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise BenchError(f"{path} has no column {missing[0]!r}; it has: {', '.join(reader.fieldnames or ()) or 'none'}.")
-            yield from reader
-    except (FileNotFoundError, IsADirectoryError):
+            for row in reader:
+                yield reader.line_num, row
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise BenchError(f"No file at {path}. Give a CSV file with the columns: {', '.join(columns)}.") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"{path} is not a UTF-8 CSV file: {error}.") from error
@@ -107,7 +111,9 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def make_pool(rows: Sequence[tuple[str, str]], *, unsafe: bool, concepts: Mapping[str, str], seed: int, limit: int | None, taken: Collection[str]) -> Pool:
+def make_pool(
+    rows: Sequence[tuple[str, str]], *, unsafe: bool, concepts: Mapping[str, str], seed: int, limit: int | None, taken: Collection[str]
+) -> Pool:
     """Return the pool of ``rows``: the child-safety screen first, then one of each text, then the category, then the order.
 
     Args:

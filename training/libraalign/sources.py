@@ -5,6 +5,7 @@ Every picture has a generator of its own, so it does not depend on its neighbour
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -178,12 +179,22 @@ def load_auto(kind: Any, folder: Any, device: str, dtype: str, scheduler: Mappin
     """
     import diffusers
     from diffusers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.disable_progress_bar()
+    for each in (logging, transformers_logging):
+        each.set_verbosity(each.CRITICAL)  # what goes wrong is raised, as one line
+        each.disable_progress_bar()
     try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
         # Where a pipeline has no safety checker, these two are not its arguments.
-        checker = {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in (folder / "model_index.json").read_text() else {}
-        pipeline = kind.from_pretrained(folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **checker)
+        checker = {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in index else {}
+        encoders = _encoders(index, folder, getattr(torch, dtype))
+        pipeline = kind.from_pretrained(folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **checker, **encoders)
+        for name, part in pipeline.components.items():
+            # diffusers leaves a tensor that the file lacks on the meta device.
+            lacking = [key for key, tensor in part.named_parameters() if tensor.is_meta] if isinstance(part, torch.nn.Module) else []
+            if lacking:
+                raise ValueError(f"the weights of {name} lack {lacking[0]}")
         if scheduler:
             options = dict(scheduler)
             pipeline.scheduler = getattr(diffusers, options.pop("class")).from_config(pipeline.scheduler.config, **options)
@@ -191,6 +202,22 @@ def load_auto(kind: Any, folder: Any, device: str, dtype: str, scheduler: Mappin
         raise damaged("the pipeline", folder, first_line(error)) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline.to(device)
+
+
+def _encoders(index: Mapping[str, Any], folder: Any, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the pipeline's text encoders and the like, every tensor read from ``folder``; transformers would make up what is lacking."""
+    import transformers
+
+    encoders: dict[str, Any] = {}
+    for name, (library, kind) in ((name, value) for name, value in index.items() if isinstance(value, list) and name != "safety_checker"):
+        model = getattr(transformers, str(kind), None) if library == "transformers" else None
+        if isinstance(model, type) and issubclass(model, transformers.PreTrainedModel):
+            encoders[name], info = model.from_pretrained(
+                folder / name, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+            )
+            if info["missing_keys"]:
+                raise ValueError(f"the weights of {name} lack {min(info['missing_keys'])}")
+    return encoders
 
 
 def run(pipeline: Any, prompts: Sequence[str], seeds: Sequence[int], **options: Any) -> list[Image]:

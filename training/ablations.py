@@ -1,0 +1,165 @@
+"""The paper's ablations, from real trainings on the miniature: lambda (Fig. 4a), the DFM threshold and the augmentations (Fig. 5).
+
+Each value is a training of its own (``training/spo.py``) and runs of the harness on the development suites, never on the suites that
+methods are compared on. All of it resumes. Every number is a proxy.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import api
+from bench.api import Progress
+from bench.errors import BenchError
+from bench.registry import did_you_mean
+from bench.store.files import write_atomic
+from training.augmentations import POOL
+from training.recipes import config_path, load_config
+from training.spo import SPOConfig
+from training.spo import train as train_spo
+
+TRACK = "mini"
+UNSAFE, BENIGN = "dev-unsafe", "dev-benign"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One setting, its values, and what the paper draws of it.
+
+    Attributes:
+        setting: the dotted name in the recipe's configuration.
+        values: one training each, as (label, value).
+        curve: True where the figure is the convergence curves (Fig. 5), False where it is safety beside quality (Fig. 4a).
+        source: the figure of the paper.
+    """
+
+    setting: str
+    values: Sequence[tuple[str, Any]]
+    curve: bool
+    source: str
+
+
+def _dfm(**changes: Any) -> dict[str, Any]:
+    return {"threshold": 0.2, "queue": 4, "patience": 2, "most": 4, **changes}
+
+
+ABLATIONS: Mapping[str, Ablation] = {
+    "lambda": Ablation("safety_weight", [(f"{value:g}", value) for value in (0.0, 0.05, 0.15, 0.3, 0.6, 1.2)], False, "Fig. 4a"),
+    "dfm": Ablation("dfm", [("off", None), *((f"{value:g}", _dfm(threshold=value)) for value in (0.05, 0.2, 0.5))], True, "Fig. 5, left"),
+    "augmentations": Ablation(
+        "dfm",
+        [("off", None), *((f"{count}: {' '.join(list(POOL)[:count])}", _dfm(augmentations=list(POOL)[:count])) for count in (1, 2, 4))],
+        True,
+        "Fig. 5, right",
+    ),
+}
+
+
+def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progress) -> tuple[list[dict[str, Any]], Path]:
+    """Train and measure each value that is missing, write ``table.csv``, ``curves.csv`` and the figure, and return rows and folder.
+
+    Args:
+        what: a name of :data:`ABLATIONS`.
+        out: the folder; ``runs/training/mini/ablate-WHAT`` where None.
+        changes: settings of every training, over the shipped configuration of t2i-spo on the miniature.
+        progress: told of the progress.
+
+    Raises:
+        BenchError: unknown name, or a setting that the ablation itself varies.
+    """
+    if what not in ABLATIONS:
+        raise did_you_mean("ablation", what, list(ABLATIONS))
+    ablation = ABLATIONS[what]
+    if ablation.setting in {name.partition(".")[0] for name in changes}:
+        raise BenchError(f"The ablation {what!r} varies {ablation.setting} itself; leave it out of --set.")
+    folder = out or Path("runs/training") / TRACK / f"ablate-{what}"
+    rows: list[dict[str, Any]] = []
+    curves: list[dict[str, Any]] = []
+    for label, value in ablation.values:
+        config = load_config("t2i-spo", config_path("t2i-spo", TRACK), {**changes, ablation.setting: value})
+        assert isinstance(config, SPOConfig)
+        place = folder / label.replace(": ", "-").replace(" ", "-")
+        report = {row["what"]: row["value"] for row in train_spo(config, place, progress)}
+        rows.append({"ablation": what, "setting": ablation.setting, "value": label, **_trained(report), **_measured(place / "weights", progress)})
+        with (place / "curve.csv").open(encoding="utf-8", newline="") as file:
+            curves += [
+                {"value": label, "step": int(line["step"]), "monitor_loss": float(line["monitor_loss"])}
+                for line in csv.DictReader(file)
+                if line["monitor_loss"]
+            ]
+        write_atomic(folder / "table.csv", _csv(rows).encode())
+        write_atomic(folder / "curves.csv", _csv(curves).encode())
+    _draw(ablation, rows, curves, folder / "figure")
+    return rows, folder
+
+
+def _trained(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the table says of one training."""
+    pairs = report["harmful_safe_pairs"]
+    return {
+        "safe_preferred": report["harmful_safe_pairs_that_prefer_the_safe"] / pairs if pairs else None,
+        "monitor_loss": report["monitor_loss"],
+        "hard": report["hard"],
+        "seconds_a_step": report["seconds_a_step"],
+    }
+
+
+def _measured(weights: Path, progress: Progress) -> dict[str, Any]:
+    """Return the development suites' metrics of one training, each with its interval."""
+    found: dict[str, Any] = {}
+    for suite, metrics in ((UNSAFE, ("ip", "severity", "uas", "fidelity")), (BENIGN, ("clipscore", "pickscore", "fidelity"))):
+        done = api.run("t2i-spo", suite, TRACK, parameters={"weights": str(weights)}, progress=progress)
+        rows = {row["metric"]: row for row in done.rows() if row["category"] == "all"}
+        for metric in metrics:
+            name = f"{suite.removeprefix('dev-')}_{metric}"
+            found |= {name: rows[metric]["value"], f"{name}_low": rows[metric]["value_low"], f"{name}_high": rows[metric]["value_high"]}
+        found[f"{suite.removeprefix('dev-')}_n"] = rows[metrics[0]]["n"]
+    return found
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _draw(ablation: Ablation, rows: Sequence[Mapping[str, Any]], curves: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the figure as PNG and PDF."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    if ablation.curve:
+        for label in dict.fromkeys(row["value"] for row in rows):
+            points = [(row["step"], row["monitor_loss"]) for row in curves if row["value"] == label]
+            axis.plot(*zip(*points, strict=True), label=label)
+        axis.set(xlabel="step", ylabel="loss on fixed probes")
+        axis.legend(title=ablation.setting.upper())
+    else:
+        places = range(len(rows))
+        other = axis.twinx()
+        for each, name, colour, text in (
+            (axis, "unsafe_ip", "tab:red", "IP on dev-unsafe"),
+            (other, "benign_clipscore", "tab:blue", "CLIPScore on dev-benign"),
+        ):
+            values = [row[name] for row in rows]
+            ends = [[row[name] - row[f"{name}_low"] for row in rows], [row[f"{name}_high"] - row[name] for row in rows]]
+            each.errorbar(places, values, yerr=ends, color=colour, marker="o", capsize=3)
+            each.set_ylabel(text, color=colour)
+        axis.set_xticks(list(places), [row["value"] for row in rows])
+        axis.set_xlabel("safety weight (lambda)")
+    axis.set_title(
+        f"{ablation.source}, on the miniature: a proxy, 95% intervals" if not ablation.curve else f"{ablation.source}, on the miniature: a proxy"
+    )
+    for suffix in ("png", "pdf"):
+        figure.savefig(path.with_suffix(f".{suffix}"), dpi=150)
+    plt.close(figure)

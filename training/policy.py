@@ -1,0 +1,86 @@
+"""The model that is trained, beside its frozen reference: denoising errors, DPO losses, and one pair's gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from training.backbone import Backbone, Conditioning
+from training.dpo import denoising_error, dpo_loss
+from training.draws import Drawn
+
+GRADIENT_SCALE = 1024.0
+"""Keeps half-precision gradients from vanishing; what is done with them is an angle, which does not see it."""
+
+
+def denoise_inputs(
+    backbone: Backbone, conditioning: Conditioning, batch: Sequence[Drawn], device: Any
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any], torch.Tensor]:
+    """Return what a U-Net takes for n drawn pairs, and what it should predict: noisy latents, timesteps, keyword arguments, target.
+
+    Each has 2n rows, the n winners first, then their losers; both of a pair have its one noise and its one timestep.
+    """
+    latents = torch.stack([each.latents for each in batch], dim=1).flatten(0, 1).to(device)
+    noise = torch.stack([each.noise for each in batch]).repeat(2, 1, 1, 1).to(device)
+    timestep = torch.tensor([each.timestep for each in batch], device=device).repeat(2)
+    captions = torch.tensor([each.caption for each in batch]).repeat(2)
+    arguments = backbone.arguments({name: values[captions] for name, values in conditioning.items()})
+    noisy = backbone.noise.add_noise(latents, noise, timestep)
+    return noisy.to(backbone.dtype), timestep, arguments, backbone.target(latents, noise, timestep)
+
+
+class Policy:
+    """A U-Net and its reference.
+
+    Args:
+        backbone: the base model's parts.
+        reference: the frozen copy; None where it is ``backbone.unet`` with its adapter switched off.
+        conditioning: of every caption.
+        beta: of the DPO loss.
+        accelerator: gives device and precision.
+    """
+
+    def __init__(self, backbone: Backbone, reference: Any, conditioning: Conditioning, beta: float, accelerator: Accelerator) -> None:
+        self.unet: Any = backbone.unet
+        self.parameters = [parameter for parameter in self.unet.parameters() if parameter.requires_grad]
+        self._backbone, self._reference, self._conditioning = backbone, reference, conditioning
+        self._beta, self._accelerator = beta, accelerator
+
+    def errors(self, unet: Any, batch: Sequence[Drawn]) -> torch.Tensor:
+        """Return the denoising errors (2n,) of ``unet`` on n drawn pairs, winners first."""
+        noisy, timestep, arguments, target = denoise_inputs(self._backbone, self._conditioning, batch, self._accelerator.device)
+        with self._accelerator.autocast():
+            predicted = unet(noisy, timestep, **arguments, return_dict=False)[0]
+        return denoising_error(predicted, target)
+
+    @torch.no_grad()
+    def reference_errors(self, batch: Sequence[Drawn]) -> torch.Tensor:
+        """Return the reference's errors (2n,), winners first."""
+        with self._as_reference() as unet:
+            return self.errors(unet, batch)
+
+    def losses(self, model: Any, batch: Sequence[Drawn]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return :func:`training.dpo.dpo_loss` of ``model`` (the U-Net, or what accelerate wrapped around it) on ``batch``."""
+        frozen = self.reference_errors(batch)
+        return dpo_loss(self.errors(model, batch), frozen, self._beta)
+
+    def gradient(self, drawn: Drawn) -> list[torch.Tensor]:
+        """Return the gradient of one pair's loss by every trained parameter that it reaches, times :data:`GRADIENT_SCALE`."""
+        losses, _ = self.losses(self.unet, [drawn])
+        found = torch.autograd.grad(losses.sum() * GRADIENT_SCALE, self.parameters, allow_unused=True)
+        return [each for each in found if each is not None]
+
+    @contextmanager
+    def _as_reference(self) -> Iterator[Any]:
+        if self._reference is not None:
+            yield self._reference
+            return
+        self.unet.disable_adapters()
+        try:
+            yield self.unet
+        finally:
+            self.unet.enable_adapters()

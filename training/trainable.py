@@ -1,0 +1,62 @@
+"""What of a U-Net is trained, by which optimiser, and how it is saved."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+
+from bench.store.files import mendable
+from training.backbone import Backbone
+
+if TYPE_CHECKING:
+    from training.spo import SPOConfig
+
+TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
+"""The projections that a LoRA adapts: the attention's four, as in AlignGuard's and diffusers' scripts."""
+
+
+def prepare_unet(backbone: Backbone, config: SPOConfig) -> tuple[UNet2DConditionModel, UNet2DConditionModel | None]:
+    """Return the U-Net with what is trained of it in float32, and the frozen reference; None where that is the U-Net without its adapter."""
+    unet, reference = backbone.unet, None
+    if config.attention == "naive":
+        unet.set_attn_processor(AttnProcessor())
+    if config.lora_rank:
+        unet.add_adapter(LoraConfig(r=config.lora_rank, lora_alpha=config.lora_rank, init_lora_weights="gaussian", target_modules=list(TARGETS)))
+    else:
+        reference = copy.deepcopy(unet)
+        unet.float().requires_grad_(True)
+    for parameter in unet.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    if config.gradient_checkpointing:
+        unet.enable_gradient_checkpointing()
+    return unet.train(), reference
+
+
+def make_optimizer(parameters: Sequence[torch.nn.Parameter], config: SPOConfig, rate: float) -> torch.optim.Optimizer:
+    """Return the optimiser of ``config`` at learning rate ``rate``."""
+    if config.optimizer == "adafactor":
+        from transformers import Adafactor
+
+        return Adafactor(parameters, lr=rate, weight_decay=config.weight_decay, relative_step=False, scale_parameter=False, warmup_init=False)
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=config.weight_decay)
+
+
+def save_weights(unet: UNet2DConditionModel, backbone: Backbone, folder: Path) -> None:
+    """Write what was trained as diffusers itself would, in half precision: a LoRA file, or a ``unet`` folder. It appears whole or not at all."""
+    temporary = folder.with_name(f".tmp-{folder.name}")
+    with mendable(folder):
+        if getattr(unet, "peft_config", None):
+            backbone.save_lora(temporary, {name: tensor.half().cpu().contiguous() for name, tensor in get_peft_model_state_dict(unet).items()})
+        else:
+            copy.deepcopy(unet).half().save_pretrained(temporary / "unet", safe_serialization=True)
+        os.replace(temporary, folder)
