@@ -244,7 +244,8 @@ def table(found: dict[str, list[dict[str, Any]]], plan: Plan, warmup: int) -> st
         "",
         f"Miniature base, LoRA of rank {plan.rank}, batches of {plan.batch} pairs, attention {plan.attention} (ours) and sdpa (the script), "
         f"{len(found['ours'])} runs of {plan.steps} steps each, the first {warmup} left out.",
-        f"Not in our steps, in seconds of the processor: {encode:.2f} s once to encode all {plan.pairs} pairs ({1000 * encode / plan.pairs:.1f} ms a pair). "
+        f"Not in our steps, in seconds of the processor: {encode:.2f} s once to encode all {plan.pairs} pairs "
+        f"({1000 * encode / plan.pairs:.1f} ms a pair). "
         f"With it, one epoch takes {encode + ours:.2f} s, the script's {theirs:.2f} s (ratio {(encode + ours) / theirs:.3f}); "
         f"ten take {encode + 10 * ours:.2f} s and {10 * theirs:.2f} s (ratio {(encode + 10 * ours) / (10 * theirs):.3f}).",
         f"Pairs augmented a step with DFM on: {augmented:.2f} on average.",

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench import api
 from bench.api import Progress
+from bench.engine.spec import digest
 from bench.errors import BenchError
 from bench.registry import did_you_mean
 from bench.store.files import write_atomic
@@ -24,6 +25,7 @@ from training.spo import SPOConfig
 from training.spo import train as train_spo
 
 TRACK = "mini"
+TRAININGS = Path("runs/training") / TRACK / "ablations"
 UNSAFE, BENIGN = "dev-unsafe", "dev-benign"
 
 
@@ -45,11 +47,11 @@ class Ablation:
 
 
 def _dfm(**changes: Any) -> dict[str, Any]:
-    return {"threshold": 0.2, "queue": 4, "patience": 2, "most": 4, **changes}
+    return {"threshold": 0.2, "queue": 4, "patience": 2, "most": 2, **changes}
 
 
 ABLATIONS: Mapping[str, Ablation] = {
-    "lambda": Ablation("safety_weight", [(f"{value:g}", value) for value in (0.0, 0.05, 0.15, 0.3, 0.6, 1.2)], False, "Fig. 4a"),
+    "lambda": Ablation("safety_weight", [(f"{value:g}", value) for value in (0.0, 0.15, 0.3, 0.6, 1.2)], False, "Fig. 4a"),
     "dfm": Ablation("dfm", [("off", None), *((f"{value:g}", _dfm(threshold=value)) for value in (0.05, 0.2, 0.5))], True, "Fig. 5, left"),
     "augmentations": Ablation(
         "dfm",
@@ -83,7 +85,8 @@ def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progr
     for label, value in ablation.values:
         config = load_config("t2i-spo", config_path("t2i-spo", TRACK), {**changes, ablation.setting: value})
         assert isinstance(config, SPOConfig)
-        place = folder / label.replace(": ", "-").replace(" ", "-")
+        # Trainings lie under their settings' hash, so that two ablations share what they have in common.
+        place = TRAININGS / digest(config.model_dump(mode="json"))[:12]
         report = {row["what"]: row["value"] for row in train_spo(config, place, progress)}
         rows.append({"ablation": what, "setting": ablation.setting, "value": label, **_trained(report), **_measured(place / "weights", progress)})
         with (place / "curve.csv").open(encoding="utf-8", newline="") as file:

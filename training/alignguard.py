@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -23,14 +24,14 @@ from torch import nn
 from bench.api import Progress
 from bench.errors import BenchError
 from bench.paths import resolve
-from bench.store.files import write_json
+from bench.store.files import read_json, write_json
 from methods.finetuned import LORA
 from training.backbone import Backbone
 from training.draws import Draws
 from training.libraalign.dataset import Part
 from training.libraalign.prompts import CATEGORIES
 from training.policy import denoise_inputs
-from training.preferences import encode, label
+from training.preferences import ANNOTATIONS, encode, label
 from training.spo import SPOConfig
 from training.spo import train as train_expert
 
@@ -68,19 +69,25 @@ def train(config: AlignGuardConfig, out: Path, progress: Progress) -> list[dict[
         settings = config.expert.model_copy(update={"categories": (category,)})
         report = {row["what"]: row["value"] for row in train_expert(settings, out / "experts" / category.replace(" ", "-"), progress)}
         rows.append({"expert": category, **{name: report[name] for name in ("pairs", "steps", "last_loss", "last_accuracy")}})
+    state = PartialState()
+    if state.is_main_process:
+        shares = _merge(config, out, progress)
+        write_json(out / "report.json", {"shares_of_merged": shares, "experts": rows, "config": config.model_dump(mode="json")})
+    state.wait_for_everyone()
+    shares = read_json(out / "report.json", "report")["shares_of_merged"]
+    return [{**row, "share_of_merged": share} for row, share in zip(rows, shares, strict=True)]
+
+
+def _merge(config: AlignGuardConfig, out: Path, progress: Progress) -> list[float]:
+    """Merge the trained experts into ``out/weights``; return the share of all outputs that each owns."""
     experts = [load_file(out / "experts" / category.replace(" ", "-") / "weights" / LORA) for category in config.categories]
-    responses = measure_responses(config, experts, out, progress)
-    merged, owners = co_merge(experts, responses)
+    merged, owners = co_merge(experts, measure_responses(config, experts, out, progress))
     (out / "weights").mkdir(parents=True, exist_ok=True)
     temporary = out / "weights" / ".tmp.safetensors"
     save_file(merged, temporary)
     os.replace(temporary, out / "weights" / LORA)
-    total = sum(len(owner) for owner in owners.values())
-    shares = [sum(int((owner == index).sum()) for owner in owners.values()) / total for index in range(len(experts))]
-    for row, share in zip(rows, shares, strict=True):
-        row["share_of_merged"] = share
-    write_json(out / "report.json", {"experts": rows, "config": config.model_dump(mode="json")})
-    return rows
+    everyone = torch.cat(list(owners.values()))
+    return [float((everyone == index).float().mean()) for index in range(len(experts))]
 
 
 def layers_of(lora: Mapping[str, torch.Tensor]) -> list[str]:
@@ -125,13 +132,11 @@ def measure_responses(config: AlignGuardConfig, experts: Sequence[Lora], out: Pa
     settings = config.expert
     backbone = Backbone(resolve(settings.base), "cuda" if torch.cuda.is_available() else "cpu", torch.float32, settings.size)
     part = Part(Path(settings.data), "hf")
-    rows = [row for _, row in part.rows() if row["kind"] in settings.kinds]
-    chosen = []
-    for category in config.categories:
-        chosen += [row for row in rows if row["category"] == category][: config.calibration]
+    rows = [row for _, row in part.rows(ANNOTATIONS) if row["kind"] in settings.kinds]
+    chosen = [row for category in config.categories for row in [each for each in rows if each["category"] == category][: config.calibration]]
     pairs, _ = label(chosen, "safety", 0.0, settings.tie)
-    data = encode(part, chosen, pairs, backbone, out / "calibration", torch.float32, progress)
-    draws = Draws(data, settings.seed, backbone.noise.config.num_train_timesteps, 0.0)
+    data = encode(part, pairs, backbone, out / "calibration", torch.float32, progress)
+    draws = Draws(data, settings.seed, backbone.noise.config.num_train_timesteps, 0.0, sample=settings.sample_latents)
     names = layers_of(experts[0])
     weights = {layer: [factors(expert, layer) for expert in experts] for layer in names}
     sums = {layer: torch.zeros(len(experts), weights[layer][0][1].shape[0]) for layer in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -43,8 +44,9 @@ def train(
     folder = out or OUT / track / recipe
     with Bars(quiet=quiet) as bars:
         rows = import_module(RECIPES[recipe][0]).train(settings, folder, bars)
-    show(rows, form, title=f"{recipe} ({track})", caption=f"in {folder}")
-    say(f"written: {folder}")
+    if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
+        show(rows, form, title=f"{recipe} ({track})", caption=f"in {folder}")
+        say(f"written: {folder}")
 
 
 def ablate(

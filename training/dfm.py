@@ -20,7 +20,8 @@ class DFMSettings(BaseModel):
     """How the mechanism works.
 
     Attributes:
-        threshold: gamma: a pair is slow where its rate is below this share of the batch's mean rate (0.2 in the paper).
+        threshold: gamma: a pair is slow where its rate is below this share of the batch's mean rate (0.2 in the paper); where the batch
+            does not descend on average, where its own loss rises.
         queue: N, the probe losses that a rate is taken over. A pair is seen about 17 times in the paper's training, so it must be short.
         patience: "continuously": so many visits in a row must be slow. The paper does not say how many.
         augmentations: the pool, by name.
@@ -62,7 +63,8 @@ class LossQueues:
         known = ~rates.isnan()
         if not known.any():
             return torch.zeros(len(index), dtype=torch.bool)
-        below = known & (rates < self._settings.threshold * rates[known].mean())
+        # Where a batch does not descend on average, a share of its negative mean would call those slow that rise least.
+        below = known & (rates < self._settings.threshold * rates[known].mean().clamp(min=0))
         self.slow[index] = torch.where(below, self.slow[index] + 1, torch.zeros_like(self.slow[index]))
         return self.slow[index] >= self._settings.patience
 

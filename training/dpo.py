@@ -16,7 +16,8 @@ def dpo_loss(error: torch.Tensor, reference: torch.Tensor, beta: float) -> tuple
 
     ``-log sigmoid(-beta / 2 * ((winner - loser) - (reference winner - reference loser)))``. The number of timesteps and the weight of
     the signal-to-noise ratio are folded into ``beta``, as in the authors' code. **Beta's convention is theirs too**
-    (SalesforceAIResearch/DiffusionDPO @ 5233e75): a beta of 5000 here is a beta of 2500 in diffusers' script, which leaves out the half.
+    (SalesforceAIResearch/DiffusionDPO @ 5233e75): a beta of 5000 here is a beta of 2500 in diffusers' ``train_diffusion_dpo.py``,
+    which leaves out the half (its script for SDXL keeps it).
 
     Args:
         error: the policy's denoising errors (2n,), the n winners first, then their losers.

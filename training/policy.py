@@ -68,11 +68,13 @@ class Policy:
         frozen = self.reference_errors(batch)
         return dpo_loss(self.errors(model, batch), frozen, self._beta)
 
-    def gradient(self, drawn: Drawn) -> list[torch.Tensor]:
-        """Return the gradient of one pair's loss by every trained parameter that it reaches, times :data:`GRADIENT_SCALE`."""
-        losses, _ = self.losses(self.unet, [drawn])
-        found = torch.autograd.grad(losses.sum() * GRADIENT_SCALE, self.parameters, allow_unused=True)
-        return [each for each in found if each is not None]
+    def gradients(self, batch: Sequence[Drawn]) -> Iterator[list[torch.Tensor]]:
+        """Yield each pair's own gradient by every trained parameter that it reaches, times :data:`GRADIENT_SCALE`."""
+        frozen = self.reference_errors(batch).view(2, -1)
+        for place, drawn in enumerate(batch):
+            losses, _ = dpo_loss(self.errors(self.unet, [drawn]), frozen[:, place], self._beta)
+            found = torch.autograd.grad(losses.sum() * GRADIENT_SCALE, self.parameters, allow_unused=True)
+            yield [each for each in found if each is not None]
 
     @contextmanager
     def _as_reference(self) -> Iterator[Any]:

@@ -6,19 +6,28 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import torch
 from safetensors.torch import load_file, save_file
 
 from bench.api import Progress
 from bench.engine.spec import digest
 from bench.errors import BenchError
+from bench.store.files import mendable
 from training.backbone import Backbone, Conditioning
 from training.libraalign.dataset import Part, decode
 
 Reward = Literal["composite", "quality", "safety"]
+
+ANNOTATIONS = ("pair_id", "caption", "category", "kind", "quality_0", "quality_1", "cost_0", "cost_1")
+"""What labelling reads of a pair: everything but its pictures."""
+
+PAIRS_A_CALL = 4
+"""Pairs encoded at once."""
 
 LEAST_ANNOTATED = 0.5
 """Below this share of annotated pairs the data set is broken, not merely incomplete."""
@@ -103,53 +112,61 @@ class Encoded:
         moments: the posterior of each winner and loser, (pairs, 2, 2 * channels, h, w): mean, then standard deviation, scaled.
         caption: the row of ``conditioning`` of each pair.
         conditioning: of each caption; row 0 is the empty prompt's.
-        pictures: where the pixels of a pair are, for augmentations.
     """
 
     moments: torch.Tensor
     caption: torch.Tensor
     conditioning: Conditioning
-    pictures: list[list[bytes]]
+    _files: pa.Table
+    _places: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.caption)
 
-    def latents(self, index: int, generator: torch.Generator | None) -> torch.Tensor:
-        """Return the pair's latents (2, channels, h, w): a draw from the posterior, or its mean where there is no generator."""
-        mean, std = self.moments[index].float().chunk(2, dim=1)
-        return mean if generator is None else mean + std * torch.randn(mean.shape, generator=generator)
+    def pictures(self, pair: int) -> list[bytes]:
+        """Return the image files of a pair, winner first; read from disk when asked for."""
+        row, winner = self._places[pair].tolist()
+        return [self._files[f"image_{place}"][row].as_py() for place in (winner, 1 - winner)]
 
 
-def encode(
-    part: Part, rows: Sequence[Mapping[str, Any]], pairs: Sequence[PairRow], backbone: Backbone, work: Path, storage: torch.dtype, progress: Progress
-) -> Encoded:
-    """Return ``pairs`` encoded; latents are kept in ``work`` under the data's and the model's hashes, whatever the labels.
+def encode(part: Part, pairs: Sequence[PairRow], backbone: Backbone, work: Path, storage: torch.dtype, progress: Progress) -> Encoded:
+    """Return ``pairs`` encoded. Every pair of the data set is encoded once, whatever its label, and kept in ``work`` under all hashes.
 
     Raises:
         BenchError: an image is missing or damaged.
     """
-    by_id = {row["pair_id"]: place for place, row in enumerate(rows)}
-    key = digest({"data": part.digest(), "base": backbone.hashes(), "size": backbone.size, "dtype": str(storage)})
-    path = work / f"latents-{key[:16]}.safetensors"
-    if path.is_file():
-        moments = load_file(path)["moments"]
-    else:
-        advance = progress.start("encode", len(rows), "pairs")
-        found = []
-        for row in rows:
-            pictures = [decode(row[f"image_{place}"], row["pair_id"]) for place in (0, 1)]
-            found.append(backbone.moments(backbone.pixels(pictures)).to("cpu", storage))
-            advance(1)
-        moments = torch.stack(found)
-        work.mkdir(parents=True, exist_ok=True)
-        temporary = work / f".tmp-{os.getpid()}-{path.name}"
-        save_file({"moments": moments.contiguous()}, temporary)
-        os.replace(temporary, path)
+    key = digest({"data": part.digest(), "base": backbone.hashes(), "size": backbone.size, "dtype": str(storage)})[:16]
+    latents, files = work / f"latents-{key}.safetensors", work / f"pictures-{key}.arrow"
+    if not (latents.is_file() and files.is_file()):
+        _encode_all(part, backbone, latents, files, storage, progress)
+    table = pa.ipc.open_file(pa.memory_map(str(files))).read_all()
+    place = {pair_id: row for row, pair_id in enumerate(table["pair_id"].to_pylist())}
+    places = torch.tensor([[place[pair.pair_id], pair.winner] for pair in pairs])
+    moments = load_file(latents)["moments"]
+    chosen = torch.stack([moments[places[:, 0], places[:, 1]], moments[places[:, 0], 1 - places[:, 1]]], dim=1)
     captions = list(dict.fromkeys(["", *(pair.caption for pair in pairs)]))
     parts = [backbone.encode_prompts(captions[start : start + 64]) for start in range(0, len(captions), 64)]
     conditioning = {name: torch.cat([each[name] for each in parts]) for name in parts[0]}
-    order = torch.tensor([[by_id[pair.pair_id], pair.winner] for pair in pairs])
-    chosen = torch.stack([moments[order[:, 0], order[:, 1]], moments[order[:, 0], 1 - order[:, 1]]], dim=1)
-    place = {caption: number for number, caption in enumerate(captions)}
-    bytes_of = [[rows[int(row)][f"image_{winner}"]["bytes"], rows[int(row)][f"image_{1 - winner}"]["bytes"]] for row, winner in order.tolist()]
-    return Encoded(chosen, torch.tensor([place[pair.caption] for pair in pairs]), conditioning, bytes_of)
+    row_of = {caption: row for row, caption in enumerate(captions)}
+    return Encoded(chosen, torch.tensor([row_of[pair.caption] for pair in pairs]), conditioning, table, places)
+
+
+def _encode_all(part: Part, backbone: Backbone, latents: Path, files: Path, storage: torch.dtype, progress: Progress) -> None:
+    """Write the latents of every pair, and its image files where they can be read one by one without holding them all in memory."""
+    schema = pa.schema({"pair_id": pa.string(), "image_0": pa.binary(), "image_1": pa.binary()})
+    latents.parent.mkdir(parents=True, exist_ok=True)
+    half_latents, half_files = (path.with_name(f".tmp-{os.getpid()}-{path.name}") for path in (latents, files))
+    advance = progress.start("encode", sum(marker["rows"] for marker in part.markers()), "pairs")
+    found: list[torch.Tensor] = []
+    rows = (row for _, row in part.rows(["pair_id", "image_0", "image_1"]))
+    with mendable(files), pa.OSFile(str(half_files), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        while batch := list(islice(rows, PAIRS_A_CALL)):
+            pictures = [decode(row[f"image_{place}"], row["pair_id"]) for row in batch for place in (0, 1)]
+            moments = backbone.moments(backbone.pixels(pictures)).to("cpu", storage)
+            found.append(moments.unflatten(0, (len(batch), 2)))
+            contents = {f"image_{place}": [row[f"image_{place}"]["bytes"] for row in batch] for place in (0, 1)}
+            writer.write_batch(pa.record_batch({"pair_id": [row["pair_id"] for row in batch], **contents}, schema=schema))
+            advance(len(batch))
+    save_file({"moments": torch.cat(found).contiguous()}, half_latents)
+    os.replace(half_files, files)
+    os.replace(half_latents, latents)

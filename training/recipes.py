@@ -38,11 +38,15 @@ def config_path(recipe: str, track: str) -> Path:
     Raises:
         BenchError: unknown recipe, or it has none for this track.
     """
-    if recipe not in RECIPES:
-        raise did_you_mean("recipe", recipe, list(RECIPES))
+    _check(recipe)
     if track not in configurations(recipe):
         raise did_you_mean(f"track for the recipe {recipe!r}", track, configurations(recipe))
     return CONFIGS / f"{recipe}-{track}.yaml"
+
+
+def _check(recipe: str) -> None:
+    if recipe not in RECIPES:
+        raise did_you_mean("recipe", recipe, list(RECIPES))
 
 
 def load_config(recipe: str, path: Path, changes: Mapping[str, Any]) -> BaseModel:
@@ -51,6 +55,7 @@ def load_config(recipe: str, path: Path, changes: Mapping[str, Any]) -> BaseMode
     Raises:
         BenchError: no such file, not YAML, or something in it that the recipe does not take.
     """
+    _check(recipe)
     module, name, _ = RECIPES[recipe]
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -40,10 +40,10 @@ from training.augmentations import POOL
 from training.backbone import Backbone
 from training.dfm import DFMSettings, LossQueues, turn
 from training.dpo import dpo_loss
-from training.draws import Drawn, Draws
+from training.draws import Drawn, Draws, latents_of
 from training.libraalign.dataset import Part, decode_bytes
 from training.policy import Policy
-from training.preferences import Encoded, Reward, encode, label
+from training.preferences import ANNOTATIONS, Encoded, Reward, encode, label
 from training.trainable import make_optimizer, prepare_unet, save_weights
 
 DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -72,6 +72,8 @@ class SPOConfig(BaseModel):
         weight_decay: AdamW's.
         optimizer: ``adamw``, or ``adafactor`` (the official choice for SDXL).
         clip: largest gradient norm.
+        sample_latents: draw latents from the autoencoder's posterior, as the official scripts do; False takes its mean, for a base model
+            that was trained on means (the miniature's: its posterior is wider than its latents).
         empty_prompts: the share of captions replaced by the empty one, which keeps classifier-free guidance working.
         mixed_precision: ``no``, ``bf16`` or ``fp16``.
         gradient_checkpointing: trade time for memory.
@@ -106,6 +108,7 @@ class SPOConfig(BaseModel):
     weight_decay: float = Field(0.01, ge=0)
     optimizer: Literal["adamw", "adafactor"] = "adamw"
     clip: float = Field(1.0, gt=0)
+    sample_latents: bool = True
     empty_prompts: float = Field(0.0, ge=0, lt=1)
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     gradient_checkpointing: bool = False
@@ -158,7 +161,7 @@ class Trainer:
         torch.manual_seed(config.seed)  # the adapter's start
         dtype = DTYPES[config.mixed_precision]
         self.backbone = Backbone(resolve(config.base), accelerator.device, dtype, config.size)
-        rows = [row for _, row in part.rows() if row["kind"] in config.kinds]
+        rows = [row for _, row in part.rows(ANNOTATIONS) if row["kind"] in config.kinds]
         pairs, self.left_out = label(rows, config.reward, config.safety_weight, config.tie, config.categories)
         pairs = pairs[: config.limit]
         mixed = {row["pair_id"] for row in rows if row["kind"] == "harmful-safe"}
@@ -166,9 +169,9 @@ class Trainer:
         self.mixed = sum(pair.pair_id in mixed for pair in pairs)
         storage = torch.float32 if dtype == torch.float32 else torch.float16
         with accelerator.main_process_first():
-            self.data: Encoded = encode(part, rows, pairs, self.backbone, out / "work", storage, progress)
+            self.data: Encoded = encode(part, pairs, self.backbone, out / "work", storage, progress)
         self.backbone.drop_encoders()
-        self.draws = Draws(self.data, config.seed, self.backbone.noise.config.num_train_timesteps, config.empty_prompts)
+        self.draws = Draws(self.data, config.seed, self.backbone.noise.config.num_train_timesteps, config.empty_prompts, sample=config.sample_latents)
         unet, reference = prepare_unet(self.backbone, config)
         self.policy = Policy(self.backbone, reference, self.data.conditioning, config.beta, accelerator)
         self.parameters = self.policy.parameters
@@ -293,23 +296,17 @@ class Trainer:
     def _turned(self, drawn: Drawn, step: int, position: tuple[int, int]) -> Drawn:
         """Return the pair under the augmentation that turns its gradient most (Eq. 11); noise, time and caption stay."""
         assert self.config.dfm is not None
-        own = self.policy.gradient(drawn)
-        best, chosen = -1.0, drawn
-        for name in self.config.dfm.augmentations:
-            latents = self._augmented(name, drawn.latents, position[1], self.draws.augmenter(name, step, position[0]))
-            changed = drawn._replace(latents=latents)
-            angle = turn(own, self.policy.gradient(changed))
-            if angle > best:
-                best, chosen = angle, changed
-        return chosen
+        changed = [drawn._replace(latents=self._augmented(name, drawn, step, position)) for name in self.config.dfm.augmentations]
+        own, *others = self.policy.gradients([drawn, *changed])
+        return max(zip(others, changed, strict=True), key=lambda pair: turn(own, pair[0]))[1]
 
-    def _augmented(self, name: str, latents: torch.Tensor, pair: int, generator: torch.Generator) -> torch.Tensor:
-        augmentation = POOL[name]
+    def _augmented(self, name: str, drawn: Drawn, step: int, position: tuple[int, int]) -> torch.Tensor:
+        """Return the pair's latents under one augmentation; the draw from the posterior stays what it was."""
+        augmentation, generator = POOL[name], self.draws.augmenter(name, step, position[0])
         if not augmentation.on_pixels:
-            return augmentation.apply(latents, generator)
-        pictures = self.backbone.pixels([decode_bytes(content) for content in self.data.pictures[pair]])
-        moments = self.backbone.moments(augmentation.apply(pictures, generator)).cpu()
-        return moments.chunk(2, dim=1)[0]
+            return augmentation.apply(drawn.latents, generator)
+        pictures = self.backbone.pixels([decode_bytes(content) for content in self.data.pictures(position[1])])
+        return latents_of(self.backbone.moments(augmentation.apply(pictures, generator)).cpu(), drawn.posterior)
 
     # Checkpoints and the end.
 

@@ -68,7 +68,7 @@ def test_weights_that_do_not_fit_are_one_clear_line(context: Context, lora: Path
         save_file({name: value.repeat(1, 2) if "lora_A" in name else value for name, value in state.items()}, path)
     else:
         path.unlink()
-    with pytest.raises(BenchError, match="Cannot load the LoRA|holds no weights that can be laid over"):
+    with pytest.raises(BenchError, match=r"Cannot load the LoRA|holds no weights that can be laid over"):
         lay_over(load_pipeline(context), lora)
 
 

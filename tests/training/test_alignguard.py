@@ -37,7 +37,16 @@ def test_the_merged_change_has_each_owners_rows() -> None:
 
 
 def config(base: Path, data: Path, **changes: object) -> AlignGuardConfig:
-    expert = {"base": str(base), "data": str(data), "reward": "safety", "steps": 2, "batch_size": 2, "learning_rate": 1e-2, "lora_rank": 2, "dfm": None}
+    expert = {
+        "base": str(base),
+        "data": str(data),
+        "reward": "safety",
+        "steps": 2,
+        "batch_size": 2,
+        "learning_rate": 1e-2,
+        "lora_rank": 2,
+        "dfm": None,
+    }
     return AlignGuardConfig(expert=SPOConfig(**{**expert, **changes}), categories=("hate", "harassment"), calibration=2)  # type: ignore[arg-type]
 
 

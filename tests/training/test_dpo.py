@@ -47,7 +47,9 @@ def test_an_image_has_one_error() -> None:
     assert float(error[1]) == pytest.approx(float(((predicted[1] - target[1]) ** 2).mean()))
 
 
-def row(number: int, quality: tuple[float | None, float | None], cost: tuple[float | None, float | None], category: str = "hate") -> dict[str, object]:
+def row(
+    number: int, quality: tuple[float | None, float | None], cost: tuple[float | None, float | None], category: str = "hate"
+) -> dict[str, object]:
     return {
         "pair_id": str(number),
         "caption": "a circle",
@@ -61,7 +63,8 @@ ROWS = [row(0, (20.0, 19.0), (5.0, -5.0)), row(1, (22.0, 19.0), (5.0, -5.0)), ro
 
 
 @pytest.mark.parametrize(
-    ("kind", "weight", "winners"), [("composite", 0.15, [1, 0, 1]), ("composite", 1.0, [1, 1, 1]), ("quality", 0.15, [0, 0, 1]), ("safety", 0.15, [1, 1])]
+    ("kind", "weight", "winners"),
+    [("composite", 0.15, [1, 0, 1]), ("composite", 1.0, [1, 1, 1]), ("quality", 0.15, [0, 0, 1]), ("safety", 0.15, [1, 1])],
 )
 def test_the_winner_has_the_larger_reward(kind: str, weight: float, winners: list[int]) -> None:
     pairs, left_out = label(ROWS, kind, weight, tie=0.0)  # type: ignore[arg-type]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.api import Progress
 from bench.engine.spec import digest
 from bench.errors import BenchError
-from bench.paths import resolve
+from bench.paths import hash_weights, resolve
 from bench.provenance import versions
 from bench.registry import scorers, suites
 from bench.store.files import read_json, write_atomic, write_json
@@ -28,7 +30,7 @@ from bench.tracks import load_track
 from bench.types import Context, Scorer
 from training.libraalign.coarse import CoarseSettings
 from training.libraalign.coarse import make_unit as make_coarse_unit
-from training.libraalign.dataset import Part, counts, decode, write_card
+from training.libraalign.dataset import SCHEMAS, Part, counts, decode, write_card
 from training.libraalign.endpoint import EndpointJudge, EndpointRewriter, EndpointSettings
 from training.libraalign.hf import Annotator, HFSettings
 from training.libraalign.hf import make_unit as make_hf_unit
@@ -37,7 +39,13 @@ from training.libraalign.oracle import OracleJudge, OracleRewriter
 from training.libraalign.prompts import CATEGORIES, Pool, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
 from training.libraalign.sources import ImageToImage, SourceSettings, make_source
 
-SHEET_PAIRS = 24
+SHEET_ROWS, SHEET_COLUMNS = 3, 10
+
+Asked = dict[str, EndpointJudge | EndpointRewriter]
+"""What stands behind an endpoint and was asked this time, by role: for the report of its cost."""
+
+Make = Callable[[int], tuple[list[dict[str, Any]], dict[str, Any]]]
+"""Makes one unit: its rows, and its marker's notes."""
 
 
 class PromptSettings(BaseModel):
@@ -125,11 +133,12 @@ def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[
     mine = _shard(config.shard, units)
     _claim(config, out)
     builders = {"coarse": _coarse, "hf": _hf}
+    asked: Asked = {}
     for stage in config.stages:
         part = Part(out, stage)
         missing = [unit for unit in mine if not part.done(unit)]
         advance = progress.start(f"libraalign: {stage}", len(missing), "units")
-        make = builders[stage](config, pools, units, out) if missing else None
+        make = builders[stage](config, pools, units, out, asked) if missing else None
         for unit in missing:
             assert make is not None
             rows, notes = make(unit)
@@ -137,7 +146,7 @@ def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[
             advance(1)
     if all(Part(out, stage).done(unit) for stage in config.stages for unit in range(units)):
         _finish(config, pools, out)
-    return _rows(out)
+    return _rows(out, asked)
 
 
 def _pools(config: LibraAlignConfig) -> dict[str, Pool]:
@@ -187,9 +196,9 @@ def _claim(config: LibraAlignConfig, out: Path) -> None:
     write_json(path, identity)
 
 
-def _coarse(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path) -> Callable[[int], tuple[list[dict[str, Any]], dict[str, Any]]]:
+def _coarse(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path, asked: Asked) -> Make:
     sources = [make_source(each, config.device, config.dtype, config.batch) for each in config.sources]
-    judge = _judge(config, out)
+    judge = _judge(config, out, asked)
 
     def make(unit: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         harmful, benign = _slice(config, pools, unit, units)
@@ -198,7 +207,7 @@ def _coarse(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: P
     return make
 
 
-def _hf(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path) -> Callable[[int], tuple[list[dict[str, Any]], dict[str, Any]]]:
+def _hf(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path, asked: Asked) -> Make:
     annotator = Annotator(_scorer(config, "quality"), _scorer(config, "cost"))
     source, plainer = (make_source(each, config.device, config.dtype, config.batch) for each in (config.sources[0], config.plainer))
     editor = ImageToImage(
@@ -211,7 +220,7 @@ def _hf(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path)
         batch=config.batch,
         scheduler=config.editor.scheduler,
     )
-    rewriter: Rewriter = OracleRewriter() if config.rewriter == "oracle" else EndpointRewriter(config.rewriter, _journal(config, out, "rewriter"))
+    rewriter = _rewriter(config, out, asked)
 
     def make(unit: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         harmful, benign = _slice(config, pools, unit, units)
@@ -225,11 +234,21 @@ def _slice(config: LibraAlignConfig, pools: dict[str, Pool], unit: int, units: i
     return harmful[unit * config.unit : (unit + 1) * config.unit], benign[unit::units]
 
 
-def _judge(config: LibraAlignConfig, out: Path) -> Judge:
+def _judge(config: LibraAlignConfig, out: Path, asked: Asked) -> Judge:
     if config.judge == "oracle":
         folder = "package:bench.miniature/weights"
         return OracleJudge(resolve(f"{folder}/reader"), resolve(f"{folder}/detector"), config.error_rate, config.seed)
-    return EndpointJudge(config.judge, _journal(config, out, "judge"))
+    judge = EndpointJudge(config.judge, _journal(config, out, "judge"))
+    asked["judge"] = judge
+    return judge
+
+
+def _rewriter(config: LibraAlignConfig, out: Path, asked: Asked) -> Rewriter:
+    if config.rewriter == "oracle":
+        return OracleRewriter()
+    rewriter = EndpointRewriter(config.rewriter, _journal(config, out, "rewriter"))
+    asked["rewriter"] = rewriter
+    return rewriter
 
 
 def _journal(config: LibraAlignConfig, out: Path, role: str) -> Path:
@@ -238,11 +257,14 @@ def _journal(config: LibraAlignConfig, out: Path, role: str) -> Path:
     return out / "journals" / (f"{role}.jsonl" if count == 1 else f"{role}-{index}-of-{count}.jsonl")
 
 
+def _unloaded(config: LibraAlignConfig, role: str) -> Scorer:
+    given = dict(getattr(config, role))
+    return scorers.get(str(given.pop("scorer", "")))(**given)
+
+
 def _scorer(config: LibraAlignConfig, role: str) -> Scorer:
     """Return the scorer of ``role``, loaded."""
-    given = dict(getattr(config, role))
-    name = str(given.pop("scorer", ""))
-    scorer = scorers.get(name)(**given)
+    scorer = _unloaded(config, role)
     scorer.load(Context(load_track("mini"), config.device))  # a scorer reads the device alone from its context
     return scorer
 
@@ -268,6 +290,7 @@ def _finish(config: LibraAlignConfig, pools: dict[str, Pool], out: Path) -> None
         "digests": {stage: Part(out, stage).digest() for stage in config.stages},
         "config": _identity(config) | {"stages": list(config.stages), "device": config.device},
         "config_digest": digest(_identity(config)),
+        "weights": _weights(config),
         "versions": versions(),
     }
     write_json(out / "manifest.json", manifest)
@@ -276,28 +299,42 @@ def _finish(config: LibraAlignConfig, pools: dict[str, Pool], out: Path) -> None
         _sheet(out, blur=config.prompts.harmful != "mini")
 
 
+def _weights(config: LibraAlignConfig) -> dict[str, Any]:
+    """Return the hashes of every model that had a part in the data set."""
+    found: dict[str, Any] = {each.name: make_source(each, config.device, config.dtype, config.batch).identity() for each in config.sources}
+    if "hf" in config.stages:
+        found["plainer"] = make_source(config.plainer, config.device, config.dtype, config.batch).identity()
+        found["editor"] = hash_weights(resolve(config.editor.pipeline))
+        for role in ("quality", "cost"):
+            found[role] = dict(_unloaded(config, role).weights(Context(load_track("mini"), config.device)))
+    return found
+
+
 def _sheet(out: Path, *, blur: bool) -> None:
-    """Write ``pairs.png``: HF's first pairs, harmful above, safe below; blurred where the pictures are real."""
-    columns = []
-    for number, (_, row) in enumerate(Part(out, "hf").rows()):
-        if number == SHEET_PAIRS:
-            break
+    """Write ``pairs.png``: HF's first pairs, each harmful above safe; blurred where the pictures are real."""
+    pairs = []
+    for _, row in islice(Part(out, "hf").rows(), SHEET_ROWS * SHEET_COLUMNS):
         pictures = [Pillow.fromarray(decode(row[f"image_{place}"], row["pair_id"])).resize((96, 96), Pillow.Resampling.NEAREST) for place in (0, 1)]
         if blur:
             pictures = [picture.filter(ImageFilter.GaussianBlur(12)) for picture in pictures]
-        columns.append(np.concatenate([np.asarray(picture) for picture in pictures]))
-    if columns:
+        pairs.append(np.pad(np.concatenate([np.asarray(picture) for picture in pictures]), ((4, 4), (4, 4), (0, 0)), constant_values=255))
+    pairs += [np.full_like(pairs[0], 255)] * (-len(pairs) % SHEET_COLUMNS) if pairs else []
+    lines = [np.concatenate(pairs[start : start + SHEET_COLUMNS], axis=1) for start in range(0, len(pairs), SHEET_COLUMNS)]
+    if lines:
         buffer = io.BytesIO()
-        Pillow.fromarray(np.concatenate(columns, axis=1)).save(buffer, format="PNG")
+        Pillow.fromarray(np.concatenate(lines)).save(buffer, format="PNG")
         write_atomic(out / "pairs.png", buffer.getvalue())
 
 
-def _rows(out: Path) -> list[dict[str, Any]]:
+def _rows(out: Path, asked: Asked) -> list[dict[str, Any]]:
+    """Return the counts, and what was asked of endpoints, as table rows."""
     found = counts(out)
-    rows = [{"part": name, "kind": kind, "pairs": count} for name in ("coarse", "hf") for kind, count in found[name]["kinds"].items()]
-    rows += [
-        {"part": name, "kind": f"left out: {reason}", "pairs": count}
-        for name in ("coarse", "hf")
-        for reason, count in found[name]["left_out"].items()
-    ]
+    rows = [{"part": name, "what": kind, "count": count} for name in SCHEMAS for kind, count in found[name]["kinds"].items()]
+    rows += [{"part": name, "what": f"left out: {reason}", "count": count} for name in SCHEMAS for reason, count in found[name]["left_out"].items()]
+    for name, tool in asked.items():
+        usage = asdict(tool.usage)
+        rows += [
+            {"part": name, "what": what.replace("_", " "), "count": usage[what]}
+            for what in ("requests", "from_journal", "tokens_in", "tokens_out", "cost")
+        ]
     return rows

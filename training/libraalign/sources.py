@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
 from PIL import Image as Pillow
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -122,7 +121,7 @@ class PipelineSource:
     def make(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image | None]:
         """Return one picture a prompt."""
         if self._pipeline is None:
-            self._pipeline = load_auto(AutoPipelineForText2Image, self._folder, self._device, self._dtype)
+            self._pipeline = load_auto("AutoPipelineForText2Image", self._folder, self._device, self._dtype)
         settings = self._settings
         chosen = {"num_inference_steps": settings.steps, "guidance_scale": settings.guidance, "width": settings.width, "height": settings.height}
         options = {name: value for name, value in chosen.items() if value is not None}
@@ -156,23 +155,36 @@ class ImageToImage:
         self._pipeline: Any = None
 
     def identity(self) -> Mapping[str, Any]:
-        """Return what decides the pictures."""
+        """Return what decides the pictures, as JSON-able values."""
         return {"weights": hash_weights(self._folder), **self._options, "batch": self._batch, "scheduler": self._scheduler}
 
     def make(self, images: Sequence[Image], prompts: Sequence[str], seeds: Sequence[int]) -> list[Image]:
         """Return one new picture a (picture, prompt)."""
         if self._pipeline is None:
-            self._pipeline = load_auto(AutoPipelineForImage2Image, self._folder, self._device, self._dtype, self._scheduler)
+            self._pipeline = load_auto("AutoPipelineForImage2Image", self._folder, self._device, self._dtype, self._scheduler)
         made: list[Image] = []
         for start in range(0, len(prompts), self._batch):
             batch = slice(start, start + self._batch)
-            pictures = [Pillow.fromarray(image) for image in images[batch]]
-            made += run(self._pipeline, prompts[batch], seeds[batch], image=pictures, **self._options)
+            made += run(self._pipeline, prompts[batch], seeds[batch], image=self._latents(images[batch]), **self._options)
         return made
 
+    @torch.inference_mode()
+    def _latents(self, images: Sequence[Image]) -> torch.Tensor:
+        """Return the latents that the pictures start again from: the posterior's mean.
 
-def load_auto(kind: Any, folder: Any, device: str, dtype: str, scheduler: Mapping[str, Any] | None = None) -> Any:
-    """Return the diffusers pipeline in ``folder`` as an auto class' ``kind``.
+        Given pictures, diffusers would draw from the posterior; where that is wide (the miniature's is), another scene would be started.
+        """
+        pipeline, vae = self._pipeline, self._pipeline.vae
+        pixels = pipeline.image_processor.preprocess([Pillow.fromarray(image) for image in images])
+        overflows = vae.dtype == torch.float16 and vae.config.force_upcast
+        vae.to(torch.float32 if overflows else vae.dtype)
+        latents: torch.Tensor = vae.encode(pixels.to(pipeline.device, vae.dtype)).latent_dist.mode() * vae.config.scaling_factor
+        vae.to(torch.float16 if overflows else vae.dtype)
+        return latents.to(pipeline.unet.dtype)
+
+
+def load_auto(kind: str, folder: Any, device: str, dtype: str, scheduler: Mapping[str, Any] | None = None) -> Any:
+    """Return the diffusers pipeline in ``folder`` as diffusers' auto class ``kind`` loads it.
 
     Raises:
         BenchError: the folder is damaged or of no known kind.
@@ -189,7 +201,9 @@ def load_auto(kind: Any, folder: Any, device: str, dtype: str, scheduler: Mappin
         # Where a pipeline has no safety checker, these two are not its arguments.
         checker = {"safety_checker": None, "requires_safety_checker": False} if "safety_checker" in index else {}
         encoders = _encoders(index, folder, getattr(torch, dtype))
-        pipeline = kind.from_pretrained(folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **checker, **encoders)
+        pipeline = getattr(diffusers, kind).from_pretrained(
+            folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **checker, **encoders
+        )
         for name, part in pipeline.components.items():
             # diffusers leaves a tensor that the file lacks on the meta device.
             lacking = [key for key, tensor in part.named_parameters() if tensor.is_meta] if isinstance(part, torch.nn.Module) else []

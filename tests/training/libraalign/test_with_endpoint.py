@@ -78,7 +78,8 @@ def skips(folder: Path, part: str) -> list[dict[str, int]]:
 
 def test_judge_and_rewriter_behind_an_endpoint_make_the_data_set(speaking_server: Any, tmp_path: Path) -> None:
     speaking_server.faults = ["no json"]
-    train(config(speaking_server), tmp_path, Quiet())
+    reported = train(config(speaking_server), tmp_path, Quiet())
+    assert sum(row["count"] for row in reported if row["what"] == "requests") == len(speaking_server.requests)
     coarse, hf = rows(tmp_path, "coarse"), rows(tmp_path, "hf")
     assert coarse and {row["judge"] for row in coarse} == {"tiny-vision"}
     for row in coarse:
