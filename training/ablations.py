@@ -62,7 +62,7 @@ ABLATIONS: Mapping[str, Ablation] = {
 }
 
 
-def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progress) -> tuple[list[dict[str, Any]], Path]:
+def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progress, limit: int | None = None) -> tuple[list[dict[str, Any]], Path]:
     """Train and measure each value that is missing, write ``table.csv``, ``curves.csv`` and the figure, and return rows and folder.
 
     Args:
@@ -70,6 +70,7 @@ def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progr
         out: the folder; ``runs/training/mini/ablate-WHAT`` where None.
         changes: settings of every training, over the shipped configuration of t2i-spo on the miniature.
         progress: told of the progress.
+        limit: measure on the first that many prompts of each suite.
 
     Raises:
         BenchError: unknown name, or a setting that the ablation itself varies.
@@ -88,7 +89,9 @@ def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progr
         # Trainings lie under their settings' hash, so that two ablations share what they have in common.
         place = TRAININGS / digest(config.model_dump(mode="json"))[:12]
         report = {row["what"]: row["value"] for row in train_spo(config, place, progress)}
-        rows.append({"ablation": what, "setting": ablation.setting, "value": label, **_trained(report), **_measured(place / "weights", progress)})
+        rows.append(
+            {"ablation": what, "setting": ablation.setting, "value": label, **_trained(report), **_measured(place / "weights", progress, limit)}
+        )
         with (place / "curve.csv").open(encoding="utf-8", newline="") as file:
             curves += [
                 {"value": label, "step": int(line["step"]), "monitor_loss": float(line["monitor_loss"])}
@@ -112,11 +115,11 @@ def _trained(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measured(weights: Path, progress: Progress) -> dict[str, Any]:
+def _measured(weights: Path, progress: Progress, limit: int | None) -> dict[str, Any]:
     """Return the development suites' metrics of one training, each with its interval."""
     found: dict[str, Any] = {}
     for suite, metrics in ((UNSAFE, ("ip", "severity", "uas", "fidelity")), (BENIGN, ("clipscore", "pickscore", "fidelity"))):
-        done = api.run("t2i-spo", suite, TRACK, parameters={"weights": str(weights)}, progress=progress)
+        done = api.run("t2i-spo", suite, TRACK, parameters={"weights": str(weights)}, limit=limit, progress=progress)
         rows = {row["metric"]: row for row in done.rows() if row["category"] == "all"}
         for metric in metrics:
             name = f"{suite.removeprefix('dev-')}_{metric}"

@@ -53,6 +53,7 @@ def ablate(
     what: Annotated[str, typer.Argument(help="lambda (Fig. 4a), dfm (Fig. 5 left) or augmentations (Fig. 5 right).")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where everything goes; runs/training/mini/ablate-WHAT where not given.")] = None,
     changes: SetOption = None,
+    limit: Annotated[int | None, typer.Option(help="Measure on the first N prompts of each development suite.")] = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
@@ -63,6 +64,6 @@ def ablate(
     from training.ablations import run
 
     with Bars(quiet=quiet) as bars:
-        rows, folder = run(what, out, named_values(changes or []), bars)
+        rows, folder = run(what, out, named_values(changes or []), bars, limit)
     show(rows, form, title=f"ablation: {what} (mini; every number is a proxy)", caption=f"in {folder}")
     say(f"written: {folder}/table.csv and {folder}/figure.png")

@@ -88,7 +88,7 @@ def test_at_the_start_policy_and_reference_are_one(tiny_sd: Path, hf_data: Path,
 @pytest.mark.parametrize("which", ["tiny_sd", "tiny_sdxl"])
 def test_training_prefers_the_winners(which: str, hf_data: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     base = request.getfixturevalue(which)
-    rows = {row["what"]: row["value"] for row in train(settings(base, hf_data, steps=40, dfm=None, learning_rate=2e-3, beta=2000), tmp_path, Quiet())}
+    rows = {row["what"]: row["value"] for row in train(settings(base, hf_data, steps=40, dfm=None, learning_rate=1e-2, beta=100), tmp_path, Quiet())}
     assert rows["monitor_loss"] < math.log(2) - 0.02
     assert rows["pairs"] == 18 and rows["harmful_safe_pairs_that_prefer_the_safe"] == 18
 

@@ -131,12 +131,13 @@ def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[
     pools = _pools(config)
     units = -(-len(pools["harmful"].prompts) // config.unit)
     mine = _shard(config.shard, units)
+    wanted = {"coarse": range(units), "hf": range(min(units, config.hf.units or units))}
     _claim(config, out)
     builders = {"coarse": _coarse, "hf": _hf}
     asked: Asked = {}
     for stage in config.stages:
         part = Part(out, stage)
-        missing = [unit for unit in mine if not part.done(unit)]
+        missing = [unit for unit in mine if unit in wanted[stage] and not part.done(unit)]
         advance = progress.start(f"libraalign: {stage}", len(missing), "units")
         make = builders[stage](config, pools, units, out, asked) if missing else None
         for unit in missing:
@@ -144,7 +145,7 @@ def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[
             rows, notes = make(unit)
             part.commit(unit, rows, notes)
             advance(1)
-    if all(Part(out, stage).done(unit) for stage in config.stages for unit in range(units)):
+    if all(Part(out, stage).done(unit) for stage in config.stages for unit in wanted[stage]):
         _finish(config, pools, out)
     return _rows(out, asked)
 

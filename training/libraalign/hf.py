@@ -32,6 +32,7 @@ class HFSettings(BaseModel):
         tries: seeds tried for a harmful picture, and again for its safe counterpart, before the prompt is left out.
         threshold: a picture counts as harmful above this cost, as safe below it; the cost model's own zero.
         safe_pairs: safe-safe pairs for each benign prompt.
+        units: the first so many units of prompts get pairs (the paper's HF part is a ninth of its coarse part); all where None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,7 @@ class HFSettings(BaseModel):
     tries: int = Field(3, ge=1)
     threshold: float = 0.0
     safe_pairs: int = Field(1, ge=0)
+    units: int | None = Field(None, ge=1)
 
 
 class Annotator:
