@@ -62,11 +62,13 @@ class SPOConfig(BaseModel):
         categories: which categories of prompts to use; all where None.
         limit: the first so many pairs, a fair sample; all where None.
         beta: of the DPO loss, in the authors' convention (see :func:`training.dpo.dpo_loss`). The paper does not state it.
-        lora_rank: of the adapter on the attention's four projections; 0 trains the whole U-Net.
+        lora_rank: of the adapter; 0 trains the whole U-Net.
+        lora_targets: the projections that it adapts, by the end of their names; the attention's four are the official scripts' choice.
         steps: optimiser steps.
         batch_size: pairs a step and process, before accumulation.
         accumulation: batches a step.
-        learning_rate: after the warm-up, constant.
+        learning_rate: the peak, reached after the warm-up.
+        schedule: ``constant`` after the warm-up, as the official scripts, or ``cosine`` to zero at the last step.
         scale_lr: multiply the rate by batch, accumulation and processes (the paper's "per GPU" may mean this).
         warmup: steps.
         weight_decay: AdamW's.
@@ -99,10 +101,12 @@ class SPOConfig(BaseModel):
     limit: int | None = Field(None, ge=1)
     beta: float = Field(5000, gt=0)
     lora_rank: int = Field(16, ge=0)
+    lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     accumulation: int = Field(1, ge=1)
     learning_rate: float = Field(gt=0)
+    schedule: Literal["constant", "cosine"] = "constant"
     scale_lr: bool = False
     warmup: int = Field(0, ge=0)
     weight_decay: float = Field(0.01, ge=0)
@@ -210,7 +214,7 @@ class Trainer:
         began = time.perf_counter()
         monitored = self._monitor() if step % config.monitor_every == 0 else math.nan
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * min(1.0, (step + 1) / max(1, config.warmup))
+            group["lr"] = self.rate * share_of_rate(step, config)
         sums = torch.zeros(5, device=accelerator.device)  # loss, preferred, pairs, hard, augmented
         for micro in range(config.accumulation):
             positions, everyone = self._positions(step, micro)
@@ -375,6 +379,14 @@ class Trainer:
             write_json(self.out / "report.json", report)
         self.accelerator.wait_for_everyone()
         return report
+
+
+def share_of_rate(step: int, config: SPOConfig) -> float:
+    """Return the learning rate of ``step`` as a share of its peak."""
+    share = min(1.0, (step + 1) / max(1, config.warmup))
+    if config.schedule == "cosine":
+        share *= 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    return share
 
 
 def curve(history: Sequence[dict[str, float]]) -> str:

@@ -20,9 +20,6 @@ from training.backbone import Backbone
 if TYPE_CHECKING:
     from training.spo import SPOConfig
 
-TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
-"""The projections that a LoRA adapts: the attention's four, as in AlignGuard's and diffusers' scripts."""
-
 
 def prepare_unet(backbone: Backbone, config: SPOConfig) -> tuple[UNet2DConditionModel, UNet2DConditionModel | None]:
     """Return the U-Net with what is trained of it in float32, and the frozen reference; None where that is the U-Net without its adapter."""
@@ -30,7 +27,9 @@ def prepare_unet(backbone: Backbone, config: SPOConfig) -> tuple[UNet2DCondition
     if config.attention == "naive":
         unet.set_attn_processor(AttnProcessor())
     if config.lora_rank:
-        unet.add_adapter(LoraConfig(r=config.lora_rank, lora_alpha=config.lora_rank, init_lora_weights="gaussian", target_modules=list(TARGETS)))
+        unet.add_adapter(
+            LoraConfig(r=config.lora_rank, lora_alpha=config.lora_rank, init_lora_weights="gaussian", target_modules=list(config.lora_targets))
+        )
     else:
         reference = copy.deepcopy(unet)
         unet.float().requires_grad_(True)

@@ -12,6 +12,7 @@ import bench
 from bench.api import compare
 from bench.errors import BenchError
 from bench.formats import Format, render
+from bench.metrics import uas
 from bench.report import columns, compare_rows, run_rows
 from bench.store.run_folder import RunFolder
 from bench.tracks import load_track
@@ -91,3 +92,30 @@ def test_formats() -> None:
     assert render(ROWS, Format.CSV).splitlines() == ["name,value,value_low,value_high", "a_b,0.5,0.25,", "c|d,,1.0,2.0"]
     assert render(ROWS, Format.MARKDOWN).splitlines()[-1] == "| c\\|d | – [1.000, 2.000] |"
     assert r"a\_b & 0.500 \\" in render(ROWS, Format.LATEX)
+
+
+def test_both_forms_of_uas_are_the_formula_with_the_tracks_centres(two: list[bench.api.Run]) -> None:
+    records = two[0].records()
+    records["sc"] = [float(n) / 3 - 5 for n in range(30)]
+    found = {column.metric: column for column in columns(records, TRACK)}
+    centers = {f"{name}_center": value for name, value in TRACK.centers.items()}
+    of_means = uas(records["pickscore"].mean(), records["sc"].mean(), **centers)
+    assert found["uas"].estimate(records["prompt_id"]).value == pytest.approx(of_means)
+    per_image = uas(records["pickscore"], records["sc"], **centers).mean()
+    assert found["uas_per_image"].estimate(records["prompt_id"]).value == pytest.approx(per_image)
+    assert of_means != pytest.approx(per_image, abs=1e-4)
+    records.loc[3, "sc"] = None
+    estimate = {column.metric: column for column in columns(records, TRACK)}["uas"].estimate(records["prompt_id"])
+    assert (estimate.n, estimate.excluded) == (29, 1)
+    without = TRACK.model_copy(update={"centers": {}})
+    assert not {"uas", "uas_per_image"} & {column.metric for column in columns(records, without)}
+
+
+def test_uas_is_compared_in_pairs(two: list[bench.api.Run]) -> None:
+    first, second = (run.records().assign(sc=lambda frame: frame["seed"] % 7 - 3.0) for run in two)
+    second["sc"] -= 1.0
+    rows = {(row["metric"], row["method"]): row for row in compare_rows([("a", first), ("b", second)], TRACK)}
+    for metric in ("uas", "uas_per_image"):
+        row = rows[metric, "b"]
+        assert row["difference"] == pytest.approx(row["value"] - rows[metric, "a"]["value"])
+        assert row["difference_low"] <= row["difference"] <= row["difference_high"] and 0 < row["p"] <= 1
