@@ -50,6 +50,7 @@ class PairRow:
         pair_id: of the data set.
         caption: what both pictures are trained on.
         category: of the prompt.
+        kind: ``harmful-safe`` or ``safe-safe``.
         winner: 0 or 1: the picture with the higher reward.
         gap: winner's reward minus loser's.
     """
@@ -57,6 +58,7 @@ class PairRow:
     pair_id: str
     caption: str
     category: str
+    kind: str
     winner: int
     gap: float
 
@@ -91,7 +93,7 @@ def label(
             if abs(first - second) <= tie:
                 reason = "a tie"
             else:
-                pairs.append(PairRow(row["pair_id"], row["caption"], row["category"], int(second > first), abs(first - second)))
+                pairs.append(PairRow(row["pair_id"], row["caption"], row["category"], row["kind"], int(second > first), abs(first - second)))
                 continue
         left_out[reason] = left_out.get(reason, 0) + 1
     bare = left_out.get("no quality or no safety cost", 0)

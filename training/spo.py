@@ -58,9 +58,8 @@ class SPOConfig(BaseModel):
         reward: ``composite``, or one of its limits, ``quality`` and ``safety``.
         safety_weight: lambda of Eq. 6.
         tie: pairs whose rewards differ by no more than this are left out.
-        kinds: which kinds of pairs to use.
+        kinds: which kinds of pairs to use, each with the most that are taken of it, a fair sample; all where None.
         categories: which categories of prompts to use; all where None.
-        limit: the first so many pairs, a fair sample; all where None.
         beta: of the DPO loss, in the authors' convention (see :func:`training.dpo.dpo_loss`). The paper does not state it.
         lora_rank: of the adapter; 0 trains the whole U-Net.
         lora_targets: the projections that it adapts, by the end of their names; the attention's four are the official scripts' choice.
@@ -96,9 +95,8 @@ class SPOConfig(BaseModel):
     reward: Reward = "composite"
     safety_weight: float = 0.15
     tie: float = Field(0.0, ge=0)
-    kinds: tuple[str, ...] = ("harmful-safe", "safe-safe")
+    kinds: dict[str, int | None] = {"harmful-safe": None, "safe-safe": None}
     categories: tuple[str, ...] | None = None
-    limit: int | None = Field(None, ge=1)
     beta: float = Field(5000, gt=0)
     lora_rank: int = Field(16, ge=0)
     lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
@@ -167,10 +165,9 @@ class Trainer:
         self.backbone = Backbone(resolve(config.base), accelerator.device, dtype, config.size)
         rows = [row for _, row in part.rows(ANNOTATIONS) if row["kind"] in config.kinds]
         pairs, self.left_out = label(rows, config.reward, config.safety_weight, config.tie, config.categories)
-        pairs = pairs[: config.limit]
-        mixed = {row["pair_id"] for row in rows if row["kind"] == "harmful-safe"}
-        self.safe_preferred = sum(pair.winner == 1 for pair in pairs if pair.pair_id in mixed)
-        self.mixed = sum(pair.pair_id in mixed for pair in pairs)
+        pairs = [pair for kind, most in config.kinds.items() for pair in [each for each in pairs if each.kind == kind][:most]]
+        mixed = [pair for pair in pairs if pair.kind == "harmful-safe"]
+        self.mixed, self.safe_preferred = len(mixed), sum(pair.winner == 1 for pair in mixed)
         storage = torch.float32 if dtype == torch.float32 else torch.float16
         with accelerator.main_process_first():
             self.data: Encoded = encode(part, pairs, self.backbone, out / "work", storage, progress)

@@ -11,7 +11,7 @@ from bench.api import Quiet
 from bench.errors import BenchError
 from training import ablations
 
-QUICK = {"steps": 2, "batch_size": 2, "monitor": 2, "monitor_every": 1, "limit": 6}
+QUICK = {"steps": 2, "batch_size": 2, "monitor": 2, "monitor_every": 1}
 
 
 @pytest.mark.parametrize(("what", "values"), [("lambda", [("0", 0.0), ("0.6", 0.6)]), ("dfm", [("off", None), ("0.2", ablations._dfm())])])

@@ -54,6 +54,7 @@ def row(
         "pair_id": str(number),
         "caption": "a circle",
         "category": category,
+        "kind": "harmful-safe",
         **{f"quality_{place}": quality[place] for place in (0, 1)},
         **{f"cost_{place}": cost[place] for place in (0, 1)},
     }
