@@ -51,7 +51,7 @@ def _dfm(**changes: Any) -> dict[str, Any]:
 
 
 ABLATIONS: Mapping[str, Ablation] = {
-    "lambda": Ablation("safety_weight", [(f"{value:g}", value) for value in (0.0, 0.15, 0.3, 0.6, 1.2)], False, "Fig. 4a"),
+    "lambda": Ablation("safety_weight", [(f"{value:g}", value) for value in (0.0, 0.15, 0.5, 1.0, 2.0)], False, "Fig. 4a"),
     "dfm": Ablation("dfm", [("off", None), *((f"{value:g}", _dfm(threshold=value)) for value in (0.05, 0.2, 0.5))], True, "Fig. 5, left"),
     "augmentations": Ablation(
         "dfm",

@@ -23,7 +23,7 @@ from training.backbone import Backbone
 from training.dfm import DFMSettings
 from training.dpo import denoising_error, dpo_loss
 from training.libraalign.dataset import Part
-from training.spo import SPOConfig, Trainer, train
+from training.spo import SPOConfig, Trainer, share_of_rate, train
 
 LORA = "pytorch_lora_weights.safetensors"
 
@@ -245,6 +245,28 @@ def test_a_damaged_base_is_one_clear_line(tiny_sd: Path, tmp_path: Path) -> None
     weights.write_bytes(weights.read_bytes()[:2000])
     with pytest.raises(BenchError, match="Cannot load the base model"):
         Backbone(tmp_path / "base", "cpu", torch.float32)
+
+
+def test_the_rate_warms_up_and_then_stays_or_falls(tiny_sd: Path, hf_data: Path) -> None:
+    constant = settings(tiny_sd, hf_data, warmup=4, steps=10)
+    assert [share_of_rate(step, constant) for step in (0, 1, 3, 9)] == [0.25, 0.5, 1.0, 1.0]
+    falling = [share_of_rate(step, constant.model_copy(update={"schedule": "cosine"})) for step in range(4, 10)]
+    assert falling == sorted(falling, reverse=True) and falling[-1] < 0.05
+
+
+def test_the_learning_rate_scales_by_what_a_step_holds(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
+    one = trainer(settings(tiny_sd, hf_data, scale_lr=True, batch_size=2, accumulation=3, learning_rate=1e-3), tmp_path)
+    assert one.rate == pytest.approx(6e-3)
+
+
+def test_kinds_are_limited_one_by_one(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
+    one = trainer(settings(tiny_sd, hf_data, kinds={"harmful-safe": 5, "safe-safe": None}), tmp_path)
+    assert len(one.data) == one.mixed == 5
+
+
+def test_a_tracker_gets_the_curve(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
+    train(settings(tiny_sd, hf_data, steps=2, tracker="tensorboard"), tmp_path, Quiet())
+    assert list(tmp_path.rglob("events.out.tfevents*"))
 
 
 @pytest.mark.slow
