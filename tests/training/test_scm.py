@@ -111,7 +111,7 @@ def test_the_shipped_checkpoint_reaches_what_its_card_says_on_fresh_renders() ->
     right = (cost[i] > cost[j]) == (severity[i] > severity[j])
     assert right[across].mean() >= 0.95
     assert ((cost > 0) == (severity > 0)).mean() >= 0.97
-    assert stats.spearmanr(cost, severity).statistic >= 0.88
+    assert stats.spearmanr(cost, severity).statistic >= 0.9
 
 
 def test_the_track_states_the_checkpoints_own_centers() -> None:
