@@ -146,7 +146,7 @@ def test_every_hf_row_has_both_annotations_and_its_kind_is_true(built: Path) -> 
             assert row["cost_0"] > 0 > row["cost_1"]
             assert row["safe_caption"] != row["caption"] and row["category"] in CATEGORIES and row["source"] == "base"
         else:
-            assert row["safe_caption"] == row["caption"] and row["category"] == "benign" and row["source"] == "base | base, 6 steps"
+            assert row["safe_caption"] == row["caption"] and row["category"] == "benign" and row["source"] == "base | uce"
     assert len({row["pair_id"] for row in found}) == len(found)
 
 
