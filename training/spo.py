@@ -220,7 +220,9 @@ class Trainer:
             again = [self._turned(batch[place], step, positions[place]) for place in hard[: config.dfm.most if config.dfm else 0]]
             with accelerator.accumulate(self.model):
                 losses, preferred = self.policy.losses(self.model, [*batch, *again])
-                loss = losses.mean()
+                # Processes may have augmented unlike numbers of pairs; each pair of a step weighs the same all the same.
+                everywhere = accelerator.reduce(torch.tensor(float(len(losses)), device=losses.device), "sum")
+                loss = losses.sum() * accelerator.num_processes / everywhere
                 if not torch.isfinite(loss):
                     raise BenchError(
                         f"The loss is {float(loss)} at step {step}: lower learning_rate (now {self.rate:g}), or use bf16 in place of fp16. "

@@ -272,7 +272,7 @@ def test_a_tracker_gets_the_curve(tiny_sd: Path, hf_data: Path, tmp_path: Path) 
 @pytest.mark.slow
 def test_two_processes_take_the_steps_of_one(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
     """Two processes with half the batch each end where one process does, by real gloo communication."""
-    config = settings(tiny_sd, hf_data, batch_size=4, steps=8)
+    config = settings(tiny_sd, hf_data, batch_size=4, steps=8, dfm=None)  # its cap on hard pairs is each process' own
     train(config, tmp_path / "one", Quiet())
     path = tmp_path / "half.yaml"
     path.write_text(config.model_copy(update={"batch_size": 2}).model_dump_json())
@@ -280,11 +280,11 @@ def test_two_processes_take_the_steps_of_one(tiny_sd: Path, hf_data: Path, tmp_p
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run([*command, "--out", str(tmp_path / "two"), "-q"], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
-    one, two = (load_file(tmp_path / name / "weights" / LORA) for name in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(one[name].float(), two[name].float(), rtol=0, atol=5e-3)
     rows = [curve(tmp_path / name) for name in ("one", "two")]
-    assert [float(row["loss"]) for row in rows[0]] == pytest.approx([float(row["loss"]) for row in rows[1]], rel=1e-3)
+    assert [float(row["loss"]) for row in rows[0]] == pytest.approx([float(row["loss"]) for row in rows[1]], rel=1e-4)
+    # Adam turns the rounding of a vanishing gradient into a whole step, so single weights may differ and all together may not.
+    one, two = (torch.cat([value.float().flatten() for value in load_file(tmp_path / name / "weights" / LORA).values()]) for name in ("one", "two"))
+    assert float((one - two).norm() / one.norm()) < 1e-3
 
 
 def test_the_losses_of_a_batch_do_not_depend_on_its_order() -> None:
