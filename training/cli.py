@@ -65,5 +65,18 @@ def ablate(
 
     with Bars(quiet=quiet) as bars:
         rows, folder = run(what, out, named_values(changes or []), bars, limit)
+    if form is Format.TABLE:  # the other formats, and table.csv, keep every column
+        keys = (
+            "value",
+            "monitor_loss",
+            "hard",
+            "unsafe_ip",
+            "unsafe_ip_low",
+            "unsafe_ip_high",
+            "benign_clipscore",
+            "benign_clipscore_low",
+            "benign_clipscore_high",
+        )
+        rows = [{key: row[key] for key in keys} for row in rows]
     show(rows, form, title=f"ablation: {what} (mini; every number is a proxy)", caption=f"in {folder}")
     say(f"written: {folder}/table.csv and {folder}/figure.png")
