@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.api import Progress
 from bench.engine.spec import digest
-from bench.errors import BenchError
+from bench.errors import BenchError, NotAvailable
 from bench.paths import hash_weights, resolve
 from bench.provenance import versions
 from bench.registry import scorers, suites
@@ -266,7 +266,11 @@ def _unloaded(config: LibraAlignConfig, role: str) -> Scorer:
 def _scorer(config: LibraAlignConfig, role: str) -> Scorer:
     """Return the scorer of ``role``, loaded."""
     scorer = _unloaded(config, role)
-    scorer.load(Context(load_track("mini"), config.device))  # a scorer reads the device alone from its context
+    try:
+        scorer.load(Context(load_track("mini"), config.device))  # a scorer reads the device alone from its context
+    except NotAvailable as error:
+        hint = "Train it on the coarse part: `bench train scm`; then run the same command again." if role == "cost" else "Give its location."
+        raise NotAvailable(f"The HF part needs the scorer of {role}: {error} {hint}") from error
     return scorer
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from bench.errors import BenchError
+from bench.errors import BenchError, NotAvailable
 from bench.registry import suites
 from bench.tracks import load_track
 from training.libraalign.build import LibraAlignConfig, train
@@ -314,3 +314,12 @@ def test_without_a_recipe_they_are_listed(tmp_path: Path) -> None:
     listed = json.loads(done.stdout)
     assert done.returncode == 0 and [row["recipe"] for row in listed] == list(RECIPES)
     assert "mini" in next(row["tracks"] for row in listed if row["recipe"] == "libraalign")
+
+
+def test_without_a_cost_model_the_coarse_part_is_kept_and_the_message_says_how_to_go_on(tmp_path: Path) -> None:
+    lacking = config(
+        cost={"scorer": "sc", "weights": str(tmp_path / "nowhere"), "clip": "package:bench.miniature/weights/clip"}, prompts__harmful_limit=2
+    )
+    with pytest.raises(NotAvailable, match="Train it on the coarse part: `bench train scm`"):
+        train(lacking, tmp_path / "data", Quiet())
+    assert Part(tmp_path / "data", "coarse").done(0)
