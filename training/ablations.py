@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.registry import did_you_mean
 from bench.store.files import write_atomic
 from training.augmentations import POOL
+from training.libraalign.dataset import Part
 from training.recipes import config_path, load_config
 from training.spo import SPOConfig
 from training.spo import train as train_spo
@@ -86,8 +87,8 @@ def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progr
     for label, value in ablation.values:
         config = load_config("t2i-spo", config_path("t2i-spo", TRACK), {**changes, ablation.setting: value})
         assert isinstance(config, SPOConfig)
-        # Trainings lie under their settings' hash, so that two ablations share what they have in common.
-        place = TRAININGS / digest(config.model_dump(mode="json"))[:12]
+        # Trainings lie under the hash of their settings and data, so that two ablations share what they have in common.
+        place = TRAININGS / digest({"config": config.model_dump(mode="json"), "data": Part(Path(config.data), "hf").digest()})[:12]
         report = {row["what"]: row["value"] for row in train_spo(config, place, progress)}
         rows.append(
             {"ablation": what, "setting": ablation.setting, "value": label, **_trained(report), **_measured(place / "weights", progress, limit)}

@@ -10,7 +10,6 @@ The authors' merge is described by one figure and is not in their code; what sta
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from bench.api import Progress
 from bench.errors import BenchError
 from bench.paths import resolve
-from bench.store.files import read_json, write_json
+from bench.store.files import read_json, write_atomic, write_json
 from methods.finetuned import LORA
 from training.backbone import Backbone
 from training.draws import Draws
@@ -82,10 +82,7 @@ def _merge(config: AlignGuardConfig, out: Path, progress: Progress) -> list[floa
     """Merge the trained experts into ``out/weights``; return the share of all outputs that each owns."""
     experts = [load_file(out / "experts" / category.replace(" ", "-") / "weights" / LORA) for category in config.categories]
     merged, owners = co_merge(experts, measure_responses(config, experts, out, progress))
-    (out / "weights").mkdir(parents=True, exist_ok=True)
-    temporary = out / "weights" / ".tmp.safetensors"
-    save_file(merged, temporary)
-    os.replace(temporary, out / "weights" / LORA)
+    write_atomic(out / "weights" / LORA, to_bytes(merged))
     everyone = torch.cat(list(owners.values()))
     return [float((everyone == index).float().mean()) for index in range(len(experts))]
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from scipy import stats as scipy_stats
 
 from bench.api import Progress, run
@@ -169,10 +169,7 @@ def load_pairs(config: SCMConfig, work: Path, progress: Progress) -> Pairs:
     if len(features) != len(places):
         raise BenchError(f"{cache} holds {len(features)} features for {len(places)} images: it was damaged. Delete it and run again.")
     if known is None:
-        work.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_suffix(".tmp")
-        save_file({"features": features.contiguous()}, temporary)
-        os.replace(temporary, cache)
+        write_atomic(cache, to_bytes({"features": features.contiguous()}))
     return Pairs(features, torch.tensor(safe), torch.tensor(level), torch.tensor(more), torch.tensor(less), torch.tensor(units))
 
 
@@ -286,11 +283,8 @@ def train(config: SCMConfig, out: Path, progress: Progress) -> list[dict[str, An
 
 def save(head: CostHead, settings: CostConfig, out: Path) -> None:
     """Write the checkpoint that :class:`bench.scorers.sc.SafetyCost` reads; the weights last, since a folder without them does not load."""
-    out.mkdir(parents=True, exist_ok=True)
     write_json(out / "config.json", settings.model_dump(mode="json"))
-    temporary = out / ".tmp-model.safetensors"
-    save_file({name: value.contiguous() for name, value in head.state_dict().items()}, temporary)
-    os.replace(temporary, out / "model.safetensors")
+    write_atomic(out / "model.safetensors", to_bytes({name: value.contiguous() for name, value in head.state_dict().items()}))
     load_cost_head(out)
 
 

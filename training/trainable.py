@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,4 +59,6 @@ def save_weights(unet: UNet2DConditionModel, backbone: Backbone, folder: Path) -
             backbone.save_lora(temporary, {name: tensor.half().cpu().contiguous() for name, tensor in get_peft_model_state_dict(unet).items()})
         else:
             copy.deepcopy(unet).half().save_pretrained(temporary / "unet", safe_serialization=True)
+        # Weights of a training that was killed before its report do not count, and a folder cannot be renamed over a full one.
+        shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)

@@ -8,13 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from bench.api import Quiet
@@ -63,6 +64,35 @@ def trainer(config: SPOConfig, out: Path) -> Trainer:
 def curve(out: Path) -> list[dict[str, str]]:
     with (out / "curve.csv").open() as file:
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_a_kill_between_weights_and_report_costs_nothing(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
+    config = settings(tiny_sd, hf_data, steps=2)
+    train(config, tmp_path, Quiet())
+    before = (tmp_path / "weights" / LORA).read_bytes()
+    (tmp_path / "report.json").unlink()
+    train(config, tmp_path, Quiet())
+    assert (tmp_path / "weights" / LORA).read_bytes() == before and (tmp_path / "report.json").is_file()
+
+
+@pytest.fixture
+def bf16() -> Iterator[Accelerator]:
+    """An accelerator of half precision; accelerate keeps one precision a process, so its state is made anew before and after."""
+    AcceleratorState._reset_state()
+    yield Accelerator(cpu=True, mixed_precision="bf16")
+    AcceleratorState._reset_state()
+
+
+@pytest.mark.parametrize("which", ["tiny_sd", "tiny_sdxl"])
+@pytest.mark.parametrize("rank", [2, 0])
+def test_bf16_trains_in_float32(which: str, rank: int, hf_data: Path, tmp_path: Path, bf16: Accelerator, request: pytest.FixtureRequest) -> None:
+    changes = {"mixed_precision": "bf16", "lora_rank": rank, "learning_rate": 1e-3, "gradient_checkpointing": True}
+    one = Trainer(settings(request.getfixturevalue(which), hf_data, **changes), Part(hf_data, "hf"), tmp_path, "identity", bf16, Quiet())
+    assert all(parameter.dtype == torch.float32 for parameter in one.parameters)
+    records = [one.step(step) for step in range(14)]  # past the second epoch, so that dynamic focusing acts too
+    assert all(math.isfinite(record["loss"]) for record in records) and any(record["augmented"] for record in records)
+    if rank:  # at the start, the policy is the very reference
+        assert records[0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
 
 
 @pytest.mark.parametrize("rank", [2, 0])
