@@ -10,13 +10,14 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bench import api
 from bench.api import Progress
 from bench.engine.spec import digest
-from bench.errors import BenchError
+from bench.errors import BenchError, NotAvailable
 from bench.registry import did_you_mean
 from bench.store.files import write_atomic
 from training.augmentations import POOL
@@ -75,7 +76,10 @@ def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progr
 
     Raises:
         BenchError: unknown name, or a setting that the ablation itself varies.
+        NotAvailable: Matplotlib is not installed; said before any training.
     """
+    if find_spec("matplotlib") is None:
+        raise NotAvailable("The figure needs Matplotlib, which is not installed. Run: pip install -c constraints.txt -e '.[train]'.")
     if what not in ABLATIONS:
         raise did_you_mean("ablation", what, list(ABLATIONS))
     ablation = ABLATIONS[what]

@@ -41,6 +41,12 @@ def test_the_papers_values_are_among_those_tried() -> None:
     assert [label.partition(":")[0] for label, _ in ablations.ABLATIONS["augmentations"].values] == ["off", "1", "2", "4"]
 
 
+def test_without_matplotlib_nothing_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablations, "find_spec", lambda name: None)
+    with pytest.raises(BenchError, match="needs Matplotlib"):
+        ablations.run("lambda", tmp_path, {}, Quiet())
+
+
 def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="Did you mean 'lambda'"):
         ablations.run("lamda", tmp_path, {}, Quiet())
