@@ -1,7 +1,7 @@
 """T2I-SPO: Diffusion-DPO on pairs re-labelled by quality and safety together, with dynamic focusing (paper Sec. 4).
 
     bench train t2i-spo --track mini
-    accelerate launch -m bench train t2i-spo --track sd15      # several GPUs, mixed precision by the configuration
+    torchrun --nproc_per_node gpu -m bench train t2i-spo --track sd15      # several GPUs, mixed precision by the configuration
 
 One file, read from top to bottom. What the lost equations must be is inferred (and marked so where it is used):
 
