@@ -13,7 +13,7 @@ from methods.pipeline import damaged, first_line, load_pipeline
 from methods.sampler import Sampler
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from methods.pipeline import Pipeline
 
 LORA = "pytorch_lora_weights.safetensors"
 UNET = "diffusion_pytorch_model.safetensors"
@@ -60,7 +60,7 @@ class FineTuned(Method):
         return self.sampler.generate(samples)
 
 
-def lay_over(pipeline: StableDiffusionPipeline, folder: Path) -> None:
+def lay_over(pipeline: Pipeline, folder: Path) -> None:
     """Lay the weights in ``folder`` over ``pipeline``, in place.
 
     Args:
@@ -79,7 +79,7 @@ def lay_over(pipeline: StableDiffusionPipeline, folder: Path) -> None:
     pipeline.unet = _read_unet(unet, pipeline.unet)
 
 
-def _lay_lora(pipeline: StableDiffusionPipeline, folder: Path) -> None:
+def _lay_lora(pipeline: Pipeline, folder: Path) -> None:
     from safetensors.torch import load_file
 
     try:

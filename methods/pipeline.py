@@ -1,8 +1,10 @@
-"""Loads a track's base model as a plain ``StableDiffusionPipeline`` with the track's scheduler."""
+"""Loads a track's base model as a plain diffusers pipeline, Stable Diffusion or SDXL, with the track's scheduler."""
 
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import bench  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
@@ -12,51 +14,32 @@ from bench.types import Context
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from diffusers import SchedulerMixin, StableDiffusionPipeline
-    from transformers import CLIPTextModel
+    from diffusers import SchedulerMixin, StableDiffusionPipeline, StableDiffusionXLPipeline
+
+    Pipeline = StableDiffusionPipeline | StableDiffusionXLPipeline
+
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "StableDiffusionPipeline": {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
+    "StableDiffusionXLPipeline": {"add_watermarker": False},
+}
+"""The pipelines that are known, and what each is loaded with."""
+
+ENCODERS: Mapping[str, Mapping[str, str]] = {
+    "text_encoder": {"StableDiffusionPipeline": "CLIPTextModel", "StableDiffusionXLPipeline": "CLIPTextModel"},
+    "text_encoder_2": {"StableDiffusionXLPipeline": "CLIPTextModelWithProjection"},
+}
+"""The class of each text encoder in each kind of pipeline."""
 
 
-def load_pipeline(context: Context) -> StableDiffusionPipeline:
-    """Return the base model on the context's device in its dtype, without a safety checker.
-
-    The libraries load some damaged folders without a word (a text encoder's missing tensor becomes random numbers,
-    a lost vocabulary an empty tokenizer), so completeness is checked here.
+def load_pipeline(context: Context) -> Pipeline:
+    """Return the track's base model on the context's device in its dtype, with the track's scheduler and without a safety checker.
 
     Raises:
-        BenchError: the weights are missing, truncated, incomplete or of another kind, the track's scheduler does not fit, or the device is not there.
+        BenchError: the weights cannot be used (see :func:`read_pipeline`), the track's scheduler does not fit, or the device is not there.
     """
-    import diffusers
     import torch
-    from diffusers.utils import logging
-    from transformers.utils import logging as transformers_logging
 
-    for each in (logging, transformers_logging):
-        each.set_verbosity(each.CRITICAL)  # what goes wrong is raised, as one line
-        each.disable_progress_bar()
-    path = context.track.base_path()
-    dtype = getattr(torch, context.dtype)
-    encoder = _text_encoder(path / "text_encoder", dtype)
-    try:
-        pipeline = diffusers.StableDiffusionPipeline.from_pretrained(
-            path,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            text_encoder=encoder,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-    except Exception as error:
-        raise damaged("the base model", path, first_line(error)) from error
-    for part in ("unet", "vae"):
-        # diffusers leaves a tensor that the file lacks on the meta device.
-        lacking = [name for name, tensor in getattr(pipeline, part).named_parameters() if tensor.is_meta]
-        if lacking:
-            raise damaged("the base model", path / part, f"its weights lack {lacking[0]}")
-    words = encoder.config.vocab_size
-    if len(pipeline.tokenizer) != words:
-        raise damaged("the base model", path / "tokenizer", f"it knows {len(pipeline.tokenizer)} tokens, expected the text encoder's {words}")
+    pipeline = read_pipeline(context.track.base_path(), getattr(torch, context.dtype))
     pipeline.scheduler = _scheduler(pipeline.scheduler, context)
     try:
         pipeline.to(context.device)
@@ -65,16 +48,69 @@ def load_pipeline(context: Context) -> StableDiffusionPipeline:
     return pipeline
 
 
-def _text_encoder(path: Path, dtype: Any) -> CLIPTextModel:
-    """Return the text encoder, every tensor of it read from ``path``."""
-    from transformers import CLIPTextModel
+def read_pipeline(folder: Path, dtype: Any) -> Pipeline:
+    """Return the Stable Diffusion or SDXL pipeline in ``folder``, complete, on the CPU, without a safety checker.
+
+    The libraries load some damaged folders without a word (a text encoder's missing tensor becomes random numbers,
+    a lost vocabulary an empty tokenizer), so completeness is checked here.
+
+    Raises:
+        BenchError: the weights are missing, truncated, incomplete or of another kind.
+    """
+    import diffusers
+    from diffusers.utils import logging
+    from transformers.utils import logging as transformers_logging
+
+    for each in (logging, transformers_logging):
+        each.set_verbosity(each.CRITICAL)  # what goes wrong is raised, as one line
+        each.disable_progress_bar()
+    kind, options = _kind(folder)
+    encoders = {part: read_text_encoder(folder / part, dtype, classes[kind]) for part, classes in ENCODERS.items() if kind in classes}
+    try:
+        pipeline = getattr(diffusers, kind).from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **encoders, **options)
+    except Exception as error:
+        raise damaged("the base model", folder, first_line(error)) from error
+    for part in ("unet", "vae"):
+        # diffusers leaves a tensor that the file lacks on the meta device.
+        lacking = [name for name, tensor in getattr(pipeline, part).named_parameters() if tensor.is_meta]
+        if lacking:
+            raise damaged("the base model", folder / part, f"its weights lack {lacking[0]}")
+    for part, encoder in encoders.items():
+        tokenizer = part.replace("text_encoder", "tokenizer")
+        known, words = len(getattr(pipeline, tokenizer)), encoder.config.vocab_size
+        if known != words:
+            raise damaged("the base model", folder / tokenizer, f"it knows {known} tokens, expected the text encoder's {words}")
+    return pipeline
+
+
+def _kind(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Return the pipeline's class and what it is loaded with, from ``model_index.json``."""
+    try:
+        name = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged("the base model", folder, "no file named model_index.json that says its class") from error
+    options = KINDS.get(name)
+    if options is None:
+        raise BenchError(f"Cannot use the base model {folder}: it is a {name}; expected one of: {', '.join(KINDS)}.")
+    return name, dict(options)
+
+
+def read_text_encoder(folder: Path, dtype: Any, kind: str = "CLIPTextModel", what: str = "the base model") -> Any:
+    """Return the text encoder of class ``kind``, every tensor of it read from ``folder``.
+
+    Raises:
+        BenchError: it is damaged or incomplete.
+    """
+    import transformers
 
     try:
-        encoder, info = CLIPTextModel.from_pretrained(path, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True)
+        encoder, info = getattr(transformers, kind).from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
     except Exception as error:
-        raise damaged("the base model", path, first_line(error)) from error
+        raise damaged(what, folder, first_line(error)) from error
     if info["missing_keys"]:
-        raise damaged("the base model", path, f"its weights lack {min(info['missing_keys'])}")
+        raise damaged(what, folder, f"its weights lack {min(info['missing_keys'])}")
     return encoder
 
 

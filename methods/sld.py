@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
 from methods.pipeline import load_pipeline
-from methods.sampler import Sampler
+from methods.sampler import Guidance, Sampler
 
 if TYPE_CHECKING:
     import torch
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 PREFIX = "an image showing "
 """diffusers' pipeline puts it before the concept, the authors' package does not."""
 
-VARIANTS = ("diffusers", "official")
+VARIANTS = ("diffusers", "original")
 NUMBERS = ("warmup", "scale", "threshold", "momentum_scale", "momentum_beta")
 
 
 @dataclass
-class SafetyGuidance:
+class SafetyGuidance(Guidance):
     """Safe latent guidance for one batch (Schramowski et al. 2023, Eqs. 3 to 8, in the order of the authors' code).
 
     The paper prints the clamp of Eq. 6 as a maximum; the code, followed here, takes the minimum with 1.
@@ -45,15 +45,16 @@ class SafetyGuidance:
     momentum_beta: float
     momentum: torch.Tensor | None = None
 
-    def embeddings(self, encode: Callable[[Sequence[str]], torch.Tensor], count: int) -> list[torch.Tensor]:
-        """Return the concept's embedding, repeated for each sample."""
-        return [encode([self.concept]).repeat(count, 1, 1)]
+    def begin(self, sampler: Sampler, samples: Sequence[Sample]) -> None:
+        """Encode the concept too, repeated for each sample."""
+        super().begin(sampler, samples)
+        self.encoded.append(sampler.encode([self.concept]).repeat(len(samples)))
 
-    def combine(self, empty: torch.Tensor, prompt: torch.Tensor, further: Sequence[torch.Tensor], scale: float, step: int) -> torch.Tensor:
+    def combine(self, predicted: Sequence[torch.Tensor], scale: float, step: int) -> torch.Tensor:
         """Return the guided noise and carry the momentum to the next step."""
         import torch
 
-        (unsafe,) = further
+        empty, prompt, unsafe = predicted
         momentum = torch.zeros_like(prompt) if self.momentum is None else self.momentum
         weight = ((prompt - unsafe).abs() * self.scale).clamp(max=1.0)
         weight = torch.where(prompt - unsafe >= self.threshold, torch.zeros_like(weight), weight)
@@ -101,10 +102,10 @@ class _SLD(Method):
         if not concept:
             raise NotAvailable(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
         # The miniature's text encoder has never met the prefix's words, and its 16 tokens would not hold them beside the concept.
-        self._concept = concept if variant == "official" or context.track.proxy else PREFIX + concept
+        self._concept = concept if variant == "original" or context.track.proxy else PREFIX + concept
         # diffusers' pipeline switches the guidance off at a scale of 1 already, the authors' package below it.
         scale = self.parameters["scale"]
-        self._on = scale >= 1 if variant == "official" else scale > 1
+        self._on = scale >= 1 if variant == "original" else scale > 1
         self.sampler = Sampler(load_pipeline(context))
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:

@@ -97,7 +97,7 @@ class UCE(Method):
         old, new = [], []
         with torch.no_grad():
             for concept, guide in zip(concepts, guides, strict=True):
-                source, target = self.sampler.encode([concept])[0], self.sampler.encode([guide])[0]
+                source, target = self.sampler.encode([concept]).states[0], self.sampler.encode([guide]).states[0]
                 a, b = self._last(concept), self._last(guide)
                 length = len(source) - max(a, b) if self.parameters["rows"] == "last_to_end" else 1
                 old.append(source[a : a + length])
@@ -109,7 +109,7 @@ class UCE(Method):
         import torch
 
         with torch.no_grad():
-            states = [self.sampler.encode([text])[0] for text in texts]
+            states = [self.sampler.encode([text]).states[0] for text in texts]
         if self.parameters["rows"] == "last":
             states = [state[self._last(text)][None] for state, text in zip(states, texts, strict=True)]
         width = self.sampler.pipeline.text_encoder.config.hidden_size

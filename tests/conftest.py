@@ -1,14 +1,21 @@
-"""Fixtures that several packages' tests share: a toy method, and the suite's first samples."""
+"""Fixtures that several packages' tests share: a toy method, the suite's first samples, and tiny pipelines of the real classes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from bench import registry
+from bench import registry  # puts the torchvision guard in place before diffusers is imported
 from bench.engine.spec import RunSpec
+from bench.paths import resolve
 from bench.seeds import generator
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Outcome, Sample
 
@@ -22,8 +29,6 @@ class Toy(Method):
         self.calls = 0
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
-        import torch
-
         self.calls += 1
         trouble = self.parameters["trouble"]
         if trouble == "raises":
@@ -55,3 +60,109 @@ def toy() -> Iterator[type[Toy]]:
 def samples() -> tuple[Sample, ...]:
     """Twenty samples of the mini i2p suite."""
     return RunSpec("black", "i2p", limit=20).loaded_suite.samples
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Random weights from ``seed``, whatever else a test session draws."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _tokenizer() -> CLIPTokenizer:
+    return CLIPTokenizer.from_pretrained(resolve("package:bench.miniature/weights/base/tokenizer"), local_files_only=True)
+
+
+def _text_config(tokenizer: CLIPTokenizer, **changes: Any) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=tokenizer.model_max_length,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        projection_dim=32,
+        **changes,
+    )
+
+
+def _vae() -> AutoencoderKL:
+    return AutoencoderKL(
+        block_out_channels=(16, 16, 32),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=32,
+        scaling_factor=1.0,
+    )
+
+
+def _unet(**changes: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        norm_num_groups=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **changes,
+    )
+
+
+def _scheduler() -> DDIMScheduler:
+    return DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real Stable Diffusion pipeline at tiny size with random weights, the miniature's tokenizer in it; for reading only."""
+    folder = tmp_path_factory.mktemp("pipelines") / "tiny-sd"
+    tokenizer = _tokenizer()
+    with _seeded(1):
+        pipeline = StableDiffusionPipeline(
+            vae=_vae(),
+            text_encoder=CLIPTextModel(_text_config(tokenizer)),
+            tokenizer=tokenizer,
+            unet=_unet(cross_attention_dim=32, attention_head_dim=4),
+            scheduler=_scheduler(),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for Stable Diffusion XL, two text encoders and all; for reading only."""
+    folder = tmp_path_factory.mktemp("pipelines") / "tiny-sdxl"
+    tokenizer = _tokenizer()
+    times = 8
+    with _seeded(2):
+        pipeline = StableDiffusionXLPipeline(
+            vae=_vae(),
+            text_encoder=CLIPTextModel(_text_config(tokenizer)),
+            text_encoder_2=CLIPTextModelWithProjection(_text_config(tokenizer)),
+            tokenizer=tokenizer,
+            tokenizer_2=_tokenizer(),
+            unet=_unet(
+                cross_attention_dim=64,
+                attention_head_dim=(4, 8),
+                use_linear_projection=True,
+                addition_embed_type="text_time",
+                addition_time_embed_dim=times,
+                projection_class_embeddings_input_dim=32 + 6 * times,
+                transformer_layers_per_block=(1, 1),
+            ),
+            scheduler=_scheduler(),
+            force_zeros_for_empty_prompt=True,
+            add_watermarker=False,
+        )
+    pipeline.save_pretrained(folder)
+    return folder

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 from PIL import Image as Pillow
 
 from bench.errors import BenchError
 from bench.paths import hash_weights
-from methods.pipeline import damaged, first_line
-
-KINDS = {"StableDiffusionPipeline": StableDiffusionPipeline, "StableDiffusionXLPipeline": StableDiffusionXLPipeline}
+from methods.pipeline import read_pipeline
 
 Conditioning = dict[str, torch.Tensor]
 """``states`` (n, tokens, width) and, for SDXL, ``pooled`` (n, width)."""
@@ -33,7 +30,7 @@ class Backbone:
 
     def __init__(self, folder: Path, device: str | torch.device, dtype: torch.dtype, size: int | None = None) -> None:
         self.folder = folder
-        self._pipeline = _load(folder, dtype)
+        self._pipeline: Any = read_pipeline(folder, dtype)
         self._pipeline.to(device)
         self.device = torch.device(device)
         self.dtype = dtype
@@ -105,40 +102,3 @@ def _fit(image: Any, size: int) -> torch.Tensor:
         left, top = (wide[0] - size) // 2, (wide[1] - size) // 2
         picture = picture.resize(wide, Pillow.Resampling.BILINEAR).crop((left, top, left + size, top + size))
     return torch.from_numpy(np.asarray(picture.convert("RGB")).copy()).permute(2, 0, 1).float() / 127.5 - 1.0
-
-
-def _load(folder: Path, dtype: torch.dtype) -> Any:
-    """Return the pipeline in ``folder``, complete.
-
-    Raises:
-        BenchError: it is damaged, incomplete, or of a kind that training does not know.
-    """
-    from diffusers.utils import logging
-    from transformers.utils import logging as transformers_logging
-
-    for each in (logging, transformers_logging):
-        each.set_verbosity(each.CRITICAL)
-        each.disable_progress_bar()
-    try:
-        name = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
-        kind = KINDS.get(name)
-        if kind is None:
-            raise ValueError(f"it is a {name}, expected one of: {', '.join(KINDS)}")
-        plain = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False} if kind is StableDiffusionPipeline else {}
-        pipeline = kind.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **plain)
-    except Exception as error:
-        raise damaged("the base model", folder, first_line(error)) from error
-    for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
-        model = getattr(pipeline, part, None)
-        lacking = [tensor_name for tensor_name, tensor in model.named_parameters() if tensor.is_meta] if model is not None else []
-        if lacking:
-            raise damaged("the base model", folder / part, f"its weights lack {lacking[0]}")
-    for tokenizer, encoder in ((pipeline.tokenizer, pipeline.text_encoder), *_second(pipeline)):
-        # A tokenizer that has lost its files loads without a word and knows two tokens.
-        if len(tokenizer) != encoder.config.vocab_size:
-            raise damaged("the base model", folder, f"a tokenizer knows {len(tokenizer)} tokens, its encoder {encoder.config.vocab_size}")
-    return pipeline
-
-
-def _second(pipeline: Any) -> list[tuple[Any, Any]]:
-    return [(pipeline.tokenizer_2, pipeline.text_encoder_2)] if getattr(pipeline, "text_encoder_2", None) is not None else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +23,15 @@ def few() -> list[Sample]:
 def context() -> Context:
     """The mini track on the CPU."""
     return Context(load_track("mini"))
+
+
+@pytest.fixture
+def sd_context(context: Context, tiny_sd: Path) -> Context:
+    """The mini track on a tiny random Stable Diffusion."""
+    return Context(context.track.model_copy(update={"name": "tiny-sd", "base": str(tiny_sd)}))
+
+
+@pytest.fixture
+def xl_context(context: Context, tiny_sdxl: Path) -> Context:
+    """The mini track on a tiny random SDXL."""
+    return Context(context.track.model_copy(update={"name": "tiny-sdxl", "base": str(tiny_sdxl)}))

@@ -32,12 +32,31 @@ def test_the_loop_gives_the_bits_of_diffusers(name: str, few: list[Sample], cont
     assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(mine, theirs, strict=True))
 
 
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "DDIMScheduler"])
+@pytest.mark.parametrize("zeros", [True, False])
+def test_the_loop_gives_the_bits_of_diffusers_sdxl(name: str, zeros: bool, few: list[Sample], xl_context: Context) -> None:
+    pipeline = load_pipeline(xl_context)
+    pipeline.register_to_config(force_zeros_for_empty_prompt=zeros)
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
+    mine = [each.image for each in Sampler(pipeline).generate(few)]
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        [sample.prompt for sample in few],
+        num_inference_steps=6,
+        guidance_scale=few[0].guidance,
+        generator=[generator(sample) for sample in few],
+        width=32,
+        height=32,
+    ).images
+    assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(mine, theirs, strict=True))
+
+
 def test_a_prompt_that_is_too_long_is_cut_off_as_diffusers_does(few: list[Sample], context: Context) -> None:
     sampler = Sampler(load_pipeline(context))
     prompts = ["a red circle " * 20, "a red circle"]
     with torch.no_grad():
         theirs = sampler.pipeline.encode_prompt(prompts, "cpu", 1, False)[0]
-        assert torch.equal(sampler.encode(prompts), theirs)
+        assert torch.equal(sampler.encode(prompts).states, theirs)
 
 
 def test_the_initial_noise_is_the_samples_own_at_any_batch(few: list[Sample], context: Context) -> None:

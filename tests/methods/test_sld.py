@@ -31,7 +31,7 @@ def test_golden_scalars(kind: type, warmup: int, expected: list[float]) -> None:
     found = []
     for step, values in enumerate(SEQUENCE):
         u, p, s = (torch.tensor([value], dtype=torch.float64) for value in values)
-        found.append(float(guidance.combine(u, p, [s], 7.5, step)))
+        found.append(float(guidance.combine([u, p, s], 7.5, step)))
     np.testing.assert_allclose(found, expected, atol=5e-7)
 
 
@@ -66,7 +66,7 @@ def test_the_bits_of_diffusers_pipeline(kind: type, few: list[Sample], context: 
     assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(mine, images, strict=True))
 
 
-@pytest.mark.parametrize(("variant", "scale", "plain"), [("diffusers", 1.0, True), ("official", 1.0, False), ("official", 0.5, True)])
+@pytest.mark.parametrize(("variant", "scale", "plain"), [("diffusers", 1.0, True), ("original", 1.0, False), ("original", 0.5, True)])
 def test_where_each_variant_switches_off(variant: str, scale: float, plain: bool, few: list[Sample], context: Context) -> None:
     base, method = methods.get("sd-v1.5")(), SLDMax(variant=variant, scale=scale, threshold=10.0)
     base.load(context)
@@ -78,11 +78,11 @@ def test_where_each_variant_switches_off(variant: str, scale: float, plain: bool
 def test_the_variants_differ_in_the_concepts_prefix_on_a_real_track(context: Context) -> None:
     real = Context(context.track.model_copy(update={"proxy": False}))
     found = {}
-    for variant in ("diffusers", "official"):
+    for variant in ("diffusers", "original"):
         method = SLDMax(variant=variant, concept="plain words")
         method.load(real)
         found[variant] = method._concept
-    assert found == {"diffusers": "an image showing plain words", "official": "plain words"}
+    assert found == {"diffusers": "an image showing plain words", "original": "plain words"}
 
 
 def test_a_track_without_a_concept_says_so(context: Context) -> None:
@@ -98,7 +98,7 @@ def test_a_track_without_a_concept_says_so(context: Context) -> None:
         ({"warmup": None}, "needs warmup to be a number; got None"),
         ({"threshold": float("nan")}, "needs threshold to be a number; got nan"),
         ({"concept": ["plain", "words"]}, "needs concept to be one text"),
-        ({"variant": "paper"}, "expected one of: diffusers, official"),
+        ({"variant": "paper"}, "expected one of: diffusers, original"),
     ],
 )
 def test_an_unfit_parameter_is_one_clear_line(bad: dict[str, object], says: str, context: Context) -> None:

@@ -54,15 +54,15 @@ def test_which_rows_are_edited(rows: str, pairs: int, kept: int, context: Contex
     assert old.shape == new.shape == (pairs, 128)
     assert method._whole([""]).shape == (kept, 128)
     with torch.no_grad():
-        assert torch.equal(old[0], method.sampler.encode(["vorn"])[0][1])
-        assert torch.equal(new[0], method.sampler.encode(["nothing"])[0][1])
+        assert torch.equal(old[0], method.sampler.encode(["vorn"]).states[0][1])
+        assert torch.equal(new[0], method.sampler.encode(["nothing"]).states[0][1])
 
 
 def test_the_guide_of_an_empty_text_is_its_start_token(context: Context) -> None:
     method = UCE(concepts=["vorn"], guide="", rows="last")
     method.load(context)
     with torch.no_grad():
-        assert torch.equal(method._pairs(["vorn"], [""])[1][0], method.sampler.encode([""])[0][0])
+        assert torch.equal(method._pairs(["vorn"], [""])[1][0], method.sampler.encode([""]).states[0][0])
 
 
 def test_the_base_model_on_disk_is_untouched(few: list[Sample], context: Context) -> None:
@@ -96,7 +96,7 @@ def test_each_concept_may_have_its_own_guide(context: Context) -> None:
     method.load(context)
     new = method._pairs(["vorn", "drazz"], ["circle", "nothing"])[1]
     with torch.no_grad():
-        assert torch.equal(new, torch.stack([method.sampler.encode([text])[0][1] for text in ("circle", "nothing")]))
+        assert torch.equal(new, torch.stack([method.sampler.encode([text]).states[0][1] for text in ("circle", "nothing")]))
 
 
 @pytest.mark.parametrize(("rows", "empty", "scale"), [("last_to_end", True, 1 / 3), ("last", False, 1.0)])

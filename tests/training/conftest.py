@@ -1,19 +1,13 @@
-"""Real diffusers pipelines at tiny size with random weights, saved to disk: 32 x 32 pictures, 8 x 8 latents, the miniature's tokenizer."""
+"""Fixtures of the recipes' tests: one thread, and a small data set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
-
-from bench.paths import resolve
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -23,112 +17,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Random weights from ``seed``, whatever else a test session draws."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-def _tokenizer() -> CLIPTokenizer:
-    return CLIPTokenizer.from_pretrained(resolve("package:bench.miniature/weights/base/tokenizer"), local_files_only=True)
-
-
-def _text_config(tokenizer: CLIPTokenizer, **changes: Any) -> CLIPTextConfig:
-    return CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=tokenizer.model_max_length,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        projection_dim=32,
-        **changes,
-    )
-
-
-def _vae() -> AutoencoderKL:
-    return AutoencoderKL(
-        block_out_channels=(16, 16, 32),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        latent_channels=4,
-        norm_num_groups=8,
-        sample_size=32,
-        scaling_factor=1.0,
-    )
-
-
-def _unet(**changes: Any) -> UNet2DConditionModel:
-    return UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        norm_num_groups=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        **changes,
-    )
-
-
-def _scheduler() -> DDIMScheduler:
-    return DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False, steps_offset=1)
-
-
-@pytest.fixture(scope="session")
-def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a Stable Diffusion pipeline; for reading only."""
-    folder = tmp_path_factory.mktemp("pipelines") / "tiny-sd"
-    tokenizer = _tokenizer()
-    with _seeded(1):
-        pipeline = StableDiffusionPipeline(
-            vae=_vae(),
-            text_encoder=CLIPTextModel(_text_config(tokenizer)),
-            tokenizer=tokenizer,
-            unet=_unet(cross_attention_dim=32, attention_head_dim=4),
-            scheduler=_scheduler(),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-    pipeline.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a Stable Diffusion XL pipeline, two text encoders and all; for reading only."""
-    folder = tmp_path_factory.mktemp("pipelines") / "tiny-sdxl"
-    tokenizer = _tokenizer()
-    times = 8
-    with _seeded(2):
-        pipeline = StableDiffusionXLPipeline(
-            vae=_vae(),
-            text_encoder=CLIPTextModel(_text_config(tokenizer)),
-            text_encoder_2=CLIPTextModelWithProjection(_text_config(tokenizer)),
-            tokenizer=tokenizer,
-            tokenizer_2=_tokenizer(),
-            unet=_unet(
-                cross_attention_dim=64,
-                attention_head_dim=(4, 8),
-                use_linear_projection=True,
-                addition_embed_type="text_time",
-                addition_time_embed_dim=times,
-                projection_class_embeddings_input_dim=32 + 6 * times,
-                transformer_layers_per_block=(1, 1),
-            ),
-            scheduler=_scheduler(),
-            force_zeros_for_empty_prompt=True,
-            add_watermarker=False,
-        )
-    pipeline.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
