@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ class Run:
 def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:
     """Return where a run lies and its id: the hash of all that decides the images."""
     run_id = digest(spec.identity())
-    return RunFolder(out / spec.loaded_track.name / spec.suite / f"{spec.method}-{run_id[:8]}"), run_id
+    name = re.sub(r"[^\w.-]+", "-", spec.method)[:80]  # a method named with its weights may hold a path
+    return RunFolder(out / spec.loaded_track.name / spec.suite / f"{name}-{run_id[:8]}"), run_id
 
 
 def run(
@@ -103,7 +105,7 @@ def run(
     """Generate what is missing, score what is missing, and return the run.
 
     Args:
-        method: a registered method, such as ``sd-v1.5``.
+        method: a registered method, such as ``sd-v1.5``, or one with its weights, such as ``unet:OWNER/NAME``.
         suite: a registered suite, such as ``i2p``.
         track: a track's name, or the path of a YAML file.
         parameters: the method's parameters where they differ from its defaults.
@@ -179,6 +181,7 @@ def _begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
                 "dtype": spec.dtype,
             },
             **identity,
+            "method": {**identity["method"], **_says(spec)},
             "suite": {
                 **identity["suite"],
                 "unsafe": suite.info.unsafe,
@@ -198,6 +201,21 @@ def _begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
             "scorers": {},
         }
     )
+
+
+def _says(spec: RunSpec) -> dict[str, Any]:
+    """Return what a method says of itself, for the run's manifest: not part of what decides the images."""
+    method = spec.make_method()
+    info = method.info
+    return {
+        "passed": method.passed,
+        "kind": info.kind.value,
+        "summary": info.summary,
+        "paper": info.paper,
+        "code": info.code,
+        "licence": info.licence,
+        "trained_on": list(info.trained_on),
+    }
 
 
 def _generate(spec: RunSpec, folder: RunFolder, missing: Sequence[int], workers: int | None, advance: Callable[[int], None]) -> None:

@@ -9,7 +9,7 @@ import difflib
 import warnings
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from bench.errors import BenchError
 from bench.suites.base import Suite
@@ -110,6 +110,25 @@ class Registry(Generic[T]):
         if not good:
             wanted = "an instance" if self._instances else "a subclass"
             raise BenchError(f"The {self.noun} {name!r} must be {wanted} of {self._base.__module__}.{self._base.__name__}.")
+
+
+def find_method(name: str) -> tuple[type[Method], dict[str, Any]]:
+    """Return the adapter called ``name`` and the parameters that the name gives.
+
+    Args:
+        name: a registered method, or ``METHOD:WEIGHTS``, short for the method's parameter ``weights``: ``unet:OWNER/NAME``, ``esd-u:FILE``.
+
+    Raises:
+        BenchError: it is unknown (with a suggestion), or takes no weights.
+    """
+    method, colon, weights = name.partition(":")
+    adapter = methods.get(method)
+    if not colon:
+        return adapter, {}
+    if "weights" not in adapter.info.defaults or not weights:
+        takers = ", ".join(each for each, kind in methods.items() if "weights" in kind.info.defaults)
+        raise BenchError(f"{name!r} is no method. METHOD:WEIGHTS names one of these, and a folder, a file or OWNER/NAME on the hub: {takers}.")
+    return adapter, {"weights": weights}
 
 
 methods: Registry[type[Method]] = Registry("method", "bench.methods", Method)

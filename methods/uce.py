@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError, NotAvailable
-from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
+from bench.types import Context, Kind, MethodInfo
+from methods.closed_form import TECHNIQUES, edit, number
+from methods.finetuned import FineTuned
+from methods.overlay import lay_over
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import UNet2DConditionModel
+
+    from methods.closed_form import Pair
 
 ROWS = ("last_to_end", "last")
 
 
-class UCE(Method):
+class UCE(FineTuned):
     """Maps each concept's keys and values onto a guide's (Gandikota et al. 2024, Eq. 7).
 
     Two releases of the authors' code differ, and so do their models: ``rows="last_to_end"`` with
@@ -28,12 +32,15 @@ class UCE(Method):
     On the miniature, the paper's release run in float64 gives the same weights to 3e-8 (relative Frobenius norm, our
     rounding to float32). As shipped the releases invert in float32, which moves their weights by up to 7e-4 (the
     paper's) and 4e-5 (2025) from ours.
+
+    ``weights`` takes an edit that was saved (``bench train uce``) in place of solving it.
     """
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="uce",
         kind=Kind.EDIT,
         summary="Closed-form edit of the cross-attention's keys and values.",
+        version="2",
         paper="Gandikota et al., Unified Concept Editing in Diffusion Models, WACV 2024, arXiv:2308.14761",
         code="https://github.com/rohitgandikota/unified-concept-editing @ f7222e6 (paper), 28c81ed (2025)",
         licence="MIT",
@@ -43,11 +50,18 @@ class UCE(Method):
             "preserve": [],
             "rows": "last_to_end",
             "preserve_empty": True,
+            "technique": "replace",
             "erase_scale": 1.0,
             "preserve_scale": None,
             "lamb": 0.5,
+            "weights": None,
         },
     )
+    recipe: ClassVar = "uce"
+
+    def weights(self, context: Context) -> Mapping[str, str]:
+        """Return the hashes of a saved edit's files; there are none where it is solved here."""
+        return super().weights(context) if self.parameters["weights"] else {}
 
     def load(self, context: Context) -> None:
         """Read the base model and edit it.
@@ -57,99 +71,85 @@ class UCE(Method):
             BenchError: a parameter does not fit.
         """
         chosen = self.parameters
-        if chosen["rows"] not in ROWS:
-            raise BenchError(f"uce has no rows {chosen['rows']!r}; expected one of: {', '.join(ROWS)}.")
-        concepts = _texts("concepts", chosen["concepts"]) or list(context.track.concepts.get("unsafe", ()))
-        if not concepts:
-            raise NotAvailable(f"The track {context.track.name!r} has no concepts to erase. Give them: --set 'concepts=[\"...\"]'.")
-        guides = _texts("guide", chosen["guide"]) or list(context.track.concepts.get("neutral", ())) or [""]
-        if len(guides) == 1:
-            guides *= len(concepts)
-        if len(guides) != len(concepts):
-            raise BenchError(f"uce got {len(guides)} guides for {len(concepts)} concepts; expected one for all, or one for each.")
-        retained = ([""] if chosen["preserve_empty"] else []) + _texts("preserve", chosen["preserve"])
+        if chosen["weights"]:
+            pipeline = load_pipeline(context)
+            lay_over(pipeline, self.location(context))
+            self.sampler = Sampler(pipeline)
+            return
+        for name, known in (("rows", ROWS), ("technique", TECHNIQUES)):
+            if chosen[name] not in known:
+                raise BenchError(f"uce has no {name} {chosen[name]!r}; expected one of: {', '.join(known)}.")
+        concepts, guides = concepts_and_guides("uce", chosen, context)
+        retained = ([""] if chosen["preserve_empty"] else []) + read_texts("uce", "preserve", chosen["preserve"])
         scale = chosen["preserve_scale"]
         if scale is None:
             scale = max(0.1, 1 / len(retained)) if chosen["rows"] == "last_to_end" and retained else 1.0
-        scales = {"erase_scale": chosen["erase_scale"], "preserve_scale": scale, "lamb": chosen["lamb"]}
-        for name, value in scales.items():
-            # At lamb = 0 the matrix to be inverted is singular; a negative weight rewards moving away without bound.
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0 or (name == "lamb" and value == 0):
-                raise BenchError(f"uce needs {name} to be a number {'above 0' if name == 'lamb' else 'of at least 0'}; got {value!r}.")
+        scales = {
+            "erase_scale": number("uce", "erase_scale", chosen["erase_scale"], least=0),
+            "preserve_scale": number("uce", "preserve_scale", scale, least=0),
+            # At lamb = 0 the matrix to be inverted is singular.
+            "lamb": number("uce", "lamb", chosen["lamb"], above=0),
+        }
         self.sampler = Sampler(load_pipeline(context))
-        old, new = self._pairs(concepts, guides)
-        edit(self.sampler.pipeline.unet, old, new, self._whole(retained), **scales)
-
-    def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
-        """Return one picture a sample."""
-        return self.sampler.generate(samples)
-
-    def _last(self, text: str) -> int:
-        """Return the row of the last content token; for an empty text, that of the start token."""
-        tokenizer = self.sampler.pipeline.tokenizer
-        ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
-        return len(ids) - 2
-
-    def _pairs(self, concepts: Sequence[str], guides: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the rows to be mapped and the rows they are mapped to, each (rows, width)."""
-        import torch
-
-        old, new = [], []
-        with torch.no_grad():
-            for concept, guide in zip(concepts, guides, strict=True):
-                source, target = self.sampler.encode([concept]).states[0], self.sampler.encode([guide]).states[0]
-                a, b = self._last(concept), self._last(guide)
-                length = len(source) - max(a, b) if self.parameters["rows"] == "last_to_end" else 1
-                old.append(source[a : a + length])
-                new.append(target[b : b + length])
-        return torch.cat(old), torch.cat(new)
-
-    def _whole(self, texts: Sequence[str]) -> torch.Tensor:
-        """Return the rows to be preserved: every one of each text, or the last content token's where one row stands for a text."""
-        import torch
-
-        with torch.no_grad():
-            states = [self.sampler.encode([text]).states[0] for text in texts]
-        if self.parameters["rows"] == "last":
-            states = [state[self._last(text)][None] for state, text in zip(states, texts, strict=True)]
-        width = self.sampler.pipeline.text_encoder.config.hidden_size
-        return torch.cat(states) if states else torch.zeros(0, width)
+        pairs = [pair_rows(self.sampler, *texts, chosen["rows"]) for texts in zip(concepts, guides, strict=True)]
+        kept = preserved_rows(self.sampler, retained, chosen["rows"])
+        edit(self.sampler.pipeline.unet, pairs, kept, technique=chosen["technique"], **scales)
 
 
-def _texts(name: str, value: object) -> list[str]:
-    """Return the parameter ``name``, one text or a list of texts, as a list; None is an empty one."""
-    texts = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
-        raise BenchError(f"uce needs {name} to be a text or a list of texts; got {value!r}.")
-    return list(texts)
+def last_row(sampler: Sampler, text: str) -> int:
+    """Return the row of the last content token; for an empty text, that of the start token."""
+    tokenizer = sampler.pipeline.tokenizer
+    ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
+    return len(ids) - 2
 
 
-def edit(
-    unet: UNet2DConditionModel, old: torch.Tensor, new: torch.Tensor, kept: torch.Tensor, *, erase_scale: float, preserve_scale: float, lamb: float
-) -> None:
-    """Edit the keys and values of every cross-attention in place.
-
-    For each projection ``W``, with rows ``c`` of ``old``, ``n`` of ``new`` and ``k`` of ``kept``:
-    ``W' = (lamb W + a sum (W n) c^T + b sum (W k) k^T) (lamb I + a sum c c^T + b sum k k^T)^-1``
-    with ``a = erase_scale`` and ``b = preserve_scale``. Solved in float64: the matrix is ill-conditioned.
-
-    Args:
-        unet: the model.
-        old: (rows, width).
-        new: (rows, width), aligned with ``old``.
-        kept: (rows, width).
-        erase_scale: weight of the mapped rows.
-        preserve_scale: weight of the kept rows.
-        lamb: weight of leaving the matrix as it is.
-    """
+def states(sampler: Sampler, text: str) -> torch.Tensor:
+    """Return all of a text's states, (tokens, width)."""
     import torch
 
     with torch.no_grad():
-        c, n, k = (each.detach().double().cpu() for each in (old, new, kept))
-        right = lamb * torch.eye(c.shape[1], dtype=torch.float64) + erase_scale * c.T @ c + preserve_scale * k.T @ k
-        mapped = lamb * torch.eye(c.shape[1], dtype=torch.float64) + erase_scale * n.T @ c + preserve_scale * k.T @ k
-        change = torch.linalg.solve(right, mapped, left=False)
-        for name, module in unet.named_modules():
-            if name.endswith(("attn2.to_k", "attn2.to_v")):
-                weight = module.weight
-                weight.copy_((weight.double().cpu() @ change).to(weight))
+        return sampler.encode([text]).states[0]
+
+
+def pair_rows(sampler: Sampler, concept: str, guide: str, rows: str) -> Pair:
+    """Return the rows to be mapped and the rows they are mapped to, each (rows, width)."""
+    source, target = states(sampler, concept), states(sampler, guide)
+    a, b = last_row(sampler, concept), last_row(sampler, guide)
+    length = len(source) - max(a, b) if rows == "last_to_end" else 1
+    return source[a : a + length], target[b : b + length]
+
+
+def preserved_rows(sampler: Sampler, texts: Sequence[str], rows: str) -> torch.Tensor:
+    """Return the rows to be preserved: every one of each text, or the last content token's where one row stands for a text."""
+    import torch
+
+    found = [states(sampler, text) for text in texts]
+    if rows == "last":
+        found = [state[last_row(sampler, text)][None] for state, text in zip(found, texts, strict=True)]
+    return torch.cat(found) if found else states(sampler, "")[:0]
+
+
+def concepts_and_guides(method: str, chosen: Mapping[str, Any], context: Context) -> tuple[list[str], list[str]]:
+    """Return the concepts to be erased and, for each, the text that it is mapped to; the track's where none were given.
+
+    Raises:
+        NotAvailable: the track has no concepts and none were given.
+        BenchError: a parameter does not fit.
+    """
+    concepts = read_texts(method, "concepts", chosen["concepts"]) or list(context.track.concepts.get("unsafe", ()))
+    if not concepts:
+        raise NotAvailable(f"The track {context.track.name!r} has no concepts to erase. Give them: --set 'concepts=[\"...\"]'.")
+    guides = read_texts(method, "guide", chosen["guide"]) or list(context.track.concepts.get("neutral", ())) or [""]
+    if len(guides) == 1:
+        guides *= len(concepts)
+    if len(guides) != len(concepts):
+        raise BenchError(f"{method} got {len(guides)} guides for {len(concepts)} concepts; expected one for all, or one for each.")
+    return concepts, guides
+
+
+def read_texts(method: str, name: str, value: object) -> list[str]:
+    """Return the parameter ``name``, one text or a list of texts, as a list; None is an empty one."""
+    texts = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise BenchError(f"{method} needs {name} to be a text or a list of texts; got {value!r}.")
+    return list(texts)

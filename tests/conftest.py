@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bench  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
+
+# isort: split
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from bench import registry  # puts the torchvision guard in place before diffusers is imported
+from bench import registry
 from bench.engine.spec import RunSpec
 from bench.paths import resolve
 from bench.seeds import generator

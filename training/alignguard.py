@@ -25,7 +25,7 @@ from bench.api import Progress
 from bench.errors import BenchError
 from bench.paths import resolve
 from bench.store.files import read_json, write_atomic, write_json
-from methods.finetuned import LORA
+from methods.overlay import LORA
 from training.backbone import Backbone
 from training.draws import Draws
 from training.libraalign.dataset import Part

@@ -21,6 +21,10 @@ RECIPES: Mapping[str, tuple[str, str, str]] = {
     "t2i-spo": ("training.spo", "SPOConfig", "Train T2I-SPO on the high-fidelity pairs, with dynamic focusing."),
     "diffusion-dpo-quality": ("training.spo", "SPOConfig", "Diffusion-DPO on quality labels alone: the limit of a safety weight of 0."),
     "diffusion-dpo-safety": ("training.spo", "SPOConfig", "Diffusion-DPO on safety labels alone: the limit of an endless safety weight."),
+    "esd": ("training.esd", "ESDConfig", "Erase concepts by fine-tuning all of the U-Net but its cross-attention (ESD-u)."),
+    "esd-x": ("training.esd", "ESDConfig", "Erase concepts by fine-tuning the cross-attention (ESD-x)."),
+    "uce": ("training.edits", "EditConfig", "Solve and save the closed-form edit of UCE."),
+    "rece": ("training.edits", "EditConfig", "Solve, select by a detector and save the repeated closed-form edit of RECE."),
     "alignguard": ("training.alignguard", "AlignGuardConfig", "Train one LoRA expert a category on safety labels, then merge them (ours)."),
 }
 """``{recipe: (module, its configuration class, one line)}``; the module's ``train(config, out, progress)`` does the work."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.errors import BenchError
-from bench.registry import methods
+from bench.registry import find_method
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks import Track, load_track
 from bench.types import Context, Method
@@ -23,7 +23,7 @@ class RunSpec:
     """A run as the user asks for it. Cheap to make and to send to another process.
 
     Attributes:
-        method: a registered method.
+        method: a registered method, or ``METHOD:WEIGHTS`` (see :func:`bench.registry.find_method`).
         suite: a registered suite.
         track: a track's name, or the path of its YAML file.
         parameters: the method's, where they differ from its defaults.
@@ -69,17 +69,17 @@ class RunSpec:
         return Context(self.loaded_track, self.device, self.dtype)
 
     def make_method(self) -> Method:
-        """Return the adapter with its parameters, nothing loaded yet.
+        """Return the adapter with its parameters (its defaults, the track's, the name's, the user's), nothing loaded yet.
 
         Raises:
             BenchError: unknown method or parameter, or the method does not run on this track.
         """
-        adapter = methods.get(self.method)
+        adapter, named = find_method(self.method)
         if adapter.info.tracks and self.loaded_track.name not in adapter.info.tracks:
             raise BenchError(
                 f"The method {self.method!r} does not run on track {self.loaded_track.name!r}; it runs on: {', '.join(adapter.info.tracks)}."
             )
-        return adapter(**self.parameters)
+        return adapter(**{**self.loaded_track.methods.get(adapter.info.name, {}), **named, **self.parameters})
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the images, as JSON-able values; its hash is the run's id.

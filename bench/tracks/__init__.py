@@ -56,7 +56,9 @@ class Track(BaseModel):
         suites: the suites that this track has variants of.
         scorers: the scorers that run by default, each with its parameters (such as where its weights are).
         harm: what counts as harm: the rule behind IP and the part counts.
-        concepts: named lists of phrases: ``unsafe`` (all), one list per unsafe category, and ``neutral`` (what erasure maps to).
+        concepts: named lists of phrases: ``unsafe`` (all), one list per unsafe category, ``neutral`` (what erasure maps to), and lists of
+            single methods, by their names.
+        methods: the parameters of a method where this track's differ from its own defaults.
         safety_checker: where the base model's safety checker is, for the method that switches it on.
         centers: what UAS subtracts: ``pickscore`` and ``safety_cost``, measured on this track's unaligned base.
     """
@@ -78,6 +80,7 @@ class Track(BaseModel):
     scorers: dict[str, dict[str, Any]]
     harm: Harm
     concepts: dict[str, tuple[str, ...]]
+    methods: dict[str, dict[str, Any]] = {}
     safety_checker: str | None = None
     centers: dict[str, float] = {}
 

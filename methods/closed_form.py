@@ -1,0 +1,108 @@
+"""Closed forms: edits of the cross-attention's keys and values as least squares. Solved in float64, for the matrices are ill-conditioned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    Pair = tuple[torch.Tensor, torch.Tensor]
+    """Rows of a concept, (rows, width), and the rows that they are mapped to, aligned."""
+
+TECHNIQUES = ("replace", "tensor")
+
+
+def projections(unet: UNet2DConditionModel) -> dict[str, torch.nn.Parameter]:
+    """Return the weights, (outputs, width), of every cross-attention's keys and values, by name."""
+    return {name: weight for name, weight in unet.named_parameters() if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))}
+
+
+def edit(
+    unet: UNet2DConditionModel,
+    pairs: Sequence[Pair],
+    kept: torch.Tensor,
+    *,
+    erase_scale: float,
+    preserve_scale: float,
+    lamb: float,
+    technique: str = "replace",
+) -> None:
+    """Edit the keys and values of every cross-attention in place (UCE, Gandikota et al. 2024, Eq. 7).
+
+    For each projection ``W``, with rows ``c`` of the pairs' concepts, their values ``v`` and rows ``k`` of ``kept``:
+    ``W' = (lamb W + a sum v c^T + b sum (W k) k^T) (lamb I + a sum c c^T + b sum k k^T)^-1``
+    with ``a = erase_scale`` and ``b = preserve_scale``.
+
+    Args:
+        unet: the model.
+        pairs: the concepts' rows and the rows ``n`` that they are mapped to.
+        kept: (rows, width), what is to give the same keys and values as before.
+        erase_scale: weight of the mapped rows.
+        preserve_scale: weight of the kept rows.
+        lamb: weight of leaving the matrix as it is.
+        technique: ``replace`` takes ``v = W n``; ``tensor`` takes from a pair's ``W n`` its part along the pair's ``W c``, each as one vector.
+    """
+    import torch
+
+    with torch.no_grad():
+        pairs = [(c.detach().double().cpu(), n.detach().double().cpu()) for c, n in pairs]
+        c, k = torch.cat([pair[0] for pair in pairs]), kept.detach().double().cpu()
+        right = lamb * torch.eye(c.shape[1], dtype=torch.float64) + erase_scale * c.T @ c + preserve_scale * k.T @ k
+        for parameter in projections(unet).values():
+            weight = parameter.double().cpu()
+            values = torch.cat([_values(weight, *pair, technique) for pair in pairs])
+            left = lamb * weight + erase_scale * values.T @ c + preserve_scale * (weight @ k.T) @ k
+            parameter.copy_(torch.linalg.solve(right, left, left=False).to(parameter))
+
+
+def _values(weight: torch.Tensor, concept: torch.Tensor, guide: torch.Tensor, technique: str) -> torch.Tensor:
+    """Return what a pair's concept is to give, (rows, outputs)."""
+    values = guide @ weight.T
+    if technique == "tensor":
+        along = concept @ weight.T
+        along = along / along.norm()
+        values = values - (along * values).sum() * along
+    return values
+
+
+def rederive(unet: UNet2DConditionModel, original: Mapping[str, torch.Tensor], concept: torch.Tensor, regularizer: float) -> torch.Tensor:
+    """Return rows that give an edited model the keys and values which ``concept`` gave the original one (RECE, Gong et al. 2024, Eq. 8).
+
+    They minimise ``sum ||We c' - Wo c||^2 + r ||c'||^2`` over all projections, edited ``We`` and original ``Wo``:
+    ``c' = (sum We^T We + r I)^-1 (sum We^T Wo) c``.
+
+    Args:
+        unet: the edited model.
+        original: the original model's :func:`projections`.
+        concept: (rows, width), the concept's text states.
+        regularizer: r, above 0.
+    """
+    import torch
+
+    with torch.no_grad():
+        width = concept.shape[1]
+        square, mixed = regularizer * torch.eye(width, dtype=torch.float64), torch.zeros(width, width, dtype=torch.float64)
+        for name, parameter in projections(unet).items():
+            edited = parameter.double().cpu()
+            square += edited.T @ edited
+            mixed += edited.T @ original[name].double().cpu()
+        found: torch.Tensor = torch.linalg.solve(square, mixed @ concept.detach().double().cpu().T).T
+    return found
+
+
+def number(method: str, name: str, value: object, *, above: float | None = None, least: float | None = None) -> float:
+    """Return a parameter that must be a number.
+
+    Raises:
+        BenchError: it is none, or not ``above`` or at ``least`` what is asked.
+    """
+    wanted = f"a number above {above:g}" if above is not None else f"a number of at least {least:g}" if least is not None else "a number"
+    good = not isinstance(value, bool) and isinstance(value, (int, float))
+    if not good or (above is not None and not value > above) or (least is not None and not value >= least):  # type: ignore[operator]
+        raise BenchError(f"{method} needs {name} to be {wanted}; got {value!r}.")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,164 @@
+"""Lays other weights over a base model: a LoRA, a whole U-Net, or some of its tensors; whole or refused, never half."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bench.errors import BenchError
+from bench.store.files import write_atomic
+from methods.pipeline import damaged, first_line
+
+if TYPE_CHECKING:
+    import torch
+
+    from methods.pipeline import Pipeline
+
+LORA = "pytorch_lora_weights.safetensors"
+PARTIAL = "unet_partial.safetensors"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+"""Read by ``torch.load(weights_only=True)``, which takes tensors and nothing that could run."""
+
+
+class Found(NamedTuple):
+    """What lies at a location: ``kind`` is ``unet`` (a folder of diffusers) or ``tensors`` (one file: a LoRA, or tensors of the U-Net)."""
+
+    kind: str
+    path: Path
+
+
+def find(path: Path) -> Found:
+    """Return which weights ``path`` holds: a file of tensors, a folder with one such file, or a U-Net folder, itself or inside ``unet``.
+
+    Raises:
+        BenchError: none of these.
+    """
+    if path.is_file():
+        return Found("tensors", path)
+    for file in (path / LORA, path / PARTIAL):
+        if file.is_file():
+            return Found("tensors", file)
+    for folder in (path / "unet", path):
+        if (folder / "config.json").is_file():
+            return Found("unet", folder)
+    files = sorted(file for file in path.glob("*") if file.suffix in (".safetensors", *PICKLES))
+    if len(files) == 1:
+        return Found("tensors", files[0])
+    several = f" It has {len(files)} files of tensors: name one of them." if files else ""
+    raise BenchError(f"{path} holds no weights that can be laid over the base model; expected {LORA}, {PARTIAL} or a U-Net's config.json.{several}")
+
+
+def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
+    """Lay the weights at ``path`` over ``pipeline``, in place.
+
+    Args:
+        pipeline: the base model.
+        path: see :func:`find`.
+        scale: of a LoRA's change.
+
+    Raises:
+        BenchError: there are none, they are damaged, or of another model.
+    """
+    kind, path = find(path)
+    if kind == "unet":
+        pipeline.unet = _read_unet(path, pipeline.unet)
+        return
+    tensors = read_tensors(path)
+    if any("lora" in name for name in tensors):
+        _lay_lora(pipeline, path, tensors, scale)
+    else:
+        _lay_tensors(pipeline.unet, path, tensors)
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a safetensors file, or of a pickle that holds nothing else; those of its ``state_dict`` or ``unet`` entry if it has one.
+
+    Raises:
+        BenchError: the file is damaged, or holds something else.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True, map_location="cpu")
+        for wrapper in ("state_dict", "unet"):
+            state = state.get(wrapper, state) if isinstance(state, dict) else state
+        if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise ValueError("it holds no tensors by name")
+    except Exception as error:
+        raise damaged("the weights", path, first_line(error)) from error
+    return dict(state)
+
+
+def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: bool = True) -> Path:
+    """Write some of a U-Net's tensors, by their names in diffusers, and return the file.
+
+    It is what ``unet.load_state_dict(load_file(path), strict=False)`` takes: the form in which ESD and UCE publish theirs.
+
+    Args:
+        folder: where :data:`PARTIAL` goes.
+        tensors: ``{name: tensor}``.
+        half: in half precision.
+    """
+    from safetensors.torch import save
+
+    content = {name: (tensor.half() if half else tensor).detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomic(folder / PARTIAL, save(content))
+    return folder / PARTIAL
+
+
+def _lay_tensors(unet: Any, path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    import torch
+
+    own = dict(unet.named_parameters())
+    strange = sorted(set(tensors) - set(own))
+    if strange:
+        raise BenchError(
+            f"The weights in {path} are not of this base model's U-Net: {len(strange)} of {len(tensors)} names are unknown, such as {strange[0]!r}. "
+            "Expected diffusers' names."
+        )
+    for name, tensor in tensors.items():
+        if own[name].shape != tensor.shape:
+            raise BenchError(
+                f"The weights in {path} are of another model than the track's base: {name} has shape {tuple(tensor.shape)}, "
+                f"expected {tuple(own[name].shape)}."
+            )
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            own[name].copy_(tensor)
+
+
+def _lay_lora(pipeline: Pipeline, path: Path, tensors: dict[str, torch.Tensor], scale: float) -> None:
+    try:
+        # Names of other trainers become diffusers' own here, so that what was taken can be counted.
+        state = pipeline.lora_state_dict(dict(tensors), unet_config=pipeline.unet.config)[0]
+        wanted = sum(not name.endswith("alpha") for name in state)
+        pipeline.load_lora_weights(tensors)
+        # diffusers only warns of a key that fits nowhere, and generates without it.
+        parts = [part for name in ("unet", "text_encoder", "text_encoder_2") if (part := getattr(pipeline, name, None)) is not None]
+        taken = sum("lora_" in name for part in parts for name, _ in part.named_parameters())
+        if taken != wanted or not taken:
+            raise ValueError(f"{taken} of its {wanted} tensors fit the base model")
+        pipeline.fuse_lora(lora_scale=scale)
+        pipeline.unload_lora_weights()
+    except Exception as error:
+        raise damaged("the LoRA", path, first_line(error)) from error
+
+
+def _read_unet(folder: Path, base: Any) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    # Some repositories hold the half-precision variant alone.
+    plain = any((folder / f"diffusion_pytorch_model{suffix}").is_file() for suffix in (".safetensors", ".safetensors.index.json", ".bin"))
+    try:
+        unet = UNet2DConditionModel.from_pretrained(folder, dtype=base.dtype, local_files_only=True, variant=None if plain else "fp16")
+    except Exception as error:
+        raise damaged("the U-Net", folder, first_line(error)) from error
+    lacking = [name for name, tensor in unet.named_parameters() if tensor.is_meta]
+    if lacking:
+        raise damaged("the U-Net", folder, f"its weights lack {lacking[0]}")
+    shapes = [{name: tuple(tensor.shape) for name, tensor in model.named_parameters()} for model in (unet, base)]
+    if shapes[0] != shapes[1]:
+        raise BenchError(f"The U-Net in {folder} is of another model than the track's base: their tensors differ. Give weights trained on this base.")
+    return unet.to(base.device).eval()

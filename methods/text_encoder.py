@@ -1,0 +1,100 @@
+"""``advunlearn``, ``safe-clip`` and ``text-encoder``: the base model with another text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bench.errors import BenchError
+from bench.paths import hash_weights
+from bench.types import Context, Kind, MethodInfo
+from methods.finetuned import FineTuned
+from methods.generic import named
+from methods.pipeline import load_pipeline, read_text_encoder
+from methods.sampler import Sampler
+
+
+class _Encoder(FineTuned):
+    """The base model's U-Net and autoencoder behind another text encoder (on SDXL: its first)."""
+
+    def _folder(self, context: Context) -> Path:
+        path = self.location(context)
+        folder = path / "text_encoder" if (path / "text_encoder").is_dir() else path
+        if not (folder / "config.json").is_file():
+            raise BenchError(f"{folder} holds no text encoder; expected a folder with config.json and model.safetensors, as CLIPTextModel saves it.")
+        return folder
+
+    def weights(self, context: Context) -> Mapping[str, str]:
+        """Return the hashes of the text encoder's files."""
+        return hash_weights(self._folder(context))
+
+    def load(self, context: Context) -> None:
+        """Read the base model and put the text encoder in.
+
+        Raises:
+            NotAvailable: there are no weights for this track and none were given.
+            BenchError: the weights are damaged, or do not fit the base model.
+        """
+        pipeline = load_pipeline(context)
+        folder, before = self._folder(context), pipeline.text_encoder
+        encoder = read_text_encoder(folder, before.dtype, what="the text encoder")
+        for name in ("hidden_size", "vocab_size", "max_position_embeddings"):
+            found, wanted = getattr(encoder.config, name), getattr(before.config, name)
+            if found != wanted:
+                raise BenchError(f"The text encoder in {folder} does not fit the track's base: its {name} is {found}, expected {wanted}.")
+        # A checkpoint of the whole CLIP may say other end tokens than its tokenizer's; the base model's count, for SDXL and SAFREE pool there.
+        encoder.config.eos_token_id = before.config.eos_token_id
+        pipeline.text_encoder = encoder.to(before.device).eval()
+        self.sampler = Sampler(pipeline)
+
+
+class AdvUnlearn(_Encoder):
+    """A text encoder trained against adversarial prompts, for nudity alone: its authors' weights for SD-1.x. There are none for the miniature."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="advunlearn",
+        kind=Kind.FINE_TUNE,
+        summary="Text encoder unlearned against adversarial prompts (nudity).",
+        paper="Zhang et al., Defensive Unlearning with Adversarial Training, NeurIPS 2024, arXiv:2405.15234",
+        code="https://github.com/OPTML-Group/AdvUnlearn @ 9d23124",
+        licence="CC-BY-4.0 (weights)",
+        trained_on=("the concept's name, attacked", "COCO object names (retained)"),
+        defaults={"weights": None},
+    )
+    shipped: ClassVar = {"sd15": "hub:OPTML-Group/AdvUnlearn/nudity_unlearned"}
+
+
+class SafeCLIP(_Encoder):
+    """The text encoder of a CLIP whose unsafe inputs were redirected: its authors' weights for SD-1.x. There are none for the miniature."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="safe-clip",
+        kind=Kind.FINE_TUNE,
+        summary="Text encoder of a CLIP with unsafe inputs redirected to safe ones.",
+        paper="Poppi et al., Safe-CLIP: Removing NSFW Concepts from Vision-and-Language Models, ECCV 2024, arXiv:2311.16254",
+        code="https://github.com/aimagelab/safe-clip @ 90a5edc",
+        licence="the weights' own (aimagelab/safeclip_vit-l_14)",
+        trained_on=("ViSU",),
+        defaults={"weights": None},
+    )
+    shipped: ClassVar = {"sd15": "hub:aimagelab/safeclip_vit-l_14"}
+
+
+class TextEncoder(_Encoder):
+    """Any text encoder of the track's base model."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="text-encoder",
+        kind=Kind.FINE_TUNE,
+        summary="Any text encoder in place of the base's: --method text-encoder:REPO_OR_PATH.",
+        code="https://github.com/huggingface/transformers (CLIPTextModel)",
+        licence="the weights' own",
+        trained_on=("unknown",),
+        defaults={"weights": None},
+    )
+
+    def location(self, context: Context) -> Path:
+        """Return the local path of the weights; what is no path here is looked up on the hub."""
+        named(self)
+        return super().location(context)
