@@ -1,16 +1,31 @@
-"""What every registered method keeps: outcomes in order, noise of its own samples alone, the same bits for the same batch."""
+"""What every registered method keeps, on the miniature and on tiny random models of the real classes, Stable Diffusion and SDXL:
+outcomes in order, noise of its own samples alone, the same bits for the same batch, and the base model's files untouched.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
 
 from bench.engine.worker import check
+from bench.errors import BenchError
+from bench.paths import hash_weights
 from bench.registry import methods
-from bench.types import Blocked, Context, Generated, Sample
+from bench.types import Blocked, Context, Generated, Kind, Method, Sample
+from methods.pipeline import load_pipeline
+
+NAMES = [name for name in methods.names() if name != "toy"]
+NAMED_BY_THE_USER = {"unet", "lora", "text-encoder"}
+NOT_ON_THE_MINIATURE = {"advunlearn", "safe-clip"}
+ENCODERS = {"text-encoder", "advunlearn", "safe-clip"}
 
 
 def pictures(outcomes: object) -> list[np.ndarray | None]:
@@ -21,19 +36,76 @@ def same(a: np.ndarray | None, b: np.ndarray | None, levels: int) -> bool:
     return a is b or (a is not None and b is not None and int(np.abs(a.astype(int) - b.astype(int)).max()) <= levels)
 
 
-@pytest.mark.parametrize("name", [name for name in methods.names() if name != "toy"])
-def test_a_method_keeps_its_contract(name: str, few: list[Sample], context: Context) -> None:
-    method = methods.get(name)()
-    assert method.info.name == name and method.info.summary
+def keeps_its_contract(make: Callable[[], Method], samples: list[Sample], context: Context) -> Method:
+    method = make()
+    before = hash_weights(context.track.base_path())
     assert all(len(digest) == 64 for digest in method.weights(context).values())
     method.load(context)
-    outcomes = list(method.generate(few))
-    assert all(isinstance(check(outcome, sample), (Generated, Blocked)) for outcome, sample in zip(outcomes, few, strict=True))
+    outcomes = list(method.generate(samples))
+    assert all(isinstance(check(outcome, sample), (Generated, Blocked)) for outcome, sample in zip(outcomes, samples, strict=True))
     first = pictures(outcomes)
-    assert all(same(a, b, 0) for a, b in zip(first, pictures(method.generate(few)), strict=True))
+    assert all(same(a, b, 0) for a, b in zip(first, pictures(method.generate(samples)), strict=True))
     # Another composition of the batch rounds single pixels otherwise; its noise, and so its picture, is the same.
-    assert all(same(a, b, 2) for a, b in zip(first, pictures(method.generate(few[::-1]))[::-1], strict=True))
-    assert all(same(a, pictures(method.generate([sample]))[0], 2) for a, sample in zip(first, few, strict=True))
+    assert all(same(a, b, 2) for a, b in zip(first, pictures(method.generate(samples[::-1]))[::-1], strict=True))
+    assert all(same(a, pictures(method.generate([sample]))[0], 2) for a, sample in zip(first, samples, strict=True))
+    assert hash_weights(context.track.base_path()) == before
+    return method
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NAMED_BY_THE_USER | NOT_ON_THE_MINIATURE])
+def test_a_method_keeps_its_contract_on_the_miniature(name: str, few: list[Sample], context: Context) -> None:
+    keeps_its_contract(lambda: methods.get(name)(**context.track.methods.get(name, {})), few, context)
+
+
+def other_weights(name: str, context: Context, folder: Path) -> dict[str, object]:
+    """Return parameters for few steps, and for a method whose weights a track must bring: small random ones of this very base."""
+    adapter = methods.get(name)
+    if "warmup" in adapter.info.defaults:
+        return {"warmup": 1}
+    if "weights" not in adapter.info.defaults or adapter.info.kind is Kind.EDIT:
+        return {}
+    pipeline = load_pipeline(context)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        if name in ENCODERS:
+            for parameter in pipeline.text_encoder.parameters():
+                parameter.data += 0.05 * torch.randn_like(parameter)
+            pipeline.text_encoder.save_pretrained(folder)
+        else:
+            pipeline.unet.add_adapter(LoraConfig(r=2, lora_alpha=2, init_lora_weights=False, target_modules=["to_q", "to_v"]))
+            type(pipeline).save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(pipeline.unet))
+    return {"weights": str(folder)}
+
+
+@pytest.mark.parametrize("base", ["sd_context", "xl_context"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_keeps_its_contract_on_the_real_classes(
+    name: str, base: str, few: list[Sample], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    context: Context = request.getfixturevalue(base)
+    parameters = other_weights(name, context, tmp_path)
+    method = keeps_its_contract(lambda: methods.get(name)(**parameters), few[:2], context)
+    plain = methods.get("sd-v1.5")()
+    plain.load(context)
+    changed = not all(same(a, b, 0) for a, b in zip(pictures(method.generate(few[:2])), pictures(plain.generate(few[:2])), strict=True))
+    assert changed or name in ("sd-v1.5", "sd-v1.5-filter")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_says_what_it_is(name: str) -> None:
+    info = methods.get(name).info
+    assert info.name == name
+    assert info.summary.endswith(".")
+    assert info.kind in (Kind.BASE, Kind.FLOOR) or info.paper or name in NAMED_BY_THE_USER
+    assert info.kind is Kind.FLOOR or (info.code and info.licence)
+    assert info.trained_on or info.kind not in (Kind.FINE_TUNE, Kind.PREFERENCE)
+
+
+@pytest.mark.parametrize("name", sorted(NAMED_BY_THE_USER | NOT_ON_THE_MINIATURE))
+def test_without_weights_a_method_says_so_in_one_line(name: str, context: Context) -> None:
+    with pytest.raises(BenchError, match="weights") as raised:
+        methods.get(name)().weights(context)
+    assert "\n" not in str(raised.value)
 
 
 def test_no_method_imports_torch_before_it_is_loaded() -> None:
