@@ -75,6 +75,25 @@ def test_where_each_variant_switches_off(variant: str, scale: float, plain: bool
     assert same is plain
 
 
+@pytest.mark.parametrize("base", ["context", "sd_context", "xl_context"])
+def test_at_zero_strength_it_is_plain_sampling_bit_for_bit(base: str, few: list[Sample], request: pytest.FixtureRequest) -> None:
+    where: Context = request.getfixturevalue(base)
+    plain, method = methods.get("sd-v1.5")(), SLDMax(scale=0.0)
+    plain.load(where)
+    method.load(where)
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(plain.generate(few), method.generate(few), strict=True))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("base", ["sd_context", "xl_context"])
+def test_where_no_element_passes_the_threshold_it_is_plain_sampling(base: str, few: list[Sample], request: pytest.FixtureRequest) -> None:
+    where: Context = request.getfixturevalue(base)
+    plain, method = methods.get("sd-v1.5")(), SLDMax(threshold=-1e9)
+    plain.load(where)
+    method.load(where)
+    for a, b in zip(plain.generate(few), method.generate(few), strict=True):  # three predictions in one batch round otherwise than two
+        assert int(np.abs(a.image.astype(int) - b.image.astype(int)).max()) <= 2  # type: ignore[union-attr]
+
+
 def test_the_variants_differ_in_the_concepts_prefix_on_a_real_track(context: Context) -> None:
     real = Context(context.track.model_copy(update={"proxy": False}))
     found = {}
