@@ -85,9 +85,13 @@ class Registry(Generic[T]):
         """Yield every entry that loads, by name; what does not load is a :class:`PluginWarning`."""
         for name in self.names():
             try:
-                yield name, self.get(name)
+                thing = self.get(name)
+                if not hasattr(thing, "info"):
+                    raise BenchError(f"The {self.noun} {name!r} says nothing of itself: it has no `info`.")
             except BenchError as error:
                 warnings.warn(str(error), PluginWarning, stacklevel=2)
+            else:
+                yield name, thing
 
     def __contains__(self, name: object) -> bool:
         return name in self.names()

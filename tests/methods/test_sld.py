@@ -35,8 +35,20 @@ def test_golden_scalars(kind: type, warmup: int, expected: list[float]) -> None:
     np.testing.assert_allclose(found, expected, atol=5e-7)
 
 
-@pytest.mark.parametrize("kind", [SLDWeak, SLDMedium, SLDStrong, SLDMax])
-def test_the_bits_of_diffusers_pipeline(kind: type, few: list[Sample], context: Context) -> None:
+@pytest.mark.parametrize(
+    ("kind", "scheduler"),
+    [
+        (SLDWeak, "DDIMScheduler"),
+        (SLDMedium, "DDIMScheduler"),
+        (SLDStrong, "DDIMScheduler"),
+        (SLDMax, "DDIMScheduler"),
+        (SLDMax, "PNDMScheduler"),
+        (SLDMax, "DPMSolverMultistepScheduler"),
+        (SLDMax, "EulerDiscreteScheduler"),
+    ],
+)
+def test_the_bits_of_diffusers_pipeline(kind: type, scheduler: str, few: list[Sample], context: Context) -> None:
+    context = Context(context.track.model_copy(update={"scheduler": {"class": scheduler}}))
     method = kind(warmup=2)
     method.load(context)
     mine = [each.image for each in method.generate(few) if isinstance(each, Generated)]

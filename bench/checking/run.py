@@ -1,0 +1,143 @@
+"""Applies the rules to one adapter, each as far as it can be tested, whatever became of the others."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.api import Progress, Quiet
+from bench.checking.behaviour import BEHAVIOUR
+from bench.checking.declared import DECLARED
+from bench.checking.measured import MEASURED, peaks
+from bench.checking.rule import Broken, Result, Rule, Skip, Verdict
+from bench.checking.state import kept
+from bench.checking.subject import Subject
+from bench.engine.spec import DTYPES
+from bench.errors import BenchError
+from bench.formats import Format
+from bench.registry import find_method
+from bench.tracks import load_track
+from bench.types import Context, MethodInfo, merge_parameters
+
+RULES: tuple[Rule, ...] = (*DECLARED, *BEHAVIOUR, *MEASURED)
+"""In the order in which they are applied."""
+
+
+def check_method(
+    name: str,
+    track: str = "mini",
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    measure: bool = True,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Return what comes of every rule, in their order.
+
+    Args:
+        name: a registered method, or ``METHOD:WEIGHTS`` (see :func:`bench.registry.find_method`).
+        track: a track's name, or the path of a YAML file.
+        parameters: the method's parameters where they differ from its defaults.
+        device: a torch device string.
+        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        measure: whether to measure load time, speed and memory as well.
+        progress: told of the progress.
+
+    Raises:
+        BenchError: what the user can mend, as in a run: an unknown name, a parameter that the method does not have, weights that are not here.
+    """
+    subject = _subject(name, track, dict(parameters or {}), device, dtype)
+    loaded = (*BEHAVIOUR, *(MEASURED if measure else ()))
+    advance = (progress or Quiet()).start(f"check {name}", len(DECLARED) + len(loaded), "rules")
+    results: list[Result] = []
+
+    def apply(rule: Rule) -> None:
+        results.append(_apply(rule, subject, {each.rule for each in results if each.result is Verdict.OK}))
+        advance(1)
+
+    for rule in DECLARED:
+        apply(rule)
+    with _peaks_measured_aside(subject, wanted=measure):
+        for rule in loaded:
+            with _as_in_a_worker():
+                apply(rule)
+    return results
+
+
+def _apply(rule: Rule, subject: Subject, kept_rules: set[str]) -> Result:
+    lacking = [name for name in rule.needs if name not in kept_rules]
+    if lacking:
+        return Result(rule.name, Verdict.SKIPPED, f"cannot be tested before {lacking[0]} is ok")
+    try:
+        found = rule.check(subject)
+    except BenchError:
+        raise  # the user's to mend; it stops a run as well
+    except Skip as reason:
+        return Result(rule.name, Verdict.SKIPPED, str(reason))
+    except Exception as error:
+        seen = str(error) if isinstance(error, Broken) else f"{type(error).__name__} at {_place(error, subject)}: {error}"
+        return Result(rule.name, Verdict.SKIPPED if rule.measured else Verdict.FAILED, seen, rule.mend)
+    return Result(rule.name, Verdict.MEASURED if rule.measured else Verdict.OK, found)
+
+
+def _place(error: Exception, subject: Subject) -> str:
+    """Return file and line where ``error`` left the adapter's module, or where it was raised if it never was there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    home = getattr(sys.modules.get(subject.adapter.__module__), "__file__", None)
+    own = [frame for frame in frames if frame.filename == home]
+    frame = (own or frames)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def table_rows(results: Sequence[Result], form: Format) -> list[dict[str, Any]]:
+    """Return ``results`` for :func:`bench.formats.show`; on a terminal the way to mend stands in the column of what was found."""
+    if form is not Format.TABLE:
+        return [asdict(each) for each in results]
+    return [{"rule": each.rule, "result": each.result, "found": each.found + (f". To mend: {each.mend}" if each.mend else "")} for each in results]
+
+
+def rule_rows() -> list[dict[str, Any]]:
+    """Return every rule with what it asks and how to mend it, for the documentation."""
+    return [{"rule": rule.name, "what is asked": rule.states, "how to mend it": rule.mend or "measured, not judged"} for rule in RULES]
+
+
+@contextmanager
+def _as_in_a_worker() -> Iterator[None]:
+    """One thread, as every worker has; and whatever is done to the process is undone."""
+    import torch
+
+    with kept():
+        torch.set_num_threads(1)
+        yield
+
+
+def _subject(name: str, track: str, parameters: dict[str, Any], device: str, dtype: str) -> Subject:
+    """Return what is to be checked, or refuse what no rule is about."""
+    (adapter, named), loaded = find_method(name), load_track(track)
+    if dtype not in DTYPES:
+        raise BenchError(f"Unknown dtype {dtype!r}; expected one of: {', '.join(DTYPES)}.")
+    info = getattr(adapter, "info", None)
+    if isinstance(info, MethodInfo):  # else the rule `registered` says so
+        merge_parameters(info.name, info.defaults, parameters)
+        if info.tracks and loaded.name not in info.tracks:
+            raise BenchError(f"The method {name!r} does not run on track {loaded.name!r}; it runs on: {', '.join(info.tracks)}.")
+    adapter_name = name.partition(":")[0]
+    return Subject(adapter_name, adapter, {**loaded.methods.get(adapter_name, {}), **named, **parameters}, Context(loaded, device, dtype), track)
+
+
+@contextmanager
+def _peaks_measured_aside(subject: Subject, *, wanted: bool) -> Iterator[None]:
+    """Measure the peak memory in processes of its own while the rules are applied here: one core is free."""
+    if not wanted or subject.entry_point is None:
+        yield
+        return
+    with ThreadPoolExecutor(1) as pool:
+        subject.peaks = pool.submit(peaks, subject)
+        yield
