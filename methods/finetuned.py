@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -54,6 +55,30 @@ class FineTuned(Method):
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
         """Return one picture a sample."""
         return self.sampler.generate(samples)
+
+
+class ClosedForm(FineTuned):
+    """An edit that is solved when it is loaded; ``weights`` takes one that was saved in place of solving it."""
+
+    def weights(self, context: Context) -> Mapping[str, str]:
+        """Return the hashes of a saved edit's files; there are none where it is solved here."""
+        return super().weights(context) if self.parameters["weights"] else {}
+
+    def load(self, context: Context) -> None:
+        """Read the base model and edit it.
+
+        Raises:
+            NotAvailable: the track has no concepts and none were given.
+            BenchError: a parameter does not fit.
+        """
+        if self.parameters["weights"]:
+            super().load(context)
+        else:
+            self.solve(context)
+
+    @abstractmethod
+    def solve(self, context: Context) -> None:
+        """Set ``self.sampler`` to the base model, edited."""
 
 
 def no_weights(method: str, track: str, recipe: str) -> NotAvailable:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from bench.errors import BenchError
 from bench.types import Context, Kind, MethodInfo
 from methods.closed_form import edit, number, projections, rederive
-from methods.finetuned import FineTuned
-from methods.overlay import lay_over
+from methods.finetuned import ClosedForm
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 from methods.uce import concepts_and_guides, pair_rows, preserved_rows, states
 
 
-class RECE(FineTuned):
+class RECE(ClosedForm):
     """Erases by UCE, then, each epoch, derives what still calls the concept up and erases that (Gong et al. 2024).
 
     Start: UCE of the paper's release (lamb 0.5, erase 1, preserve 1). An epoch, for every concept: the rows ``c'`` that give the edited model
@@ -47,22 +45,8 @@ class RECE(FineTuned):
     )
     recipe: ClassVar = "rece"
 
-    def weights(self, context: Context) -> Mapping[str, str]:
-        """Return the hashes of a saved edit's files; there are none where it is solved here."""
-        return super().weights(context) if self.parameters["weights"] else {}
-
-    def load(self, context: Context) -> None:
-        """Read the base model and edit it.
-
-        Raises:
-            NotAvailable: the track has no concepts and none were given.
-            BenchError: a parameter does not fit.
-        """
-        if self.parameters["weights"]:
-            pipeline = load_pipeline(context)
-            lay_over(pipeline, self.location(context))
-            self.sampler = Sampler(pipeline)
-            return
+    def solve(self, context: Context) -> None:
+        """Read the base model, erase by UCE, and go through the epochs."""
         self.begin(context)
         for _ in range(self.epochs):
             self.epoch()

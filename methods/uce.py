@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, MethodInfo
 from methods.closed_form import TECHNIQUES, edit, number
-from methods.finetuned import FineTuned
-from methods.overlay import lay_over
+from methods.finetuned import ClosedForm
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 ROWS = ("last_to_end", "last")
 
 
-class UCE(FineTuned):
+class UCE(ClosedForm):
     """Maps each concept's keys and values onto a guide's (Gandikota et al. 2024, Eq. 7).
 
     Two releases of the authors' code differ, and so do their models: ``rows="last_to_end"`` with
@@ -59,23 +58,9 @@ class UCE(FineTuned):
     )
     recipe: ClassVar = "uce"
 
-    def weights(self, context: Context) -> Mapping[str, str]:
-        """Return the hashes of a saved edit's files; there are none where it is solved here."""
-        return super().weights(context) if self.parameters["weights"] else {}
-
-    def load(self, context: Context) -> None:
-        """Read the base model and edit it.
-
-        Raises:
-            NotAvailable: the track has no concepts and none were given.
-            BenchError: a parameter does not fit.
-        """
+    def solve(self, context: Context) -> None:
+        """Read the base model and edit it."""
         chosen = self.parameters
-        if chosen["weights"]:
-            pipeline = load_pipeline(context)
-            lay_over(pipeline, self.location(context))
-            self.sampler = Sampler(pipeline)
-            return
         for name, known in (("rows", ROWS), ("technique", TECHNIQUES)):
             if chosen[name] not in known:
                 raise BenchError(f"uce has no {name} {chosen[name]!r}; expected one of: {', '.join(known)}.")

@@ -77,7 +77,8 @@ def train(config: EditConfig, out: Path, progress: Progress) -> list[dict[str, A
             raise BenchError(f"{out} holds a finished edit with other settings or another base. Give another --out, or delete it to edit anew.")
         return list(report["candidates"])
     context = Context(track, config.device)
-    candidates, chosen = (_uce(config, context) if config.method == "uce" else _rece(config, context, progress)), None
+    candidates = _uce(config, context) if config.method == "uce" else _rece(config, context, progress)
+    # Of several that are level the first: an epoch is kept only if it finds less than all before.
     chosen = min(candidates, key=lambda each: each.get("rate", 0.0)) if config.select == "val" else candidates[-1]
     save_partial(out / "weights", chosen["tensors"], half=False)
     rows = [{**{name: value for name, value in each.items() if name != "tensors"}, "selected": each is chosen} for each in candidates]

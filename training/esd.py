@@ -21,7 +21,6 @@ what the U-Net sees (SDXL's Euler), the release of 2025 leaves that out when it 
 from __future__ import annotations
 
 import copy
-import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +42,7 @@ from bench.store.files import read_json, write_atomic, write_json
 from methods.overlay import save_partial
 from methods.pipeline import read_pipeline
 from methods.sampler import Sampler, Text, joined
+from training.checkpoints import load_checkpoint, restore, save_checkpoint
 
 Release = Literal["paper", "diffusers", "2025"]
 ParameterSet = Literal["noxattn", "xattn", "selfattn", "notime", "full", "esd-u", "esd-x", "esd-x-strict", "esd-all"]
@@ -297,33 +297,22 @@ class Eraser:
 
     def _resume(self) -> int:
         """Load the last checkpoint, if there is one, and return the first step that is left."""
-        path = self.out / "checkpoint.pt"
-        if not path.is_file():
+        state = load_checkpoint(self.out / "checkpoint.pt", self.identity)
+        if state is None:
             return 0
-        try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-        except Exception as error:
-            raise BenchError(f"The checkpoint {path} is damaged: {error}. Delete it to train from the start.") from error
-        if state["identity"] != self.identity:
-            raise BenchError(f"{path} belongs to a training with other settings or another base. Give another --out, or delete it to train anew.")
-        with torch.no_grad():
-            for parameter, value in zip(self.parameters, state["parameters"], strict=True):
-                parameter.copy_(value)
+        restore(self.parameters, state["parameters"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history = state["history"]
         return int(state["step"])
 
     def _checkpoint(self, step: int) -> None:
         state = {
-            "identity": self.identity,
             "step": step,
             "parameters": [parameter.detach().cpu() for parameter in self.parameters],
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomic(self.out / "checkpoint.pt", buffer.getvalue())
+        save_checkpoint(self.out / "checkpoint.pt", self.identity, state)
         lines = ["step,loss,seconds", *(f"{row['step']},{row['loss']},{row['seconds']}" for row in self.history)]
         write_atomic(self.out / "curve.csv", ("\n".join(lines) + "\n").encode())
 

@@ -38,6 +38,7 @@ from bench.paths import resolve
 from bench.store.files import read_json, write_atomic, write_json
 from training.augmentations import POOL
 from training.backbone import Backbone
+from training.checkpoints import load_checkpoint, restore, save_checkpoint
 from training.dfm import DFMSettings, LossQueues, turn
 from training.dpo import dpo_loss
 from training.draws import Drawn, Draws, latents_of
@@ -315,18 +316,10 @@ class Trainer:
 
     def _resume(self) -> int:
         """Load the last checkpoint, if there is one, and return the first step that is left."""
-        path = self.out / "checkpoint.pt"
-        if not path.is_file():
+        state = load_checkpoint(self.out / "checkpoint.pt", self.identity)
+        if state is None:
             return 0
-        try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-        except Exception as error:
-            raise BenchError(f"The checkpoint {path} is damaged: {error}. Delete it to train from the start.") from error
-        if state["identity"] != self.identity:
-            raise BenchError(f"{path} belongs to a training with other settings or data. Give another --out, or delete it to train anew.")
-        with torch.no_grad():
-            for parameter, value in zip(self.parameters, state["parameters"], strict=True):
-                parameter.copy_(value)
+        restore(self.parameters, state["parameters"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
@@ -340,7 +333,6 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return
         state = {
-            "identity": self.identity,
             "step": step,
             "parameters": [parameter.detach().cpu() for parameter in self.parameters],
             "optimizer": self.optimizer.state_dict(),
@@ -348,9 +340,7 @@ class Trainer:
             "queues": self.queues.state() if self.queues is not None else {},
             "history": self.history,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomic(self.out / "checkpoint.pt", buffer.getvalue())
+        save_checkpoint(self.out / "checkpoint.pt", self.identity, state)
         write_atomic(self.out / "curve.csv", curve(self.history).encode())
 
     def _finish(self) -> dict[str, Any]:
