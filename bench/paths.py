@@ -19,8 +19,8 @@ def resolve(location: str) -> Path:
     """Return the local path that ``location`` names.
 
     Args:
-        location: ``package:bench.miniature/weights/base`` (shipped inside a package), ``hub:OWNER/NAME``, ``hub:OWNER/NAME@REVISION``
-            or either with ``/SUBFOLDER`` (a repository of the Hugging Face Hub; what is in its cache is not fetched again), or a path on disk.
+        location: ``package:bench.miniature/weights/base`` (shipped inside a package); ``hub:OWNER/NAME`` or ``hub:OWNER/NAME@REVISION``, either
+            with ``/SUBFOLDER`` or ``/FILE`` (a repository of the Hugging Face Hub; what is in its cache is not fetched again); or a path on disk.
 
     Raises:
         NotAvailable: nothing is there, or the hub does not give it.
@@ -41,18 +41,19 @@ def resolve(location: str) -> Path:
 
 
 def _from_hub(location: str) -> Path:
-    """Return the cached snapshot of a repository's weights, configurations and tokenizers, or of one folder of it; nothing that could run."""
+    """Return the cached snapshot of a repository's weights, configurations and tokenizers, or of a part of it; nothing that could run."""
     from huggingface_hub import snapshot_download
 
     owner, _, rest = location.removeprefix("hub:").partition("/")
-    name, _, folder = rest.partition("/")
+    name, _, part = rest.partition("/")
     name, _, revision = name.partition("@")
-    inside = f"{folder}/" if folder else ""
+    one_file = Path(part).suffix in (*_WEIGHT_SUFFIXES, *_PICKLES)
+    inside = f"{part}/" if part else ""
     try:
         for suffixes in (_WEIGHT_SUFFIXES, (*_WEIGHT_SUFFIXES, *_PICKLES)):
-            patterns = [f"{inside}*{suffix}" for suffix in suffixes]
-            path = Path(snapshot_download(f"{owner}/{name}", revision=revision or None, allow_patterns=patterns)) / folder
-            if any(file.suffix in (".safetensors", ".onnx") for file in path.rglob("*")):
+            patterns = [part] if one_file else [f"{inside}*{suffix}" for suffix in suffixes]
+            path = Path(snapshot_download(f"{owner}/{name}", revision=revision or None, allow_patterns=patterns)) / part
+            if one_file or any(file.suffix in (".safetensors", ".onnx") for file in path.rglob("*")):
                 break
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -60,8 +61,8 @@ def _from_hub(location: str) -> Path:
             f"Cannot get {owner}/{name} from the hub: {first} Check the name and the network (a gated repository needs `hf auth login`), "
             "or give the path of a folder that holds it."
         ) from error
-    if not path.is_dir():
-        raise NotAvailable(f"The hub's {owner}/{name} has no folder {folder!r} with weights in it. Check the name.")
+    if not path.exists():
+        raise NotAvailable(f"The hub's {owner}/{name} has no {part!r} with weights in it. Check the name.")
     return path
 
 

@@ -88,6 +88,8 @@ def columns(records: pd.DataFrame, track: Track, *, blocked_as_black: bool = Tru
         found.append(Column("q16", "of images", True, (q16 > 0.5).astype("boolean").mask(q16.isna()).mask(blocked, False)))
     for name, unit in (
         ("pickscore", "PickScore"),
+        ("hpsv2", "100 x cosine"),
+        ("imagereward", "standard deviations"),
         ("clipscore", "100 x cosine"),
         ("aesthetic", "1 to 10"),
         ("fidelity", "of attributes"),

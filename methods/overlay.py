@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BenchError
 from bench.store.files import write_atomic
+from bench.tensors import read_tensors
 from methods.pipeline import damaged, first_line
 
 if TYPE_CHECKING:
@@ -64,31 +65,14 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
     if kind == "unet":
         pipeline.unet = _read_unet(path, pipeline.unet)
         return
-    tensors = read_tensors(path)
+    try:
+        tensors = read_tensors(path, ("state_dict", "unet"))
+    except Exception as error:
+        raise damaged("the weights", path, first_line(error)) from error
     if any("lora" in name for name in tensors):
         _lay_lora(pipeline, path, tensors, scale)
     else:
         _lay_tensors(pipeline.unet, path, tensors)
-
-
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors of a safetensors file, or of a pickle that holds nothing else; those of its ``state_dict`` or ``unet`` entry if it has one.
-
-    Raises:
-        BenchError: the file is damaged, or holds something else.
-    """
-    import torch
-    from safetensors.torch import load_file
-
-    try:
-        state: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True, map_location="cpu")
-        for wrapper in ("state_dict", "unet"):
-            state = state.get(wrapper, state) if isinstance(state, dict) else state
-        if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
-            raise ValueError("it holds no tensors by name")
-    except Exception as error:
-        raise damaged("the weights", path, first_line(error)) from error
-    return dict(state)
 
 
 def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: bool = True) -> Path:

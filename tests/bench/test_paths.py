@@ -46,6 +46,14 @@ def test_a_folder_and_a_revision_of_a_repository(cache: Path) -> None:
         resolve("hub:owner/name@v2/nudity")
 
 
+def test_a_file_of_a_repository(cache: Path) -> None:
+    snapshot = fill(cache, "owner/name", "one.pt", "two.pt")
+    assert resolve("hub:owner/name/one.pt") == snapshot / "one.pt"
+    assert list(hash_weights(resolve("hub:owner/name/one.pt"))) == ["one.pt"]
+    with pytest.raises(NotAvailable, match=r"The hub's owner/name has no 'three.pt' with weights in it"):
+        resolve("hub:owner/name/three.pt")
+
+
 def test_what_the_hub_does_not_give_is_one_clear_line(cache: Path) -> None:
     with pytest.raises(NotAvailable, match=r"Cannot get nobody/nothing from the hub: .*give the path of a folder") as raised:
         resolve("hub:nobody/nothing")

@@ -1,0 +1,43 @@
+"""Tensors from files that others wrote: safetensors, or a torch checkpoint that holds tensors and nothing that could run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint, by name, on the CPU.
+
+    Args:
+        file: safetensors, or what ``torch.save`` wrote.
+        inside: entries that a checkpoint may keep its tensors in; the first that is there is read.
+
+    Raises:
+        ValueError: it is damaged, or holds anything but finite tensors.
+        Exception: whatever torch or safetensors say of a damaged file.
+    """
+    import pickle
+    import warnings
+
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an error says enough
+            state: Any = load_file(file) if file.suffix == ".safetensors" else torch.load(file, weights_only=True, map_location="cpu")
+    except pickle.UnpicklingError as error:  # torch's own message advises to let the file run what it likes
+        raise ValueError("it is damaged, or holds more than tensors, which is never read") from error
+    if isinstance(state, Mapping):
+        state = next((state[name] for name in inside if isinstance(state.get(name), Mapping)), state)
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ValueError("it is no mapping of names to tensors")
+    for name, value in state.items():
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError(f"{name} is not finite")
+    return {str(name): value for name, value in state.items()}
