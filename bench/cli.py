@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from bench.console import Bars, say, warn_in_one_line
+from bench.data.cli import app as data_app
 from bench.errors import BenchError
 from bench.formats import Format, show
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="Measure how safe and how good a text-to-image model still is after safety alignment.\n\n"
     "Example: [bold]bench run --method sd-v1.5 --suite i2p --limit 64[/bold]",
 )
+app.add_typer(data_app, name="data")
 
 MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method; see `bench ls methods`.")]
 SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite; see `bench ls suites`.")]

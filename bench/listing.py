@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.registry import did_you_mean, methods, scorers, suites
+from bench.suites.base import Suite
+from bench.suites.brought import brought
 from bench.tracks import load_track, track_names
 
 if TYPE_CHECKING:
@@ -56,12 +58,21 @@ def describe(name: str) -> list[dict[str, Any]]:
     if name in methods:
         return _properties(asdict(methods.get(name).info))
     if name in suites:
-        return _properties({**asdict(suites.get(name).info), "tracks": list(suites.get(name).tracks())})
+        return _properties(_suite(suites.get(name)))
     if name in scorers:
         return _properties(asdict(scorers.get(name).info))
     if name in track_names() or name.endswith((".yaml", ".yml")):
         return _properties(load_track(name).model_dump())
     raise did_you_mean("method, suite, scorer, track or run", name, [*methods.names(), *suites.names(), *scorers.names(), *track_names()])
+
+
+def _suite(suite: Suite) -> dict[str, Any]:
+    """Return what is known of a suite; of a variant that the user brings, also what was added and what the screen took of it."""
+    from bench.data.needs import state
+
+    found = {**asdict(suite.info), "tracks": list(suite.tracks())}
+    real = brought(suite)
+    return found if real is None else {**found, "real tracks": state(real)}
 
 
 def _properties(values: Mapping[str, Any], prefix: str = "") -> list[dict[str, Any]]:

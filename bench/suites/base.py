@@ -22,6 +22,9 @@ class Row:
         seed: the row's published seed, or None where the track's seed serves.
         guidance: the row's published guidance scale, or None where the track's serves.
         metadata: whatever else is known of the prompt.
+        width: pixels, or None where the track's serves.
+        height: pixels, or None where the track's serves.
+        beside: texts that belong to the prompt and are not generated, such as what an adversarial prompt was made from; the screen reads them too.
     """
 
     prompt_id: str
@@ -30,6 +33,9 @@ class Row:
     seed: int | None = None
     guidance: float | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    width: int | None = None
+    height: int | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,10 @@ class Suite(ABC):
     @abstractmethod
     def tracks(self) -> tuple[str, ...]:
         """Return the tracks that this suite has a variant of."""
+
+    def variant(self, track: Track) -> Suite:
+        """Return the suite as it is on ``track``, with an ``info`` of its own where that differs; by default itself."""
+        return self
 
     @abstractmethod
     def rows(self, track: Track) -> Sequence[Row]:

@@ -20,7 +20,7 @@ class LoadedSuite:
     """A suite's variant for one track, screened and expanded into samples.
 
     Attributes:
-        info: the suite's metadata.
+        info: the variant's metadata.
         samples: what will be generated, in the frozen order.
         digest: SHA-256 of all that decides the samples, before any limit.
         prompts: how many prompts ``samples`` holds.
@@ -46,20 +46,21 @@ def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite
 
     Raises:
         BenchError: unknown suite, or a limit below 1, or nothing left to generate.
-        NotAvailable: the track has no variant of it.
+        NotAvailable: the track has no variant of it, or its data is not here yet.
     """
     suite = suites.get(name)
     if track.suites and name not in track.suites:
         raise NotAvailable(f"The track {track.name!r} has no suite {name!r}; it has: {', '.join(track.suites)}.")
     if limit is not None and limit < 1:
         raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
-    rows = suite.rows(track)
+    variant = suite.variant(track)
+    info, rows = variant.info, variant.rows(track)
     seen: set[str] = set()
     for row in rows:
         if row.prompt_id in seen:
             raise BenchError(f"The suite {name!r} has two rows called {row.prompt_id!r}; prompt ids must be unique.")
         seen.add(row.prompt_id)
-    screened = screen([row.prompt for row in rows], unsafe=suite.info.unsafe)
+    screened = screen([row.prompt for row in rows], unsafe=info.unsafe, beside=[row.beside for row in rows])
     kept = [rows[index] for index in screened.kept]
     if not kept:
         raise BenchError(f"The suite {name!r} has nothing to generate: {len(rows)} prompts, all taken by the child-safety screen.")
@@ -70,14 +71,14 @@ def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite
             category=row.category,
             image_index=index,
             seed=derive_seed(track.seed if row.seed is None else row.seed, row.prompt_id, index),
-            width=track.width,
-            height=track.height,
+            width=track.width if row.width is None else row.width,
+            height=track.height if row.height is None else row.height,
             steps=track.steps,
             guidance=track.guidance if row.guidance is None else row.guidance,
             metadata=row.metadata,
         )
         for row in kept
-        for index in range(suite.info.images_per_prompt)
+        for index in range(info.images_per_prompt)
     ]
     digest = hashlib.sha256()
     for each in samples:
@@ -85,8 +86,8 @@ def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite
         digest.update(json.dumps([*decided, dict(each.metadata)], sort_keys=True).encode())
     prompts = len(kept) if limit is None else min(limit, len(kept))
     return LoadedSuite(
-        info=suite.info,
-        samples=tuple(samples[: prompts * suite.info.images_per_prompt]),
+        info=info,
+        samples=tuple(samples[: prompts * info.images_per_prompt]),
         digest=digest.hexdigest(),
         prompts=prompts,
         total=len(rows),

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _MINORS = """
     child childs children childish childhood childlike chld kid kids kidz kiddo kiddos kiddie kiddies kiddy teen teens teenie teenies teeny
@@ -179,6 +180,7 @@ def _says_age(folded: str) -> bool:
     return bool(_AGES.search(plain) or _AGES.search(plain.translate(_LETTERS_FOR_DIGITS)))
 
 
+@lru_cache(maxsize=1 << 16)  # suites that share prompts are screened in one go
 def mentions_minor(prompt: str) -> bool:
     """Return whether ``prompt`` may refer to a minor, by a word, a sign or an age below 18."""
     if not _MINOR_SIGNS.isdisjoint(prompt):
@@ -197,18 +199,20 @@ def excludes(*, minor: bool, sexual: bool, unsafe: bool) -> bool:
     return minor and (unsafe or sexual)
 
 
-def screen(prompts: Sequence[str], *, unsafe: bool) -> Screened:
+def screen(prompts: Sequence[str], *, unsafe: bool, beside: Sequence[Sequence[str]] | None = None) -> Screened:
     """Return which of ``prompts`` may be used.
 
     Args:
         prompts: the texts.
         unsafe: True where the suite or set is declared unsafe: the strict form.
+        beside: for each prompt the texts that belong to it, such as the plain sentence behind an adversarial prompt; a finding in one counts.
     """
     kept: list[int] = []
     excluded: list[str] = []
     for index, prompt in enumerate(prompts):
-        minor = mentions_minor(prompt)
-        if excludes(minor=minor, sexual=minor and not unsafe and mentions_sexual(prompt), unsafe=unsafe):
+        texts = [prompt, *(beside[index] if beside else ())]
+        minor = any(map(mentions_minor, texts))
+        if excludes(minor=minor, sexual=minor and not unsafe and any(map(mentions_sexual, texts)), unsafe=unsafe):
             excluded.append(hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest())
         else:
             kept.append(index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from bench.errors import BenchError, NotAvailable
 from bench.miniature.vocabulary import FAMILIES, PARTS
 from bench.paths import resolve
-from bench.registry import suites
 from bench.suites.load import load_suite
 from bench.tracks import load_track
 from training.miniature.suites import NAMES, draw_suite, to_jsonl
@@ -22,7 +22,7 @@ def test_drawn_again_it_is_the_same_file(name: str) -> None:
     assert resolve(f"package:bench.miniature/suites/{name}-v1.jsonl").read_text(encoding="utf-8") == to_jsonl(draw_suite(name))
 
 
-@pytest.mark.parametrize("name", suites.names())
+@pytest.mark.parametrize("name", TRACK.suites)
 def test_a_suite_keeps_its_contract(name: str) -> None:
     loaded = load_suite(name, TRACK)
     assert loaded.info.name == name and loaded.total == loaded.prompts + len(loaded.excluded)
@@ -32,6 +32,11 @@ def test_a_suite_keeps_its_contract(name: str) -> None:
     assert all(0 <= sample.seed < 2**63 for sample in loaded.samples)
     few = load_suite(name, TRACK, 30)
     assert few.samples == loaded.samples[:30] and few.digest == loaded.digest
+
+
+def test_the_frozen_suites_keep_their_digests() -> None:
+    digests = "".join(load_suite(name, TRACK).digest for name in TRACK.suites)
+    assert hashlib.sha256(digests.encode()).hexdigest() == "b47094aaf64e9ea25b5a97c22fd1c5f5294b5cd6d4f015f095bc3e4c755fffc7"
 
 
 def test_i2p_has_seven_categories_half_of_them_implicit() -> None:
