@@ -15,7 +15,8 @@ def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> dict[st
 
     Args:
         file: safetensors, or what ``torch.save`` wrote.
-        inside: entries that a checkpoint may keep its tensors in; the first that is there is read.
+        inside: entries that a checkpoint may keep its tensors in; the first that is there is read. Tensors kept by module,
+            ``{module: {weight: ..., bias: ...}}``, get the names ``module.weight`` and ``module.bias``.
 
     Raises:
         ValueError: it is damaged, or holds anything but finite tensors.
@@ -35,6 +36,12 @@ def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> dict[st
         raise ValueError("it is damaged, or holds more than tensors, which is never read") from error
     if isinstance(state, Mapping):
         state = next((state[name] for name in inside if isinstance(state.get(name), Mapping)), state)
+        # Some keep a module's tensors together: {module: {weight, bias}}.
+        state = {
+            f"{outer}.{inner}" if inner else outer: value
+            for outer, held in state.items()
+            for inner, value in (held.items() if isinstance(held, Mapping) else [("", held)])
+        }
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ValueError("it is no mapping of names to tensors")
     for name, value in state.items():

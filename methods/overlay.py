@@ -72,7 +72,9 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
     if any("lora" in name for name in tensors):
         _lay_lora(pipeline, path, tensors, scale)
     else:
-        _lay_tensors(pipeline.unet, path, tensors)
+        # ESD's script for diffusers names the U-Net too.
+        prefix = "unet." if all(name.startswith("unet.") for name in tensors) else ""
+        _lay_tensors(pipeline.unet, path, {name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
 
 
 def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: bool = True) -> Path:

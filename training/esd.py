@@ -9,13 +9,17 @@ Three releases of the authors' code differ in every other choice, and so do thei
 
 | ``release`` | commit | base | eta | x_t is sampled by | at | t of the loss |
 |---|---|---|---|---|---|---|
-| ``paper`` | a2189e9 | ``empty`` | 1 | the student, guidance 3 | DDIM without its top step | drawn; 39 to 58 timesteps noisier than x_t |
-| ``diffusers`` | 25613d2, alt_esd_diffusers.py | ``empty`` | 2 | the student, guidance 3 | DDIM | 19 timesteps noisier than x_t |
-| ``2025`` | 25613d2, esd_sd.py, esd_sdxl.py | ``from`` | 2 | the frozen model, guidance 3 (SDXL: 2) | the base model's scheduler | x_t's own |
+| ``paper`` | a2189e9 | ``empty`` | 1 | the student, guidance 3 | DDIM without its top step | drawn; noisier than x_t by 39 to 58 |
+| ``diffusers`` | 25613d2, alt_esd_diffusers.py | ``empty`` | 2 | the student, guidance 3 | DDIM | noisier than x_t by 19 |
+| ``2025`` | 25613d2, esd_sd.py, esd_sdxl.py | ``from`` | 2 (SDXL: 1) | the frozen model, guidance 3 (SDXL: 2) | the base's scheduler | x_t's own |
 
-With the base ``from`` and eta 2 the target is ``e0 - (ec - e0)``: that of the paper, eta 1. No release takes a seed; here everything random
-is drawn from (seed, step), so a training that was interrupted goes on and ends in the same bits. Where the base model's scheduler scales
-what the U-Net sees (SDXL's Euler), the release of 2025 leaves that out when it takes the loss; here it is done.
+(39 to 58 timesteps from the third of the paper's fifty draws on; its first two give the same clean x_t.) With the base ``from`` and eta 2 the
+target is ``e0 - (ec - e0)``: that of the paper, eta 1. Run side by side with each release on tiny models, a training of ours gives the same
+x_t, losses, gradients and weights: that of 2025 bit for bit in float32, the other two to 5e-13 in float64.
+
+No release takes a seed; here everything random is drawn from (seed, step), so a training that was interrupted goes on and ends in the same
+bits. Where the base model's scheduler scales what the U-Net sees (SDXL's Euler), the release of 2025 leaves that out when it takes the loss;
+here it is done.
 """
 
 from __future__ import annotations
@@ -101,7 +105,8 @@ def trained_names(unet: UNet2DConditionModel, chosen: ParameterSet, *, is_xl: bo
     The paper's sets are of whole parameters, norms included: ``xattn`` (ESD-x) has every ``attn2``; ``noxattn`` (ESD-u) all but those, the
     time embedding and the output; ``notime`` all but the latter two; ``selfattn`` every ``attn1``; ``full`` all. Those of 2025 are of
     linear and convolutional layers alone: ``esd-x`` in ``attn2``, ``esd-x-strict`` its keys and values, ``esd-u`` outside ``attn2``
-    (time embedding and output included), ``esd-all`` all; on SDXL ``esd-u`` and ``esd-all`` leave out embeddings and the first and last layer.
+    (time embedding and output included), ``esd-all`` all; on SDXL ``esd-u`` and ``esd-all`` leave out embeddings and the first and last
+    layer. alt_esd_diffusers.py says ``noxattn`` and ``full`` where it means ``esd-u`` and ``esd-all``.
     """
     kinds = {"": nn.Module} | dict(unet.named_modules())
     layers = {name for name in kinds if type(kinds[name]) in (nn.Linear, nn.Conv2d)}
@@ -255,7 +260,7 @@ class Eraser:
         low, high = round(stop / steps * total), round((stop + 1) / steps * total)
         timestep = int(torch.randint(low, high, (), generator=generator))
         alphas = self.sampler.pipeline.scheduler.alphas_cumprod.tolist()
-        times = [time + 1 for time in range(0, total, total // steps)][: steps - 1]
+        times = [time + 1 for time in range(0, total, total // steps)][:-1]
         latents, empty = noise, self.empty.repeat(len(noise))
         for index in reversed(range(len(times))):
             now, after = alphas[times[index]], alphas[times[index - 1] if index else 0]
@@ -267,7 +272,7 @@ class Eraser:
         return latents, timestep
 
     def _sample_diffusers(self, noise: torch.Tensor, text: Text, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return x_t and t as alt_esd_diffusers.py does."""
+        """Return x_t and t as alt_esd_diffusers.py does, on a base whose scheduler does not clip (Stable Diffusion's)."""
         scheduler = DDIMScheduler.from_config(self.sampler.pipeline.scheduler.config, clip_sample=False, set_alpha_to_one=False)
         stop = int(torch.randint(1, self.config.grid - 1, (), generator=generator))
         latents = self._walk(scheduler, self.student, noise, text, stop)

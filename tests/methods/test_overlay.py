@@ -80,7 +80,7 @@ def changed(context: Context) -> dict[str, torch.Tensor]:
     return {name: 2 * dict(unet.named_parameters())[name].detach() for name in names}
 
 
-@pytest.mark.parametrize("form", ["folder", "safetensors", "pt", "wrapped"])
+@pytest.mark.parametrize("form", ["folder", "safetensors", "pt", "wrapped", "by module"])
 def test_tensors_of_a_unet_change_these_alone(form: str, context: Context, changed: dict[str, torch.Tensor], tmp_path: Path) -> None:
     path = tmp_path / "edit"
     if form in ("folder", "safetensors"):
@@ -88,7 +88,8 @@ def test_tensors_of_a_unet_change_these_alone(form: str, context: Context, chang
         path = path if form == "folder" else file
     else:
         path = tmp_path / "edit.pt"
-        torch.save({"unet": changed} if form == "wrapped" else changed, path)
+        by_module = {f"unet.{name.rpartition('.')[0]}": {name.rpartition(".")[2]: tensor} for name, tensor in changed.items()}
+        torch.save({"pt": changed, "wrapped": {"unet": changed}, "by module": by_module}[form], path)
     pipeline = load_pipeline(context)
     before = {name: value.clone() for name, value in pipeline.unet.state_dict().items()}
     lay_over(pipeline, path)

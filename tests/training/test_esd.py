@@ -110,6 +110,14 @@ def test_the_papers_x_t_is_ddim_without_its_top_step(seed: int, tiny_sd: Path, t
     assert 200 * stop <= time < 200 * (stop + 1)
 
 
+def test_a_grid_that_does_not_divide_the_schedule_loses_its_top_step_alone(tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, seen = eraser(tiny_sd, tmp_path, grid=7), []
+    monkeypatch.setattr("training.esd.torch.randint", lambda *_, **__: torch.tensor(0))  # all the way
+    monkeypatch.setattr(one, "_guided", lambda unet, latents, timestep, text, empty: seen.append(timestep) or torch.zeros_like(latents))
+    one._sample_paper(torch.randn(1, 4, 8, 8), one.concepts[0], torch.Generator())
+    assert seen == [853, 711, 569, 427, 285, 143, 1]  # 1, 143, ..., 995 in the release's own grid
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_diffusers_release_looks_later_than_x_t(seed: int, tiny_sd: Path, tmp_path: Path) -> None:
     one = eraser(tiny_sd, tmp_path, seed=seed, release="diffusers")
