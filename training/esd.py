@@ -15,7 +15,7 @@ Three releases of the authors' code differ in every other choice, and so do thei
 
 (39 to 58 timesteps from the third of the paper's fifty draws on; its first two give the same clean x_t.) With the base ``from`` and eta 2 the
 target is ``e0 - (ec - e0)``: that of the paper, eta 1. Run side by side with each release on tiny models, a training of ours gives the same
-x_t, losses, gradients and weights: that of 2025 bit for bit in float32, the other two to 5e-13 in float64.
+x_t, losses, gradients and weights: that of 2025 bit for bit in float32, the other two to 5e-13 in float64 (with the same alphas).
 
 No release takes a seed; here everything random is drawn from (seed, step), so a training that was interrupted goes on and ends in the same
 bits. Where the base model's scheduler scales what the U-Net sees (SDXL's Euler), the release of 2025 leaves that out when it takes the loss;
