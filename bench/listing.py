@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -56,7 +57,9 @@ def describe(name: str) -> list[dict[str, Any]]:
 
         return _properties(RunFolder.open(Path(name)).manifest())
     if name in methods:
-        return _properties(asdict(methods.get(name).info))
+        info = methods.get(name).info
+        # As JSON: what `--set` takes, and a parameter that the track decides (null) is not left out as empty.
+        return _properties({**asdict(info), "defaults": {parameter: json.dumps(value) for parameter, value in info.defaults.items()}})
     if name in suites:
         return _properties(_suite(suites.get(name)))
     if name in scorers:

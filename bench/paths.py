@@ -58,8 +58,8 @@ def _from_hub(location: str) -> Path:
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise NotAvailable(
-            f"Cannot get {owner}/{name} from the hub: {first} Check the name and the network (a gated repository needs `hf auth login`), "
-            "or give the path of a folder that holds it."
+            f"Cannot get {owner}/{name} from the hub: {first.rstrip('.')}. Check the name and the network "
+            "(a gated repository needs `hf auth login`), or give the path of a folder that holds it."
         ) from error
     if not path.exists():
         raise NotAvailable(f"The hub's {owner}/{name} has no {part!r} with weights in it. Check the name.")

@@ -127,3 +127,10 @@ def test_ctrl_c_ends_in_one_line_and_130(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "interrupted: what was finished is kept" in errors and "Traceback" not in errors
     assert list(tmp_path.rglob("units/*.json"))
+
+
+def test_show_names_every_parameter_as_set_takes_it(tmp_path: Path) -> None:
+    rows = json.loads(bench("show", "uce", "--format", "json", cwd=tmp_path).stdout)
+    shown = {row["property"]: row["value"] for row in rows}
+    assert shown["defaults.concepts"] == "null" and shown["defaults.preserve"] == "[]" and shown["defaults.rows"] == '"last_to_end"'
+    assert {"kind", "paper", "code", "licence", "version"} <= set(shown)
