@@ -53,11 +53,12 @@ def edit(
         pairs = [(c.detach().double().cpu(), n.detach().double().cpu()) for c, n in pairs]
         c, k = torch.cat([pair[0] for pair in pairs]), kept.detach().double().cpu()
         right = lamb * torch.eye(c.shape[1], dtype=torch.float64) + erase_scale * c.T @ c + preserve_scale * k.T @ k
+        factors = torch.linalg.lu_factor(right)  # the same matrix for every projection
         for parameter in projections(unet).values():
             weight = parameter.double().cpu()
             values = torch.cat([_values(weight, *pair, technique) for pair in pairs])
             left = lamb * weight + erase_scale * values.T @ c + preserve_scale * (weight @ k.T) @ k
-            parameter.copy_(torch.linalg.solve(right, left, left=False).to(parameter))
+            parameter.copy_(torch.linalg.lu_solve(*factors, left, left=False).to(parameter))
 
 
 def _values(weight: torch.Tensor, concept: torch.Tensor, guide: torch.Tensor, technique: str) -> torch.Tensor:
@@ -79,7 +80,7 @@ def rederive(unet: UNet2DConditionModel, original: Mapping[str, torch.Tensor], c
     Args:
         unet: the edited model.
         original: the original model's :func:`projections`.
-        concept: (rows, width), the concept's text states.
+        concept: (rows, width), text states; rows of several concepts are solved for at once.
         regularizer: r, above 0.
     """
     import torch

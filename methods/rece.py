@@ -75,7 +75,11 @@ class RECE(ClosedForm):
 
     def epoch(self) -> None:
         """Derive what still calls each concept up, and erase that too."""
+        import torch
+
         unet = self.sampler.pipeline.unet
-        again = [rederive(unet, self._original, concept, self._regularizer) for concept in self._concepts]
+        # The sums over all projections are the same for every concept, so all are derived at once.
+        found = rederive(unet, self._original, torch.cat(self._concepts), self._regularizer)
+        again = found.split([len(concept) for concept in self._concepts])
         kept = preserved_rows(self.sampler, [""] * len(again), "last_to_end")
         edit(unet, list(zip(again, self._guides, strict=True)), kept, **self._scales)

@@ -18,10 +18,9 @@ from bench.checking.measured import MEASURED, peaks
 from bench.checking.rule import Broken, Result, Rule, Skip, Verdict
 from bench.checking.state import kept
 from bench.checking.subject import Subject
-from bench.engine.spec import DTYPES
+from bench.engine.spec import DTYPES, method_on
 from bench.errors import BenchError
 from bench.formats import Format
-from bench.registry import find_method
 from bench.tracks import load_track
 from bench.types import Context, MethodInfo, merge_parameters
 
@@ -120,7 +119,8 @@ def _as_in_a_worker() -> Iterator[None]:
 
 def _subject(name: str, track: str, parameters: dict[str, Any], device: str, dtype: str) -> Subject:
     """Return what is to be checked, or refuse what no rule is about."""
-    (adapter, named), loaded = find_method(name), load_track(track)
+    loaded = load_track(track)
+    adapter, chosen = method_on(name, loaded, parameters)
     if dtype not in DTYPES:
         raise BenchError(f"Unknown dtype {dtype!r}; expected one of: {', '.join(DTYPES)}.")
     info = getattr(adapter, "info", None)
@@ -128,8 +128,7 @@ def _subject(name: str, track: str, parameters: dict[str, Any], device: str, dty
         merge_parameters(info.name, info.defaults, parameters)
         if info.tracks and loaded.name not in info.tracks:
             raise BenchError(f"The method {name!r} does not run on track {loaded.name!r}; it runs on: {', '.join(info.tracks)}.")
-    adapter_name = name.partition(":")[0]
-    return Subject(adapter_name, adapter, {**loaded.methods.get(adapter_name, {}), **named, **parameters}, Context(loaded, device, dtype), track)
+    return Subject(name.partition(":")[0], adapter, chosen, Context(loaded, device, dtype), track)
 
 
 @contextmanager

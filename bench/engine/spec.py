@@ -74,12 +74,12 @@ class RunSpec:
         Raises:
             BenchError: unknown method or parameter, or the method does not run on this track.
         """
-        adapter, named = find_method(self.method)
+        adapter, parameters = method_on(self.method, self.loaded_track, self.parameters)
         if adapter.info.tracks and self.loaded_track.name not in adapter.info.tracks:
             raise BenchError(
                 f"The method {self.method!r} does not run on track {self.loaded_track.name!r}; it runs on: {', '.join(adapter.info.tracks)}."
             )
-        return adapter(**{**self.loaded_track.methods.get(adapter.info.name, {}), **named, **self.parameters})
+        return adapter(**parameters)
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the images, as JSON-able values; its hash is the run's id.
@@ -103,6 +103,16 @@ class RunSpec:
             "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.limit},
             "settings": {"batch_size": self.batch, "device": self.device.partition(":")[0], "dtype": self.dtype},
         }
+
+
+def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[type[Method], dict[str, Any]]:
+    """Return a method's adapter and what it is made with on ``track``: the track's changes, what the name gives, then ``parameters``.
+
+    Raises:
+        BenchError: unknown method.
+    """
+    adapter, named = find_method(name)
+    return adapter, {**track.methods.get(name.partition(":")[0], {}), **named, **parameters}
 
 
 def digest(identity: Mapping[str, Any]) -> str:

@@ -14,8 +14,8 @@ import torch
 from PIL import Image as Pillow
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from bench.engine.spec import method_on
 from bench.paths import hash_weights, resolve
-from bench.registry import methods
 from bench.tracks import load_track
 from bench.types import Context, Generated, Sample
 from methods.pipeline import damaged, first_line
@@ -79,12 +79,18 @@ class MethodSource:
         self._settings = settings
         self._track = load_track(settings.track)
         self._context = Context(self._track, device, dtype)
-        self._method = methods.get(settings.method)(**settings.parameters)
+        adapter, parameters = method_on(settings.method, self._track, settings.parameters)
+        self._method = adapter(**parameters)
         self._loaded = False
 
     def identity(self) -> Mapping[str, Any]:
         """Return the settings and every hash."""
-        return {**self._settings.model_dump(), "base": self._track.base_weights(), "weights": dict(self._method.weights(self._context))}
+        return {
+            **self._settings.model_dump(),
+            "parameters": self._method.parameters,
+            "base": self._track.base_weights(),
+            "weights": dict(self._method.weights(self._context)),
+        }
 
     def make(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image | None]:
         """Return one picture a prompt; None where it was blocked."""
