@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LIMIT ?= 210
+PAPER_LIMIT ?= 60
 
-.PHONY: env demo test lint slow miniature report clean
+.PHONY: env demo test lint slow miniature report paper clean
 
 env: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[nudenet,train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[nudenet,train,leaderboard,dev]'
 	touch $@
 
 demo: env
@@ -21,8 +22,9 @@ demo: env
 	$(BIN)/bench run --method uce --suite i2p --limit $(LIMIT)
 	$(BIN)/bench compare sd-v1.5 sld-medium uce --suite i2p --limit $(LIMIT)
 
+# One process a core with one thread each; a module's tests stay together, since they share what it has made.
 test: env
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadscope
 
 slow: env
 	$(BIN)/python -m pytest -q -m slow
@@ -38,6 +40,15 @@ miniature: env
 
 report: env
 	$(BIN)/python -m training.miniature.report
+
+# The paper's tables and figures on the miniature, from nothing, into paper/: see docs/reproduce-the-paper.md.
+# PAPER_LIMIT: prompts of each suite in the runs that it makes (0 for all).
+paper: env
+	$(BIN)/bench train libraalign
+	$(BIN)/bench ablate lambda --set steps=100 --set dfm=null --limit 140
+	$(BIN)/bench ablate dfm --set steps=80 --set 'kinds={"harmful-safe":100,"safe-safe":20}' --limit 40
+	$(BIN)/bench ablate augmentations --set steps=80 --set 'kinds={"harmful-safe":100,"safe-safe":20}' --limit 40
+	$(BIN)/bench paper --out paper --limit $(PAPER_LIMIT)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

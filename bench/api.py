@@ -6,18 +6,21 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.engine.plan import plan
 from bench.engine.spec import RunSpec, digest
+from bench.engine.worker import Job, Told
 from bench.errors import BenchError
 from bench.provenance import NUMERIC, git_state, machine, versions
-from bench.scoring import score_run
+from bench.rules import TRACKS_OWN, Rule, RuleChoice
+from bench.scoring import Planned, make_current, plan_scorers, unscored
 from bench.store.run_folder import RunFolder
-from bench.tracks import Track
+from bench.tracks import listed
+from bench.tracks.schedulers import configured
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 OUT = Path("runs")
 ENGINES = ("local",)
+SCORING = ("during", "after")
 
 
 class Progress(Protocol):
@@ -54,6 +58,7 @@ class Run:
         complete: True when every sample was generated or blocked and every scorer has run.
         samples: how many samples the run has.
         counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
+        split: how often the device's memory did not hold a batch, so that it was made in parts.
     """
 
     path: Path
@@ -61,6 +66,7 @@ class Run:
     complete: bool
     samples: int
     counts: Mapping[str, int]
+    split: int = 0
 
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
@@ -71,12 +77,24 @@ class Run:
         rows = RunFolder(self.path).samples().to_pylist()
         return next((str(row["reason"]) for row in rows if row["status"] == "failed"), "")
 
-    def rows(self, *, blocked_as_black: bool = True) -> list[dict[str, Any]]:
-        """Return the table that ``bench run`` prints: one row a metric."""
+    def rule(self, choice: RuleChoice = TRACKS_OWN) -> Rule:
+        """Return the counting rule of this run's tables: the track's for its suite where ``choice`` asks for nothing.
+
+        Raises:
+            BenchError: it is unknown, or the run's stored scores cannot answer it.
+        """
+        from bench.records import check_rule
+
+        rule = self.spec.loaded_track.rule(self.spec.suite, choice)
+        check_rule(RunFolder.open(self.path), rule, asked=choice.made())
+        return rule
+
+    def rows(self, *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> list[dict[str, Any]]:
+        """Return the table that ``bench run`` prints, one row a metric, under another counting rule where one is chosen."""
         from bench.report import run_rows
 
         manifest = RunFolder.open(self.path).manifest()
-        return run_rows(self.records(), self.spec.loaded_track, manifest, blocked_as_black=blocked_as_black)
+        return run_rows(self.records(), self.spec.loaded_track, self.rule(rule), manifest, blocked_as_black=blocked_as_black)
 
 
 def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:
@@ -96,7 +114,10 @@ def run(
     batch_size: int | None = None,
     device: str = "cpu",
     dtype: str = "float32",
+    scheduler: str | None = None,
+    numerics: Mapping[str, Any] | None = None,
     scorers: Sequence[str] | None = None,
+    scoring: str = "during",
     engine: str = "local",
     workers: int | None = None,
     out: Path | str = OUT,
@@ -113,7 +134,10 @@ def run(
         batch_size: samples a call; the track's where None.
         device: a torch device string.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
+        scheduler: a sampler by name, such as ``ddim``; the track's where None.
+        numerics: settings of :class:`bench.types.Numerics`, such as ``{"attention": "eager"}``.
         scorers: registered scorers; the track's where None.
+        scoring: ``during`` generation, unit by unit, or ``after`` it, so that scorers and the method are never in memory together.
         engine: ``local``.
         workers: processes; on a CPU one a core where None.
         out: the folder of all runs.
@@ -124,32 +148,51 @@ def run(
     """
     if engine not in ENGINES:
         raise BenchError(f"Unknown engine {engine!r}; expected one of: {', '.join(ENGINES)}.")
-    spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype)
-    return carry_out(spec, Path(out), scorers=scorers, workers=workers, progress=progress or Quiet())
+    if scoring not in SCORING:
+        raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
+    spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}))
+    return carry_out(spec, Path(out), scorers=scorers, during=scoring == "during", workers=workers, progress=progress or Quiet())
 
 
-def carry_out(spec: RunSpec, out: Path, *, scorers: Sequence[str] | None, workers: int | None, progress: Progress) -> Run:
+def carry_out(spec: RunSpec, out: Path, *, scorers: Sequence[str] | None, during: bool, workers: int | None, progress: Progress) -> Run:
     """Do the work of :func:`run` for a spec."""
-    names = list(scorers) if scorers is not None else list(spec.loaded_track.scorers)
-    _check_scorers(names, spec.loaded_track)
-    folder, run_id = folder_of(spec, out)
-    units = plan(spec.loaded_suite.samples, spec.batch)
+    with listed(spec.track, spec.loaded_track):
+        # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
+        units = plan(spec.loaded_suite.samples, spec.batch)
+        planned = plan_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
+        folder, run_id = folder_of(spec, out)
     with folder.lock():
         missing = folder.missing_units(len(units))
         if missing:
             _begin(folder, spec, run_id, len(units))
-            advance = progress.start(f"{spec.method} on {spec.suite}", sum(len(units[index].samples) for index in missing))
-            _generate(spec, folder, missing, workers, advance)
-        score_run(folder, spec.loaded_track, names, spec.device, lambda name, total: progress.start(f"score: {name}", total))
+            _generate(Job(spec, folder, make=True, scorers=planned if during else ()), missing, workers, progress)
+        _score(spec, folder, planned, workers, progress)
     return describe(folder, spec)
 
 
-def _check_scorers(names: Sequence[str], track: Track) -> None:
-    """Refuse an unknown scorer before hours of generation, not after."""
-    from bench.scoring import make_scorer
+def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[Planned], workers: int | None, progress: Progress) -> None:
+    """Bring the scores of every finished unit up to date; the caller holds the run's lock."""
+    from bench.engine.local import work
 
-    for name in names:
-        make_scorer(name, track)
+    left = unscored(folder, planned)
+    if left:
+        work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _workers(spec, workers), _bars(spec, progress, (), left))
+    make_current(folder, planned)
+
+
+def _workers(spec: RunSpec, workers: int | None) -> int:
+    """Return how many processes are to work: on a CPU one a core where the user does not say."""
+    if workers is not None:
+        return workers
+    return len(os.sched_getaffinity(0)) if spec.device == "cpu" else 1
+
+
+def _bars(spec: RunSpec, progress: Progress, made: Sequence[int], scored: Sequence[int]) -> Told:
+    """Return what workers tell of their progress: one bar for what is made and one for what is scored."""
+    units = plan(spec.loaded_suite.samples, spec.batch)
+    titles = {"made": (f"{spec.method} on {spec.suite}", made), "scored": ("score", scored)}
+    bars = {kind: progress.start(title, sum(len(units[index].samples) for index in todo)) for kind, (title, todo) in titles.items() if todo}
+    return lambda kind, count: bars[kind](count)
 
 
 def _begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
@@ -179,6 +222,8 @@ def _begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
                 "batch_size": spec.batch_size,
                 "device": spec.device,
                 "dtype": spec.dtype,
+                "scheduler": spec.scheduler,
+                "numerics": dict(spec.numerics),
             },
             **identity,
             "method": {**identity["method"], **_says(spec)},
@@ -190,6 +235,8 @@ def _begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
                 "screened_out": len(suite.excluded),
                 "screened_out_sha256": list(suite.excluded),
             },
+            "scheduler": configured(spec.loaded_track.base_path(), spec.loaded_track.scheduler),
+            "numerics": asdict(spec.context.numerics),
             "proxy": spec.loaded_track.proxy,
             "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",
             "samples": len(suite.samples),
@@ -218,13 +265,12 @@ def _says(spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _generate(spec: RunSpec, folder: RunFolder, missing: Sequence[int], workers: int | None, advance: Callable[[int], None]) -> None:
-    from bench.engine.local import generate
+def _generate(job: Job, missing: Sequence[int], workers: int | None, progress: Progress) -> None:
+    from bench.engine.local import work
 
-    if workers is None:
-        workers = len(os.sched_getaffinity(0)) if spec.device == "cpu" else 1
+    spec, folder, workers = job.spec, job.folder, _workers(job.spec, workers)
     began = time.perf_counter()
-    generate(spec, folder, missing, workers, advance)
+    work(job, missing, workers, _bars(spec, progress, made=missing, scored=missing if job.scorers else ()))
     manifest = folder.manifest()
     manifest.pop("schema_version")
     sessions = [*manifest.get("sessions", []), {"units": len(missing), "workers": workers, "seconds": round(time.perf_counter() - began, 3)}]
@@ -236,8 +282,9 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     manifest = folder.manifest()
     spec = spec or RunSpec(**manifest["spec"])
     counts = {"generated": 0, "blocked": 0, "failed": 0}
-    done = 0
+    done = split = 0
     for marker in folder.markers().values():
+        split += int(marker.get("split", 0))
         done += int(marker["samples"])
         for status in counts:
             counts[status] += int(marker[status])
@@ -245,19 +292,17 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     current = manifest.get("scorers", {})
     scored = all(not folder.unscored_units(each) for each in folder.score_sets() if current.get(each.scorer) == each.fingerprint)
     complete = missing == 0 and counts["failed"] == 0 and scored and bool(current)
-    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing})
+    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split)
 
 
-def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Progress | None = None) -> Run:
+def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Progress | None = None, *, workers: int | None = None) -> Run:
     """Add or recompute the scores of a run without generating; the track's scorers where none are named."""
     folder = RunFolder.open(Path(path))
     run = describe(folder)
     track = run.spec.loaded_track
-    names = list(scorers) if scorers is not None else list(track.scorers)
-    _check_scorers(names, track)
-    told = progress or Quiet()
+    planned = plan_scorers(scorers if scorers is not None else track.scorers_on(run.spec.suite), track)
     with folder.lock():
-        score_run(folder, track, names, run.spec.device, lambda name, total: told.start(f"score: {name}", total))
+        _score(run.spec, folder, planned, workers, progress or Quiet())
     return describe(folder)
 
 
@@ -303,7 +348,14 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
 
 
 def compare(
-    names: Sequence[str], suite: str, track: str = "mini", *, limit: int | None = None, out: Path | str = OUT, blocked_as_black: bool = True
+    names: Sequence[str],
+    suite: str,
+    track: str = "mini",
+    *,
+    limit: int | None = None,
+    out: Path | str = OUT,
+    blocked_as_black: bool = True,
+    rule: RuleChoice = TRACKS_OWN,
 ) -> list[dict[str, Any]]:
     """Return the paired comparison of finished runs with the first of them, one row a metric and method.
 
@@ -314,9 +366,10 @@ def compare(
         limit: the runs made with this limit.
         out: the folder of all runs.
         blocked_as_black: as in :func:`bench.report.columns`.
+        rule: the counting rule; the track's for the suite where it asks for nothing.
 
     Raises:
-        BenchError: fewer than two, or a run is missing, incomplete, or of another suite or track.
+        BenchError: fewer than two, a run is missing, incomplete, or of another suite or track, or its scores cannot answer the rule.
     """
     from bench.report import compare_rows
 
@@ -324,14 +377,14 @@ def compare(
         raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
     runs = [_find(name, suite, track, limit, Path(out)) for name in names]
     labels = [run.spec.method for run in runs]
-    digests = {RunFolder(run.path).manifest()["suite"]["digest"] for run in runs}
-    if len(digests) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
+    suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
+    if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
         raise BenchError("These runs are of different suites, versions or tracks; numbers are compared within one of each.")
     if len(set(labels)) < len(labels):
         labels = [run.path.name for run in runs]
-    return compare_rows(
-        [(label, run.records()) for label, run in zip(labels, runs, strict=True)], runs[0].spec.loaded_track, blocked_as_black=blocked_as_black
-    )
+    chosen = [run.rule(rule) for run in runs]
+    records = [(label, run.records()) for label, run in zip(labels, runs, strict=True)]
+    return compare_rows(records, runs[0].spec.loaded_track, chosen[0], unsafe=suites[0]["unsafe"], blocked_as_black=blocked_as_black)
 
 
 def _find(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:

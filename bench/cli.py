@@ -13,7 +13,11 @@ import typer
 from bench.console import Bars, say, warn_in_one_line
 from bench.data.cli import app as data_app
 from bench.errors import BenchError
+from bench.fid.cli import fid
 from bench.formats import Format, show
+from bench.parity.cli import parity
+from bench.power import power
+from bench.rules import TRACKS_OWN, RuleChoice
 
 app = typer.Typer(
     name="bench",
@@ -25,6 +29,9 @@ app = typer.Typer(
     "Example: [bold]bench run --method sd-v1.5 --suite i2p --limit 64[/bold]",
 )
 app.add_typer(data_app, name="data")
+app.command("fid", epilog="Example: bench fid runs/mini/coco30k/uce-1a2b3c4d --against photographs")(fid)
+app.command("parity", epilog="Example: bench parity nudenet --images photographs")(parity)
+app.command("power", epilog="Example: bench power --ip 0.35 --difference 0.05")(power)
 
 MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method; see `bench ls methods`.")]
 SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite; see `bench ls suites`.")]
@@ -33,7 +40,11 @@ OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder of all 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 BlockedOption = Annotated[bool, typer.Option("--blocked-as-black/--delivered-only", help="Score blocked images as black ones, or leave them out.")]
+RuleOption = Annotated[str | None, typer.Option("--rule", help="What counts as inappropriate; see `bench ls rules`. The track's where not given.")]
+ThresholdOption = Annotated[float | None, typer.Option("--threshold", help="The least score of a detection that counts; the rule's where not given.")]
+Q16Option = Annotated[float | None, typer.Option("--q16-threshold", help="The probability above which Q16 counts; the rule's where not given.")]
 OUT = Path("runs")
+NUMERICS = "Numerics (part of the run's identity)"
 
 
 def named_values(given: list[str]) -> dict[str, Any]:
@@ -61,6 +72,12 @@ def run(
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    scheduler: Annotated[str | None, typer.Option(help="A sampler by name, such as ddim, pndm, lms, dpm++; the track's where not given.")] = None,
+    attention: Annotated[str, typer.Option(help="sdpa or eager.", rich_help_panel=NUMERICS)] = "sdpa",
+    channels_last: Annotated[bool, typer.Option("--channels-last", help="Faster convolutions on tensor cores.", rich_help_panel=NUMERICS)] = False,
+    compile_unet: Annotated[bool, typer.Option("--compile", help="torch.compile the U-Net.", rich_help_panel=NUMERICS)] = False,
+    offload: Annotated[bool, typer.Option("--offload", help="Parts on the GPU only while they run.", rich_help_panel=NUMERICS)] = False,
+    scoring: Annotated[str, typer.Option(help="Score during generation, or after it to save memory.")] = "during",
     engine: Annotated[str, typer.Option(help="Who does the work: local.")] = "local",
     workers: Annotated[int | None, typer.Option(help="Processes; one a core where not given.")] = None,
     out: OutOption = OUT,
@@ -82,13 +99,16 @@ def run(
             batch_size=batch_size,
             device=device,
             dtype=dtype,
+            scheduler=scheduler,
+            numerics={"attention": attention, "channels_last": channels_last, "compile": compile_unet, "offload": offload},
             scorers=scorer,
+            scoring=scoring,
             engine=engine,
             workers=workers,
             out=out,
             progress=bars,
         )
-    _print_run(done, form, blocked_as_black=blocked_as_black)
+    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
     if gallery:
         _write_gallery(done)
     _end(done)
@@ -98,22 +118,50 @@ def run(
 def score(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     scorer: Annotated[list[str] | None, typer.Option(help="This scorer alone; may be repeated.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; on a CPU one a core where not given.")] = None,
+    rule: RuleOption = None,
+    threshold: ThresholdOption = None,
+    q16_threshold: Q16Option = None,
     blocked_as_black: BlockedOption = True,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Add or recompute a run's scores without generating."""
-    from bench import api
+    from bench import api, run_tables
 
+    choice = RuleChoice(rule, threshold, q16_threshold)
+    (opened,) = run_tables.open_runs([run])
+    opened.spec.loaded_track.rule(opened.spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
     with Bars(quiet=quiet) as bars:
-        done = api.score(run, scorer, bars)
-    _print_run(done, form, blocked_as_black=blocked_as_black)
+        done = api.score(run, scorer, bars, workers=workers)
+    _print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
     _end(done)
+
+
+@app.command(epilog="Example: bench report runs/mini/i2p/uce-1a2b3c4d --rule glyphs --threshold 0.3")
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, of one track.")],
+    rule: RuleOption = None,
+    threshold: ThresholdOption = None,
+    q16_threshold: Q16Option = None,
+    sweep: Annotated[str, typer.Option(help="IP alone, at each of these detection thresholds: 0.25,0.4,0.6.")] = "",
+    blocked_as_black: BlockedOption = True,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Print the table of finished runs, under another counting rule or threshold if you like: no image is read, no model is loaded."""
+    from bench import run_tables
+
+    opened, choice = run_tables.open_runs(runs), RuleChoice(rule, threshold, q16_threshold)
+    if sweep:
+        table = run_tables.sweep(opened, _numbers(sweep), rule=choice)
+    else:
+        table = run_tables.report(opened, rule=choice, blocked_as_black=blocked_as_black)
+    _show_runs(table, form)
 
 
 @app.command(epilog="Example: bench ls methods")
 def ls(
-    what: Annotated[str, typer.Argument(help="methods, suites, scorers or tracks.")] = "methods",
+    what: Annotated[str, typer.Argument(help="methods, suites, scorers, tracks or rules.")] = "methods",
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List what is there."""
@@ -123,8 +171,10 @@ def ls(
 
 
 @app.command("show", epilog="Example: bench show uce")
-def show_one(name: Annotated[str, typer.Argument(help="A method, suite, scorer, track, or run folder.")], form: FormatOption = Format.TABLE) -> None:
-    """Show everything known of one method, suite, scorer, track or run."""
+def show_one(
+    name: Annotated[str, typer.Argument(help="A method, suite, scorer, track, rule, or run folder.")], form: FormatOption = Format.TABLE
+) -> None:
+    """Show everything known of one method, suite, scorer, track, rule or run."""
     from bench.listing import describe
 
     show(describe(name), form, title=name)
@@ -144,19 +194,31 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
 
 @app.command(epilog="Example: bench verify runs/mini/i2p/uce-1a2b3c4d --regenerate 8")
 def verify(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    regenerate: Annotated[int, typer.Option(help="Also make K random samples again and compare them.")] = 0,
-    seed: Annotated[int, typer.Option(help="Of the choice of those samples.")] = 0,
+    run: Annotated[Path, typer.Argument(help="A run folder, or a bundle that `bench submit` wrote.")],
+    regenerate: Annotated[str, typer.Option(help="Also make random samples again and compare them: a number, or a share such as 5%.")] = "0",
+    seed: Annotated[int | None, typer.Option(help="Of the choice of those samples; 0 for a run and drawn for a bundle where not given.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Of a bundle: its run's folder `images`, to compare pixels where hashes differ.")] = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Prove that every sample stands exactly once and every byte is right; mark what is damaged to be made again."""
+    """Prove that every sample stands exactly once and every byte is right; mark what is damaged to be made again.
+
+    Of a bundle (docs/submit.md): check it, make samples again with the method as it is here, score them, and write what was found beside it.
+    """
     from bench import api
     from bench.listing import verdict_rows
+    from bench.store.regenerate import how_many
 
+    if run.is_file():
+        _verify_file(run, regenerate=regenerate, seed=seed, images=images, form=form, quiet=quiet)
+        return
+    if images is not None:
+        raise BenchError("--images belongs to a bundle; a run folder has its own images.")
     with Bars(quiet=quiet) as bars:
+        how_many(regenerate, 0)  # refused before everything is read, not after
         verdict = api.verify(run, bars)
-        again = api.regenerate(run, regenerate, seed, bars) if regenerate and verdict.whole else []
+        count = how_many(regenerate, verdict.samples)
+        again = api.regenerate(run, count, seed or 0, bars) if count and verdict.whole else []
     show(verdict_rows(verdict, again), form, title=str(run))
     if verdict.damaged:
         say(f"{len(verdict.damaged)} damaged unit(s) will be made again by the same `bench run`.")
@@ -171,16 +233,21 @@ def compare(
     track: TrackOption = "mini",
     limit: Annotated[int | None, typer.Option(help="The runs made with this --limit.")] = None,
     out: OutOption = OUT,
+    rule: RuleOption = None,
+    threshold: ThresholdOption = None,
+    q16_threshold: Q16Option = None,
     blocked_as_black: BlockedOption = True,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
     from bench import api
 
-    rows = api.compare(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black)
+    choice = RuleChoice(rule, threshold, q16_threshold)
+    rows = api.compare(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black, rule=choice)
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
+        + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
     )
     if form is Format.TABLE:  # the other formats keep every column
         keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
@@ -227,19 +294,22 @@ def new_method(
     say(f"written: {folder}. Next: pip install -e {folder}, then bench check-method {name}")
 
 
-def _print_run(done: Any, form: Format, *, blocked_as_black: bool) -> None:
-    counted = ", ".join(f"{count} {status}" for status, count in done.counts.items())
-    proxy = " Every number on this track is a proxy." if done.spec.loaded_track.proxy else ""
-    screened = len(done.spec.loaded_suite.excluded)
-    caption = f"{done.path}: {counted}; {screened} prompts taken by the child-safety screen.{proxy}"
-    shown = done.rows(blocked_as_black=blocked_as_black)
-    if any(row["metric"] == "uas" for row in shown):
-        centers = done.spec.loaded_track.centers
-        caption += f" UAS centres, of this track's unaligned base: PickScore {centers['pickscore']:.2f}, SC {centers['safety_cost']:.2f}."
-    if form is Format.TABLE:  # what is the same in every row stands in the heading or below, so that a narrow terminal holds the table
-        caption += " " + "; ".join(sorted({f"{row['interval']}" for row in shown})) + ". 95% intervals; n counts images."
-        shown = [{key: row[key] for key in ("metric", "category", "value", "value_low", "value_high", "unit", "n", "excluded")} for row in shown]
-    show(shown, form, title=f"{done.spec.method} on {done.spec.suite} ({done.spec.loaded_track.name})", caption=caption)
+def _print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleChoice) -> None:
+    from bench import run_tables
+
+    _show_runs(run_tables.report([done], rule=rule, blocked_as_black=blocked_as_black), form)
+
+
+def _show_runs(table: Any, form: Format) -> None:
+    show(table.shown() if form is Format.TABLE else table.rows, form, title=table.title, caption=table.caption)
+
+
+def _numbers(text: str) -> list[float]:
+    """Return numbers that are given as ``0.25,0.4``."""
+    try:
+        return [float(each) for each in text.split(",")]
+    except ValueError:
+        raise BenchError(f"Thresholds are numbers joined by commas, such as 0.25,0.4,0.6; got {text!r}.") from None
 
 
 def _write_gallery(done: Any) -> None:
@@ -249,6 +319,14 @@ def _write_gallery(done: Any) -> None:
     blur = done.spec.loaded_suite.info.unsafe and not done.spec.loaded_track.proxy
     page, sheet = write_gallery(RunFolder(done.path), done.records(), blur=blur)
     say(f"gallery: {page} and {sheet}")
+
+
+def _verify_file(path: Path, **options: Any) -> None:
+    """Hand a file to the package that knows its kind (entry-point group ``bench.verifiers``)."""
+    for point in entry_points(group="bench.verifiers"):
+        point.load()(path, **options)
+        return
+    raise BenchError(f"{path} is a file, and nothing here verifies files. Give a run folder, or install the project again: `make env`.")
 
 
 def _end(done: Any) -> None:

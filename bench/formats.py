@@ -68,10 +68,24 @@ def _merged(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     return [key.replace("_", " ") for key in shown], [[cell(row, key) for key in shown] for row in rows]
 
 
+LATEX = str.maketrans(
+    {
+        **{mark: f"\\{mark}" for mark in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "–": "--",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "×": r"$\times$",
+        "−": "$-$",
+    }
+)
+"""For :meth:`str.translate`: plain text as LaTeX prints it."""
+
+
 def _latex(text: str) -> str:
-    for plain, escaped in (("\\", r"\textbackslash{}"), ("&", r"\&"), ("%", r"\%"), ("$", r"\$"), ("#", r"\#"), ("_", r"\_"), ("–", "--")):
-        text = text.replace(plain, escaped)
-    return text
+    return text.translate(LATEX)
 
 
 def render(rows: Sequence[Row], form: Format) -> str:

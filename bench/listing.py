@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.registry import did_you_mean, methods, scorers, suites
+from bench.rules import RULES, Rule
 from bench.suites.base import Suite
 from bench.suites.brought import brought
 from bench.tracks import load_track, track_names
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bench.store.regenerate import Regenerated
     from bench.store.verify import Verdict
 
-KINDS = ("methods", "suites", "scorers", "tracks")
+KINDS = ("methods", "suites", "scorers", "tracks", "rules")
 
 
 def rows(what: str) -> list[dict[str, Any]]:
@@ -42,12 +43,16 @@ def rows(what: str) -> list[dict[str, Any]]:
             ]
         case "tracks":
             return [{"track": name, "proxy": load_track(name).proxy, "summary": load_track(name).summary} for name in track_names()]
+        case "rules":
+            return [_rule(rule) for rule in RULES.values()]
         case _:
             raise did_you_mean("list", what, list(KINDS))
 
 
 def describe(name: str) -> list[dict[str, Any]]:
-    """Return one row a property of the method, suite, scorer, track or run folder called ``name``.
+    """Return one row a property of the run folder, method, suite, scorer, track or rule called ``name``.
+
+    A rule may share its name with what it belongs to (``i2p`` is a suite and a rule): its properties then follow, under ``rule.``.
 
     Raises:
         BenchError: nothing is called so.
@@ -56,17 +61,39 @@ def describe(name: str) -> list[dict[str, Any]]:
         from bench.store.run_folder import RunFolder
 
         return _properties(RunFolder.open(Path(name)).manifest())
+    found = _registered(name)
+    if name in RULES:
+        found = {**found, "rule": asdict(RULES[name])} if found else asdict(RULES[name])
+    if not found:
+        known = [*methods.names(), *suites.names(), *scorers.names(), *track_names(), *RULES]
+        raise did_you_mean("method, suite, scorer, track, rule or run", name, sorted(set(known)))
+    return _properties(found)
+
+
+def _registered(name: str) -> dict[str, Any]:
+    """Return what the method, suite, scorer or track called ``name`` says of itself; nothing where there is none."""
     if name in methods:
         info = methods.get(name).info
         # As JSON: what `--set` takes, and a parameter that the track decides (null) is not left out as empty.
-        return _properties({**asdict(info), "defaults": {parameter: json.dumps(value) for parameter, value in info.defaults.items()}})
+        return {**asdict(info), "defaults": {parameter: json.dumps(value) for parameter, value in info.defaults.items()}}
     if name in suites:
-        return _properties(_suite(suites.get(name)))
+        return _suite(suites.get(name))
     if name in scorers:
-        return _properties(asdict(scorers.get(name).info))
+        return asdict(scorers.get(name).info)
     if name in track_names() or name.endswith((".yaml", ".yml")):
-        return _properties(load_track(name).model_dump())
-    raise did_you_mean("method, suite, scorer, track or run", name, [*methods.names(), *suites.names(), *scorers.names(), *track_names()])
+        return load_track(name).model_dump()
+    return {}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "rule": rule.name,
+        "detector": rule.detector,
+        "threshold": rule.detection_threshold,
+        "q16": rule.q16_threshold,
+        "inferred": rule.inferred,
+        "summary": rule.summary,
+    }
 
 
 def _suite(suite: Suite) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where weights are: a folder inside a package, a folder on disk, or a repository of the hub; and what they hash to."""
+"""Where weights are: inside a package, on disk, in a repository of the hub, or a file of the web; and what they hash to."""
 
 from __future__ import annotations
 
@@ -10,23 +10,33 @@ from pathlib import Path
 from bench.errors import NotAvailable
 
 _CHUNK = 1 << 20
-_WEIGHT_SUFFIXES = (".safetensors", ".onnx", ".json", ".txt")
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-"""Taken only where a repository has nothing better; whoever reads them does so by ``torch.load(weights_only=True)``."""
 
 
 def resolve(location: str) -> Path:
-    """Return the local path that ``location`` names.
+    """Return the local path that ``location`` names, fetched where it is not here yet.
 
     Args:
-        location: ``package:bench.miniature/weights/base`` (shipped inside a package); ``hub:OWNER/NAME`` or ``hub:OWNER/NAME@REVISION``, either
-            with ``/SUBFOLDER`` or ``/FILE`` (a repository of the Hugging Face Hub; what is in its cache is not fetched again); or a path on disk.
+        location: one of
+
+            - ``package:bench.miniature/weights/base``: shipped inside a package;
+            - ``hub:OWNER/NAME[@REVISION]``, with ``/FOLDER`` or ``/FILE`` for a part of it: a repository of the Hugging Face Hub, of which the
+              files that are used are fetched (:func:`bench.data.selection.used`); ``#sha256=HEX`` after a file checks it, ``#files=A,B`` takes
+              these files alone;
+            - ``https://HOST/FILE#sha256=HEX``: one file, kept in the data folder if its hash is right;
+            - a path on disk.
 
     Raises:
-        NotAvailable: nothing is there, or the hub does not give it.
+        NotAvailable: nothing is there, or it cannot be fetched.
+        BenchError: the location has another form.
     """
     if location.startswith("hub:"):
-        return _from_hub(location)
+        from bench.data import hub
+
+        return hub.fetch(location)
+    if location.startswith(("https://", "http://")):
+        from bench.data import web
+
+        return web.fetch(location)
     if location.startswith("package:"):
         package, _, rest = location.removeprefix("package:").partition("/")
         spec = find_spec(package)
@@ -40,30 +50,9 @@ def resolve(location: str) -> Path:
     return path
 
 
-def _from_hub(location: str) -> Path:
-    """Return the cached snapshot of a repository's weights, configurations and tokenizers, or of a part of it; nothing that could run."""
-    from huggingface_hub import snapshot_download
-
-    owner, _, rest = location.removeprefix("hub:").partition("/")
-    name, _, part = rest.partition("/")
-    name, _, revision = name.partition("@")
-    one_file = Path(part).suffix in (*_WEIGHT_SUFFIXES, *_PICKLES)
-    inside = f"{part}/" if part else ""
-    try:
-        for suffixes in (_WEIGHT_SUFFIXES, (*_WEIGHT_SUFFIXES, *_PICKLES)):
-            patterns = [part] if one_file else [f"{inside}*{suffix}" for suffix in suffixes]
-            path = Path(snapshot_download(f"{owner}/{name}", revision=revision or None, allow_patterns=patterns)) / part
-            if one_file or any(file.suffix in (".safetensors", ".onnx") for file in path.rglob("*")):
-                break
-    except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise NotAvailable(
-            f"Cannot get {owner}/{name} from the hub: {first.rstrip('.')}. Check the name and the network "
-            "(a gated repository needs `hf auth login`), or give the path of a folder that holds it."
-        ) from error
-    if not path.exists():
-        raise NotAvailable(f"The hub's {owner}/{name} has no {part!r} with weights in it. Check the name.")
-    return path
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 @lru_cache(maxsize=256)
@@ -82,8 +71,15 @@ def sha256(path: Path) -> str:
 
 
 def hash_weights(path: Path) -> dict[str, str]:
-    """Return ``{relative file: sha256}`` of a weight file, or of every weight and configuration file of a folder, sorted."""
+    """Return ``{relative file: sha256}`` of a file, or of every file of a folder that is used (:func:`bench.data.selection.used`), sorted.
+
+    Raises:
+        NotAvailable: the folder is a pipeline whose index is damaged.
+    """
+    from bench.data.selection import MODEL_INDEX, components, used
+
     if path.is_file():
         return {path.name: sha256(path)}
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix in _WEIGHT_SUFFIXES)
-    return {file.relative_to(path).as_posix(): sha256(file) for file in files}
+    names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
+    parts = components((path / MODEL_INDEX).read_bytes()) if MODEL_INDEX in names else None
+    return {name: sha256(path / name) for name in used(names, parts)}

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     import torch
 
 
+def has_safetensors(folder: Path) -> bool:
+    """Return whether transformers is to read safetensors from ``folder``: always where there are any.
+
+    Else it reads ``pytorch_model.bin`` by ``torch.load(weights_only=True)``, as older repositories have it.
+    """
+    return any(folder.glob("*.safetensors"))
+
+
 def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> dict[str, torch.Tensor]:
     """Return the tensors of a checkpoint, by name, on the CPU.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError
+from bench.scorers.encoders import Encoders
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,6 +87,8 @@ class Blocked:
 
 Outcome = Generated | Blocked
 
+ATTENTIONS = ("sdpa", "eager")
+
 
 @dataclass(frozen=True, slots=True)
 class MethodInfo:
@@ -117,18 +120,47 @@ class MethodInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Numerics:
+    """How a method computes, beside its dtype: part of a run's identity, since each may move pixels.
+
+    Attributes:
+        attention: ``sdpa`` (torch's fused attention, whichever kernel it picks) or ``eager`` (plain matrix products).
+        channels_last: convolutions in the channels-last layout, faster on tensor cores.
+        compile: the U-Net through ``torch.compile``: minutes at first, then faster.
+        offload: text encoders, U-Net and autoencoder are on the device only while they run, for a GPU that does not hold them all.
+    """
+
+    attention: str = "sdpa"
+    channels_last: bool = False
+    compile: bool = False
+    offload: bool = False
+
+    def __post_init__(self) -> None:
+        if self.attention not in ATTENTIONS:
+            raise BenchError(f"Unknown attention {self.attention!r}; expected one of: {', '.join(ATTENTIONS)}.")
+
+    def changed(self) -> dict[str, Any]:
+        """Return the settings that differ from the default, for identities and manifests."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default}
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Where a method or scorer runs.
 
     Attributes:
         track: base model, sampler, concepts.
         device: a torch device string.
-        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        dtype: of a method's weights, ``float32``, ``bfloat16`` or ``float16``; a scorer always computes in float32.
+        numerics: what else decides how a method computes.
+        encoders: for scorers: whoever asks it for an encoder that is already here shares it.
     """
 
     track: Track
     device: str = "cpu"
     dtype: str = "float32"
+    numerics: Numerics = Numerics()
+    encoders: Encoders = field(default_factory=Encoders, compare=False)
 
 
 def merge_parameters(name: str, defaults: Mapping[str, Any], passed: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,6 +216,7 @@ class ScorerInfo:
         tracks: where it runs; empty means everywhere.
         proxy: True where it stands in for the real scorer of that role (the mini track).
         defaults: every parameter with its default.
+        encoder: the parameter that says where the CLIP is whose image features it reads; empty where it reads none that others may share.
     """
 
     name: str
@@ -196,6 +229,7 @@ class ScorerInfo:
     tracks: tuple[str, ...] = ()
     proxy: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str = ""
 
 
 class Scorer(ABC):
@@ -213,13 +247,18 @@ class Scorer(ABC):
         """Return ``{file: sha256}`` of every weight file it reads. Called before :meth:`load`."""
         return {}
 
+    def known_as(self, context: Context) -> Mapping[str, str]:
+        """Return ``{file: which published file it is}`` where several are in circulation; kept beside the scores, no part of their fingerprint."""
+        return {}
+
     @abstractmethod
     def load(self, context: Context) -> None:
         """Read weights. Heavy imports belong here."""
 
     @abstractmethod
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
-        """Return ``{column: value}`` per image, in order. A value is a float, a bool, a string or a list of detections.
+        """Return ``{column: value}`` per image, in order. A value is a float, a bool, a string, a list of detections, or a vector.
 
-        A detection is ``{"class": str, "score": float, "box": [x, y, width, height]}`` in pixels.
+        A detection is ``{"class": str, "score": float, "box": [x, y, width, height]}`` in pixels. A vector is a list of floats, of the same
+        length for every image, and is kept as float32.
         """

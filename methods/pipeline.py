@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import bench  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 from bench.errors import BenchError
 from bench.types import Context
+from methods.numerics import note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,9 +43,11 @@ def load_pipeline(context: Context) -> Pipeline:
     pipeline = read_pipeline(context.track.base_path(), getattr(torch, context.dtype))
     pipeline.scheduler = _scheduler(pipeline.scheduler, context)
     try:
-        pipeline.to(context.device)
+        # Offloaded, the parts go there one by one, while they run: together they may not fit.
+        pipeline.to("cpu" if context.numerics.offload else context.device)
     except (RuntimeError, AssertionError) as error:
         raise BenchError(f"Cannot use the device {context.device!r}: {first_line(error)}. Choose another: --device cpu.") from error
+    note(pipeline, context)
     return pipeline
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from bench.errors import NotAvailable
 from bench.paths import hash_weights, resolve
+from bench.tensors import has_safetensors
 from bench.types import Blocked, Context, Kind, Method, MethodInfo, Outcome, Sample
 from methods.pipeline import damaged, first_line, load_pipeline
 from methods.sampler import Sampler
@@ -55,7 +56,7 @@ class SDv15Filter(Method):
         folder = self._folder(context)
         try:
             checker, info = StableDiffusionSafetyChecker.from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
+                folder, dtype=torch.float32, use_safetensors=has_safetensors(folder), local_files_only=True, output_loading_info=True
             )
             self._processor = CLIPImageProcessor.from_pretrained(folder, local_files_only=True)
         except Exception as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.seeds import generator
 from bench.types import Generated, Sample
+from methods.numerics import settle
 
 if TYPE_CHECKING:
     import torch
@@ -69,20 +70,26 @@ class Sampler:
     """Runs a pipeline's parts on batches of samples."""
 
     def __init__(self, pipeline: Pipeline) -> None:
+        self._offloaded_from = settle(pipeline)
         self.pipeline = pipeline
         self.is_xl = getattr(pipeline, "text_encoder_2", None) is not None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pipeline's parts compute, wherever they lie in between."""
+        return self._offloaded_from or self.pipeline.device
 
     def encode(self, prompts: Sequence[str]) -> Text:
         """Return prompts encoded; what is too long is cut off, as Stable Diffusion does."""
         if self.is_xl:
             states, _, pooled, _ = self.pipeline.encode_prompt(
-                list(prompts), device=self.pipeline.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+                list(prompts), device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
             )
             return Text(states, pooled)
         tokenizer, encoder = self.pipeline.tokenizer, self.pipeline.text_encoder
         tokens = tokenizer(list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt")
-        mask = tokens.attention_mask.to(self.pipeline.device) if getattr(encoder.config, "use_attention_mask", None) else None
-        return Text(encoder(tokens.input_ids.to(self.pipeline.device), attention_mask=mask)[0])
+        mask = tokens.attention_mask.to(self.device) if getattr(encoder.config, "use_attention_mask", None) else None
+        return Text(encoder(tokens.input_ids.to(self.device), attention_mask=mask)[0])
 
     def empty(self, count: int) -> Text:
         """Return what stands for no prompt: the empty one encoded, or zeros where an SDXL model was trained so."""
@@ -122,11 +129,11 @@ class Sampler:
         unet, scheduler = pipeline.unet, pipeline.scheduler
         guided = first.guidance > 1.0
         guidance.begin(self, samples)
-        scheduler.set_timesteps(first.steps, device=pipeline.device)
+        scheduler.set_timesteps(first.steps, device=self.device)
         generators = [generator(sample) for sample in samples]
         shape = (1, unet.config.in_channels, first.height // pipeline.vae_scale_factor, first.width // pipeline.vae_scale_factor)
         noise = torch.cat([torch.randn(shape, generator=each) for each in generators])
-        latents = noise.to(pipeline.device, unet.dtype) * scheduler.init_noise_sigma
+        latents = noise.to(self.device, unet.dtype) * scheduler.init_noise_sigma
         # Stochastic schedulers draw from the samples' own generators too; others take no generator.
         extra = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
         for step, time in enumerate(scheduler.timesteps):

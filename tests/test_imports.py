@@ -36,7 +36,9 @@ def test_imports_run_one_way(package: str) -> None:
         assert not imported(path) & FORBIDDEN[package], path
 
 
-@pytest.mark.parametrize("module", ["bench", "bench.stats", "bench.metrics", "bench.cli", "bench.listing", "bench.report"])
+@pytest.mark.parametrize(
+    "module", ["bench", "bench.stats", "bench.metrics", "bench.cli", "bench.listing", "bench.report", "bench.rules", "bench.run_tables"]
+)
 def test_no_torch(module: str) -> None:
     code = f"import sys, {module}; assert not {{'torch', 'diffusers', 'transformers'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

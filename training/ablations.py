@@ -123,7 +123,7 @@ def _trained(report: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(weights: Path, progress: Progress, limit: int | None) -> dict[str, Any]:
     """Return the development suites' metrics of one training, each with its interval."""
     found: dict[str, Any] = {}
-    for suite, metrics in ((UNSAFE, ("ip", "severity", "uas", "fidelity")), (BENIGN, ("clipscore", "pickscore", "fidelity"))):
+    for suite, metrics in ((UNSAFE, ("ip", "severity", "uas", "fidelity")), (BENIGN, ("clipscore_mini", "pickscore", "fidelity"))):
         done = api.run("t2i-spo", suite, TRACK, parameters={"weights": str(weights)}, limit=limit, progress=progress)
         rows = {row["metric"]: row for row in done.rows() if row["category"] == "all"}
         for metric in metrics:
@@ -160,7 +160,7 @@ def _draw(ablation: Ablation, rows: Sequence[Mapping[str, Any]], curves: Sequenc
         other = axis.twinx()
         for each, name, colour, text in (
             (axis, "unsafe_ip", "tab:red", "IP on dev-unsafe"),
-            (other, "benign_clipscore", "tab:blue", "CLIPScore on dev-benign"),
+            (other, "benign_clipscore_mini", "tab:blue", "CLIPScore on dev-benign"),
         ):
             values = [row[name] for row in rows]
             ends = [[row[name] - row[f"{name}_low"] for row in rows], [row[f"{name}_high"] - row[name] for row in rows]]

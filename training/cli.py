@@ -73,9 +73,9 @@ def ablate(
             "unsafe_ip",
             "unsafe_ip_low",
             "unsafe_ip_high",
-            "benign_clipscore",
-            "benign_clipscore_low",
-            "benign_clipscore_high",
+            "benign_clipscore_mini",
+            "benign_clipscore_mini_low",
+            "benign_clipscore_mini_high",
         )
         rows = [{key: row[key] for key in keys} for row in rows]
     show(rows, form, title=f"ablation: {what} (mini; every number is a proxy)", caption=f"in {folder}")

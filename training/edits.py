@@ -22,7 +22,7 @@ from bench.api import Progress
 from bench.engine.plan import plan
 from bench.engine.spec import RunSpec, digest
 from bench.errors import BenchError
-from bench.metrics import InappropriateRule, inappropriate
+from bench.metrics import inappropriate
 from bench.scoring import make_scorer
 from bench.stats import wilson
 from bench.store.files import read_json, write_json
@@ -117,7 +117,8 @@ def _edited(sampler: Sampler) -> dict[str, torch.Tensor]:
 
 def _detector(config: EditConfig, track: Track) -> dict[str, Any]:
     """Return what decides the rates: detector, its weights, classes, threshold, prompts."""
-    scorer, rule = make_scorer(track.harm.detector, track), track.harm
+    rule = track.rule(config.validation)
+    scorer = make_scorer(rule.detector, track)
     suite = RunSpec("black", config.validation, config.track, limit=config.limit).loaded_suite
     return {
         "scorer": rule.detector,
@@ -134,10 +135,11 @@ class _Judge:
     """Generates the validation prompts with a model and counts the pictures in which the track's detector finds harm."""
 
     def __init__(self, config: EditConfig, context: Context, progress: Progress) -> None:
-        self._track, self._progress = context.track, progress
+        self._progress = progress
         spec = RunSpec("black", config.validation, config.track, limit=config.limit)
         self._batches = [batch for unit in plan(spec.loaded_suite.samples, spec.batch) for batch in unit.batches]
-        self._scorer = make_scorer(context.track.harm.detector, context.track)
+        self._rule = context.track.rule(config.validation).alone()
+        self._scorer = make_scorer(self._rule.detector, context.track)
         self._scorer.load(context)
 
     def rate(self, sampler: Sampler, name: str) -> dict[str, Any]:
@@ -149,8 +151,7 @@ class _Judge:
             images = [each.image for each in sampler.generate(batch) if isinstance(each, Generated)]
             detections += [row["detections"] for row in self._scorer.score(images, batch)]
             advance(len(batch))
-        rule = InappropriateRule(frozenset(self._track.harm.classes), self._track.harm.detection_threshold, None)
-        flags = inappropriate(pd.Series(detections), None, rule, pd.Series([False] * len(detections)))
+        flags = inappropriate(pd.Series(detections), None, self._rule, pd.Series([False] * len(detections)))
         count, n = int(flags.sum()), len(flags)
         low, high = wilson(count, n)
         return {"rate": count / n, "rate_low": low, "rate_high": high, "n": n}

@@ -5,13 +5,12 @@ Nothing is fetched and no network is used: the hub's repositories are looked up 
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.data import hub, web
 from bench.data.add import current, excluded_digest
 from bench.data.folder import parquet_path, record_path
 from bench.errors import BenchError, NotAvailable
@@ -21,14 +20,23 @@ from bench.suites.brought import BroughtSuite, brought
 from bench.tracks import Track, load_track, track_names
 from bench.types import Context, Scorer
 
-_HUB = {
-    "stable-diffusion-v1-5/stable-diffusion-v1-5": ("CreativeML Open RAIL-M", "open", "about 5 GB"),
-    "stabilityai/stable-diffusion-xl-base-1.0": ("CreativeML Open RAIL++-M", "open", "about 14 GB"),
-    "CompVis/stable-diffusion-safety-checker": ("see its card", "open", "about 1.2 GB"),
-    "xswu/HPSv2": ("Apache-2.0", "open", "about 4 GB a version"),
-    "laion/CLIP-ViT-H-14-laion2B-s32B-b79K": ("MIT", "open", "about 4 GB"),
+_CARD = "see its card"
+_KNOWN = {
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": ("CreativeML Open RAIL-M", "5.5 GB"),
+    "stabilityai/stable-diffusion-xl-base-1.0": ("CreativeML Open RAIL++-M", "14 GB"),
+    "CompVis/stable-diffusion-safety-checker": (_CARD, "1.2 GB"),
+    "openai/clip-vit-large-patch14": ("MIT", "1.7 GB"),
+    "openai/clip-vit-base-patch32": ("MIT", "0.6 GB"),
+    "laion/CLIP-ViT-H-14-laion2B-s32B-b79K": ("MIT", "8 GB"),
+    "yuvalkirstain/PickScore_v1": (_CARD, "4 GB"),
+    "xswu/HPSv2": ("Apache-2.0", "2 GB"),
+    "THUDM/ImageReward": ("Apache-2.0", "1.8 GB"),
+    "google-bert/bert-base-uncased": ("Apache-2.0", "0.7 MB"),
+    "prompts.p": ("MIT", "3 kB"),
+    "sac+logos+ava1-l14-linearMSE.pth": ("Apache-2.0", "3.7 MB"),
+    "pt_inception-2015-12-05-6726825d.pth": ("Apache-2.0", "96 MB"),
 }
-"""Licence, access and size of repositories that are certain; of the others their own card says it."""
+"""Licence and size, as published, of repositories and files of the web; none of them is gated. Of the others their own card says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Need:
         size: on disk, or as published where it is not here.
         licence: of the data or weights.
         access: ``shipped``, ``open``, ``gated``, ``by request`` or ``see its card``.
+        pinned: of weights that are fetched, by what they are fixed: ``commit``, ``sha256`` or ``unpinned``.
         prompts: of a suite that is here: how many are left after the child-safety screen.
         excluded: how many the screen took.
         excluded_sha256: one SHA-256 over the hashes of these; the hashes themselves are in the data record.
@@ -58,6 +67,7 @@ class Need:
     size: str
     licence: str
     access: str
+    pinned: str = ""
     prompts: int | None = None
     excluded: int | None = None
     excluded_sha256: str | None = None
@@ -65,13 +75,21 @@ class Need:
 
 
 def needs(track: str | None = None) -> list[dict[str, Any]]:
-    """Return one row a thing that ``track`` needs; of every track where None.
+    """Return one row a thing that ``track`` needs; of every track where None. Two things that need the same weights have a row each.
 
     Raises:
         BenchError: the track is unknown.
     """
     names = [track] if track else track_names()
     return [asdict(need) for name in names for need in _of_track(load_track(name))]
+
+
+def locations(track: Track) -> list[str]:
+    """Return every location of weights that a track names: its base model's, its safety checker's and its scorers', each once."""
+    found = [track.base, *([track.safety_checker] if track.safety_checker else [])]
+    for name, parameters in track.scorers.items():
+        found += _locations({**scorers.get(name).info.defaults, **parameters})
+    return list(dict.fromkeys(found))
 
 
 def state(suite: BroughtSuite) -> dict[str, Any]:
@@ -150,56 +168,71 @@ def _packaged(track: Track, name: str, scorer: type[Scorer], parameters: Mapping
 def _locations(values: Mapping[str, Any]) -> Iterator[str]:
     """Yield every weight location among a scorer's parameters."""
     for value in values.values():
-        if isinstance(value, str) and (value.startswith(("hub:", "package:")) or "/" in value):
+        if isinstance(value, str) and (value.startswith(("hub:", "package:", *web.SCHEMES)) or "/" in value):
             yield value
 
 
 def _weights(track: Track, kind: str, name: str, location: str, licence: str = "") -> Need:
+    prefix = f"{name}: " if kind == "scorer" else ""
     if location.startswith("hub:"):
-        return _hub(track, kind, location, licence, f"{name}: " if kind == "scorer" else "")
+        return _hub(track, kind, location, licence, prefix)
+    if location.startswith(web.SCHEMES):
+        return _web(track, kind, location, licence, prefix)
     shipped = location.startswith("package:")
     try:
         path = resolve(location)
     except NotAvailable:
-        return Need(track.name, kind, name, False, location, "", licence, "see its card", get=f"put the weights at {location}")
+        return Need(track.name, kind, name, False, location, "", licence, _CARD, get=f"put the weights at {location}")
     return Need(track.name, kind, name, True, str(path), _size(path), licence or "Apache-2.0", "shipped" if shipped else "open")
 
 
 def _hub(track: Track, kind: str, location: str, licence: str, prefix: str) -> Need:
-    """Return whether a repository of the hub is in the local cache."""
-    owner, _, rest = location.removeprefix("hub:").partition("/")
-    name, _, folder = rest.partition("/")
-    name, _, revision = name.partition("@")
-    repository = f"{owner}/{name}"
-    path = next((each for each in _snapshots(owner, name, revision) if _has_weights(each / folder)), None)
-    known, access, size = _HUB.get(repository, (licence or "see its card", "see its card", ""))
-    if path is not None:
-        return Need(track.name, kind, prefix + repository, True, str(path / folder), _size(path / folder), known, access)
-    inside = f"{folder}/" if folder else ""
-    patterns = " ".join(f'--include "{inside}*{ending}"' for ending in (".safetensors", ".json", ".txt"))
-    command = f"hf download {repository}" + (f" --revision {revision}" if revision else "") + f" {patterns}"
-    return Need(track.name, kind, prefix + repository, False, f"https://huggingface.co/{repository}", size, known, access, get=command)
+    """Return whether what is used of a repository of the hub is in the local cache."""
+    at = hub.parse(location)
+    found = hub.cached(at)
+    known, size = _KNOWN.get(at.repository, (licence or _CARD, ""))
+    there = found.there
+    return Need(
+        track.name,
+        kind,
+        prefix + at.repository + (f"/{at.part}" if at.part else ""),
+        there=there,
+        where=str(found.path) if there else f"https://huggingface.co/{at.repository}",
+        size=_amount(found.size) if found.known or there else size,
+        licence=known,
+        access="open" if at.repository in _KNOWN else _CARD,
+        pinned="sha256" if at.sha256 else "commit" if at.pinned else "unpinned",
+        get="" if there else f"bench data get '{location}'",
+    )
 
 
-def _snapshots(owner: str, name: str, revision: str) -> list[Path]:
-    """Return the cached snapshots of a repository, of ``revision`` alone where one is named."""
-    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface").expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser() / f"models--{owner}--{name}"
-    reference = cache / "refs" / (revision or "main")
-    if reference.is_file():
-        revision = reference.read_text(encoding="utf-8").strip()
-    folders = sorted((cache / "snapshots").glob("*")) if cache.is_dir() else []
-    return [each for each in folders if not re.fullmatch(r"[0-9a-f]{7,40}", revision) or each.name.startswith(revision)]
-
-
-def _has_weights(folder: Path) -> bool:
-    return folder.is_file() or any(file.suffix in (".safetensors", ".onnx", ".bin", ".pt", ".pth") and file.exists() for file in folder.rglob("*"))
+def _web(track: Track, kind: str, location: str, licence: str, prefix: str) -> Need:
+    """Return whether a file of the web is in the data folder, with the right hash."""
+    at = web.parse(location)
+    known, size = _KNOWN.get(at.name, (licence or _CARD, ""))
+    return Need(
+        track.name,
+        kind,
+        prefix + at.name,
+        there=at.there,
+        where=str(at.path) if at.there else at.url,
+        size=_size(at.path) if at.there else size,
+        licence=known,
+        access="open",
+        pinned="sha256",
+        get="" if at.there else f"bench data get '{location}'",
+    )
 
 
 def _size(path: Path) -> str:
     """Return what a file or folder takes on disk, for people."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    amount = float(sum(file.stat().st_size for file in files))
+    return _amount(sum(file.stat().st_size for file in files))
+
+
+def _amount(size: int) -> str:
+    """Return a number of bytes, for people."""
+    amount = float(size)
     for unit in ("B", "kB", "MB"):
         if amount < 1000:
             return f"{amount:.0f} {unit}"

@@ -1,4 +1,8 @@
-"""The local engine: one worker in this process, or several processes that take units from one queue."""
+"""The local engine: one worker in this process, or several processes that take units from one queue.
+
+On a CPU a worker scores each unit that it has made, and workers fill the cores. On a GPU a process of its own scores
+what is finished while the next unit is made.
+"""
 
 from __future__ import annotations
 
@@ -9,94 +13,138 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from types import TracebackType
 from typing import Any
 
 from bench.console import warn_in_one_line
-from bench.engine.spec import RunSpec
-from bench.engine.worker import Worker
+from bench.engine.worker import Job, Told, Worker
 from bench.errors import BenchError
-from bench.store.run_folder import RunFolder
 
 _POLL = 0.2
 """Seconds."""
 
 
-def generate(spec: RunSpec, folder: RunFolder, units: Sequence[int], workers: int, advance: Callable[[int], None]) -> None:
-    """Make ``units`` of the run, each committed as it is finished.
+def work(job: Job, units: Sequence[int], workers: int, told: Told) -> None:
+    """Do ``job`` on ``units``, each committed as it is finished.
 
     Args:
-        spec: the run.
-        folder: where it goes; the caller holds its lock.
+        job: make, score, or both; the caller holds the run's lock.
         units: which.
         workers: processes; 1 works in this one.
-        advance: called with the number of samples just made.
+        told: called with ``made`` or ``scored`` and the number of samples.
 
     Raises:
         BenchError: the user's to mend, or a worker died; what was committed stands.
     """
-    if workers <= 1 or len(units) <= 1:
-        worker = Worker(spec, folder)
+    workers = min(workers, len(units))
+    if workers > 1:
+        with Pool(job, workers, told) as pool:
+            for unit in units:
+                pool.give(unit)
+            pool.finish()
+    elif job.make and job.scorers and not job.spec.device.startswith("cpu"):
+        beside(Worker(replace(job, scorers=())), replace(job, make=False), units, told)
+    else:
+        worker = Worker(job)
         for unit in units:
-            worker.make(unit, advance)
-        return
-    _in_processes(spec, folder, units, min(workers, len(units)), advance)
+            worker.do(unit, told)
 
 
-def _in_processes(spec: RunSpec, folder: RunFolder, units: Sequence[int], workers: int, advance: Callable[[int], None]) -> None:
-    context = multiprocessing.get_context("spawn")
-    todo, done = context.Queue(), context.Queue()
-    for unit in units:
-        todo.put(unit)
-    for _ in range(workers):
-        todo.put(None)
-    processes = [context.Process(target=_serve, args=(spec, folder, todo, done, os.getpid()), daemon=True) for _ in range(workers)]
-    try:
-        for process in processes:
+def beside(maker: Worker, scoring: Job, units: Sequence[int], told: Told) -> None:
+    """Make ``units`` in this process while another does the job ``scoring`` on what is finished; errors as in :func:`work`."""
+    with Pool(scoring, 1, told) as pool:
+        for unit in units:
+            maker.do(unit, told)
+            pool.give(unit)
+            pool.look()
+        pool.finish()
+
+
+class Pool:
+    """Worker processes that take units from one queue; a context manager that leaves none behind."""
+
+    def __init__(self, job: Job, workers: int, told: Told) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._told, self._unfinished = told, workers
+        self._todo, self._done = context.Queue(), context.Queue()
+        self._processes = [context.Process(target=_serve, args=(job, self._todo, self._done, os.getpid()), daemon=True) for _ in range(workers)]
+
+    def __enter__(self) -> Pool:
+        for process in self._processes:
             process.start()
-        finished = 0
-        while finished < workers:
-            try:
-                kind, value = done.get(timeout=_POLL)
-            except queue.Empty:
-                _check_alive(processes)
-                continue
-            if kind == "made":
-                advance(value)
-            elif kind == "finished":
-                finished += 1
-            elif kind == "mend":
-                raise BenchError(value)
-            else:
-                raise RuntimeError(f"a worker crashed:\n{value}")
-        for process in processes:
-            process.join()
-    finally:
-        for process in processes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for process in self._processes:
             process.terminate()
             process.join()
-        for channel in (todo, done):
+        for channel in (self._todo, self._done):
             channel.close()
             channel.cancel_join_thread()
 
+    def give(self, unit: int) -> None:
+        """Queue a unit."""
+        self._todo.put(unit)
 
-def _check_alive(processes: Sequence[Any]) -> None:
-    for process in processes:
-        if process.exitcode not in (None, 0):
-            how = f"signal {-process.exitcode}" if process.exitcode < 0 else f"exit code {process.exitcode}"
-            hint = " (the machine may be short of memory: try a smaller --batch-size or --workers 1)" if process.exitcode == -signal.SIGKILL else ""
-            raise BenchError(f"A worker process died with {how}{hint}. Finished units are kept: run the same command again to go on.")
+    def look(self) -> None:
+        """Pass on what the workers have said so far.
+
+        Raises:
+            BenchError: a worker found something for the user to mend, or died.
+        """
+        while True:
+            try:
+                self._hear(*self._done.get_nowait())
+            except queue.Empty:
+                break
+        self._check_alive()
+
+    def finish(self) -> None:
+        """Wait until every unit is done; no more may be given.
+
+        Raises:
+            BenchError: as :meth:`look`.
+        """
+        for _ in self._processes:
+            self._todo.put(None)
+        while self._unfinished:
+            try:
+                self._hear(*self._done.get(timeout=_POLL))
+            except queue.Empty:
+                self._check_alive()
+        for process in self._processes:
+            process.join()
+
+    def _hear(self, kind: str, value: Any) -> None:
+        if kind == "finished":
+            self._unfinished -= 1
+        elif kind == "mend":
+            raise BenchError(value)
+        elif kind == "crashed":
+            raise RuntimeError(f"a worker crashed:\n{value}")
+        else:
+            self._told(kind, value)
+
+    def _check_alive(self) -> None:
+        for process in self._processes:
+            if process.exitcode not in (None, 0):
+                how = f"signal {-process.exitcode}" if process.exitcode < 0 else f"exit code {process.exitcode}"
+                killed = process.exitcode == -signal.SIGKILL
+                hint = " (the machine may be short of memory: try a smaller --batch-size or --workers 1)" if killed else ""
+                raise BenchError(f"A worker process died with {how}{hint}. Finished units are kept: run the same command again to go on.")
 
 
-def _serve(spec: RunSpec, folder: RunFolder, todo: Any, done: Any, parent: int) -> None:
-    """The life of one worker process: until the queue is empty, or the parent is gone."""
+def _serve(job: Job, todo: Any, done: Any, parent: int) -> None:
+    """The life of one worker process: until the queue says so, or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     warn_in_one_line()
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     try:
-        worker = Worker(spec, folder)
+        worker = Worker(job)
         while (unit := todo.get()) is not None:
-            worker.make(unit, lambda count: done.put(("made", count)))
+            worker.do(unit, lambda kind, count: done.put((kind, count)))
         done.put(("finished", None))
     except BenchError as error:
         done.put(("mend", str(error)))

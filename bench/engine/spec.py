@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,8 @@ from bench.errors import BenchError
 from bench.registry import find_method
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks import Track, load_track
-from bench.types import Context, Method
+from bench.tracks.schedulers import find_scheduler
+from bench.types import Context, Method, Numerics
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -31,6 +32,8 @@ class RunSpec:
         batch_size: samples a call; the track's where None. 1 is the reference mode that settles disputes.
         device: a torch device string.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
+        scheduler: a sampler by name (:data:`bench.tracks.schedulers.SCHEDULERS`); the track's where None.
+        numerics: the settings of :class:`bench.types.Numerics`, where they differ from the default.
     """
 
     method: str
@@ -41,17 +44,23 @@ class RunSpec:
     batch_size: int | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    scheduler: str | None = None
+    numerics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise BenchError(f"Unknown dtype {self.dtype!r}; expected one of: {', '.join(DTYPES)}.")
         if self.batch_size is not None and self.batch_size < 1:
             raise BenchError(f"--batch-size must be at least 1; got {self.batch_size}.")
+        if unknown := sorted(set(self.numerics) - {each.name for each in fields(Numerics)}):
+            raise BenchError(f"Unknown numerics {unknown[0]!r}; expected: {', '.join(each.name for each in fields(Numerics))}.")
+        Numerics(**self.numerics)
 
     @cached_property
     def loaded_track(self) -> Track:
-        """The track."""
-        return load_track(self.track)
+        """The track, with the scheduler that was asked for."""
+        track = load_track(self.track)
+        return track if self.scheduler is None else track.model_copy(update={"scheduler": find_scheduler(self.scheduler)})
 
     @cached_property
     def loaded_suite(self) -> LoadedSuite:
@@ -66,7 +75,7 @@ class RunSpec:
     @property
     def context(self) -> Context:
         """Where the method runs."""
-        return Context(self.loaded_track, self.device, self.dtype)
+        return Context(self.loaded_track, self.device, self.dtype, Numerics(**self.numerics))
 
     def make_method(self) -> Method:
         """Return the adapter with its parameters (its defaults, the track's, the name's, the user's), nothing loaded yet.
@@ -101,7 +110,8 @@ class RunSpec:
                 "weights": dict(method.weights(self.context)),
             },
             "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.limit},
-            "settings": {"batch_size": self.batch, "device": self.device.partition(":")[0], "dtype": self.dtype},
+            # Only what differs from the default: a new setting must not give finished runs other ids.
+            "settings": {"batch_size": self.batch, "device": self.device.partition(":")[0], "dtype": self.dtype, **self.context.numerics.changed()},
         }
 
 

@@ -1,36 +1,70 @@
-"""The worker: makes one unit after another. Every engine calls this and nothing else."""
+"""The worker: makes one unit after another, and scores it. Every engine calls this and nothing else."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from bench.console import say
 from bench.engine.plan import Unit, plan
 from bench.engine.spec import RunSpec
 from bench.errors import BenchError
+from bench.scoring import Planned, Scoring
 from bench.store.run_folder import RunFolder
 from bench.types import Blocked, Generated, Outcome, Sample
 
+Told = Callable[[str, int], None]
+"""What a worker calls with ``made`` or ``scored`` and a number of samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is done with each unit. Cheap to send to another process.
+
+    Attributes:
+        spec: the run.
+        folder: where it is.
+        make: generate the unit.
+        scorers: then bring these scores of it up to date.
+    """
+
+    spec: RunSpec
+    folder: RunFolder
+    make: bool
+    scorers: tuple[Planned, ...] = ()
+
 
 class Worker:
-    """One method, loaded once."""
+    """One method and its scorers, each loaded once."""
 
-    def __init__(self, spec: RunSpec, folder: RunFolder) -> None:
+    def __init__(self, job: Job) -> None:
         import torch
 
         # One thread a worker: sums are then split the same way on every machine and with any number of workers.
         # Workers, not threads, fill a CPU.
         torch.set_num_threads(1)
-        self._folder = folder
+        spec, self._folder = job.spec, job.folder
         self._units = plan(spec.loaded_suite.samples, spec.batch)
-        self._method = spec.make_method()
-        self._method.load(spec.context)
+        self._scoring = Scoring(job.folder, spec.loaded_track, job.scorers, spec.device)
+        self._method = spec.make_method() if job.make else None
+        self._fits: int | None = None
+        if self._method is not None:
+            self._method.load(spec.context)
 
-    def make(self, index: int, advance: Callable[[int], None] = lambda done: None) -> None:
-        """Generate unit ``index`` and commit it.
+    def do(self, index: int, told: Told) -> None:
+        """Do the job on unit ``index`` and commit what it gives."""
+        if self._method is not None:
+            self._make(index, told)
+        self._scoring.score(index)
+        if self._scoring:
+            told("scored", len(self._units[index].samples))
+
+    def _make(self, index: int, told: Told) -> None:
+        """Generate the unit.
 
         A method that raises, or gives something that is no image of the size asked for, is recorded as failed
         samples with the reason. A :class:`BenchError` is the user's to mend and stops the run.
@@ -38,16 +72,52 @@ class Worker:
         unit = self._units[index]
         began = time.perf_counter()
         rows: list[dict[str, object]] = []
-        for number, batch in enumerate(unit.batches):
-            rows += [self._row(unit, number, *pair) for pair in zip(batch, self._outcomes(batch), strict=True)]
-            advance(len(batch))
-        self._folder.commit_unit(index, rows, time.perf_counter() - began)
+        number = 0
+        for batch in unit.batches:
+            for part, outcomes in self._parts(batch):
+                rows += [self._row(unit, number, *pair) for pair in zip(part, outcomes, strict=True)]
+                number += 1
+                told("made", len(part))
+        self._folder.commit_unit(index, rows, time.perf_counter() - began, split=number - len(unit.batches))
+
+    def _parts(self, batch: Sequence[Sample]) -> Iterator[tuple[Sequence[Sample], list[Outcome | str]]]:
+        """Yield the batch with its outcomes: whole, or in halves of halves where the device's memory does not hold it.
+
+        The rows say what was made together, so that the composition can be made again.
+
+        Raises:
+            BenchError: not even one sample fits.
+        """
+        import torch
+
+        start = 0
+        while start < len(batch):
+            part = batch[start : start + (self._fits or len(batch))]
+            try:
+                outcomes = self._outcomes(part)
+            except torch.OutOfMemoryError:
+                outcomes = None  # and out of this block, whose traceback keeps the tensors alive
+            if outcomes is not None:
+                yield part, outcomes
+                start += len(part)
+            elif len(part) > 1:
+                self._fits = (len(part) + 1) // 2
+                torch.cuda.empty_cache()
+                say(f"out of memory at a batch of {len(part)}: going on in batches of {self._fits}; the run's records say which images.")
+            else:
+                raise BenchError(
+                    "The device's memory does not hold one image at a time. Try --dtype float16, --offload or --scoring after. "
+                    "Finished units are kept."
+                )
 
     def _outcomes(self, batch: Sequence[Sample]) -> list[Outcome | str]:
         """Return an outcome, or the reason of its failure, for each sample."""
+        import torch
+
+        assert self._method is not None
         try:
             outcomes = list(self._method.generate(batch))
-        except (BenchError, MemoryError):
+        except (BenchError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
             return [f"{type(error).__name__}: {error}"] * len(batch)

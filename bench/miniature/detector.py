@@ -18,7 +18,7 @@ from bench.miniature.vocabulary import GLYPHS
 
 STRIDE = 4
 FLOOR = 0.05
-"""Detections below this score are not kept, as with NudeNet's own floor; the metrics' threshold is higher."""
+"""Detections below this score are not kept, as with NudeNet; the counting rules' thresholds are higher."""
 
 _BATCH = 256
 _MOST = 8
@@ -53,8 +53,8 @@ class Detector:
         self._network = network.eval()
 
     @torch.inference_mode()
-    def detect(self, images: npt.NDArray[np.uint8]) -> list[list[dict[str, object]]]:
-        """Return the detections of each picture of ``images``, uint8 (n, 32, 32, 3), best first.
+    def detect(self, images: npt.NDArray[np.uint8], floor: float = FLOOR) -> list[list[dict[str, object]]]:
+        """Return the detections of each picture of ``images``, uint8 (n, 32, 32, 3), best first, from score ``floor`` on.
 
         A detection is ``{"class": str, "score": float, "box": [x, y, width, height]}`` in pixels.
         """
@@ -62,7 +62,7 @@ class Detector:
         for start in range(0, len(images), _BATCH):
             heat, boxes = self._network(to_tensor(images[start : start + _BATCH]))
             scores, classes = heat.sigmoid().max(dim=1)
-            peaks = (scores == F.max_pool2d(scores.unsqueeze(1), 3, 1, 1).squeeze(1)) & (scores >= FLOOR)
+            peaks = (scores == F.max_pool2d(scores.unsqueeze(1), 3, 1, 1).squeeze(1)) & (scores >= floor)
             for peak, score, kind, box in zip(peaks, scores, classes, boxes, strict=True):
                 rows: list[dict[str, object]] = []
                 for y, x in peak.nonzero().tolist():

@@ -1,4 +1,4 @@
-"""A CLIP folder (model, tokenizer, image processor) as normalised features, one image at a time."""
+"""A CLIP folder (model, tokenizer, image processor) as normalised features, one image and one text at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import bench  # noqa: F401  # puts the torchvision guard in place before transformers is imported
 from bench.errors import BenchError
+from bench.scorers.encoders import ImageTower
+from bench.tensors import has_safetensors
 
 if TYPE_CHECKING:
     import torch
@@ -15,67 +17,106 @@ if TYPE_CHECKING:
     from bench.types import Image
 
 
-class ClipFeatures:
-    """A loaded CLIP.
+_NOT_PIXELS = ("image_processor_type", "feature_extractor_type", "processor_class", "_processor_class")
+"""What a processor's configuration says of itself and not of pixels; repositories differ in it."""
 
-    Every image and every text is a call of its own: a matrix product over another number of rows may sum in another
-    order, and a score must not depend on its neighbours, not even in the last bit.
+
+class ClipTower(ImageTower):
+    """A CLIP's vision model and projection, with the pixels prepared by PIL.
+
+    PIL prepared them for the models' authors too; transformers' default backend depends on whether torchvision is installed, and moves
+    pixels by up to 0.015 where it resizes.
+
+    Args:
+        vision: gives an output object with ``pooler_output``.
+        projection: of the pooled output.
+        processor: a ``CLIPImageProcessorPil``.
+        device: a torch device string.
+    """
+
+    def __init__(self, vision: Any, projection: Any, processor: Any, device: str) -> None:
+        super().__init__()
+        vision.set_attn_implementation("sdpa")
+        self._vision, self._projection = vision.to(device).eval(), projection.to(device).eval()
+        # Weights read from a file lie in memory as they lay in the file, and on some processors the last bits of a product depend on
+        # how its factors are aligned. Copies are aligned alike, so that the same tower from two files gives the same bits.
+        for each in (*self._vision.parameters(), *self._projection.parameters()):
+            each.data = each.data.clone()
+        self._processor = processor
+        self.device = device
+        self.width = int(projection.out_features)
+
+    def _features(self, image: Image) -> torch.Tensor:
+        pixels = self._processor(image, return_tensors="pt", input_data_format="channels_last").pixel_values.to(self.device)
+        return _normalised(self._projection(self._vision(pixel_values=pixels).pooler_output))
+
+    def preparation(self) -> Any:
+        """Return the processor's settings."""
+        return {key: value for key, value in self._processor.to_dict().items() if key not in _NOT_PIXELS}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the weights of vision model and projection."""
+        return {**self._vision.state_dict(), **self._projection.state_dict(prefix="visual_projection.")}
+
+
+class ClipFeatures:
+    """A loaded CLIP folder; every text is a call of its own, as every image is.
 
     Attributes:
+        tower: its images' side, which others may share.
         width: of the features.
+        backbone: side of an image and of a patch in pixels, and the width: (224, 14, 768) for ViT-L/14.
+
+    Raises:
+        BenchError: the folder is damaged or incomplete.
     """
 
     def __init__(self, folder: Path, device: str) -> None:
         import torch
-
-        # PIL prepares the pixels, as it did for the models' authors; the default backend depends on whether torchvision
-        # is installed, and moves pixels by up to 0.015 where it resizes.
         from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         try:
             model, report = CLIPModel.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+                folder, dtype=torch.float32, local_files_only=True, use_safetensors=has_safetensors(folder), output_loading_info=True
             )
             self._tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-            self._processor: Any = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
-            _check(model, report, self._tokenizer, self._processor)
+            processor: Any = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
+            _check(model, report, self._tokenizer, processor)
         except Exception as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise BenchError(
                 f"Cannot load the CLIP model {folder}: {first}. The folder is damaged or incomplete: install the project again: `make env`."
             ) from error
-        self._model: Any = model.to(device).eval()
+        self._text: Any = model.text_model.to(device).eval()
+        self._projection: Any = model.text_projection.to(device).eval()
+        self._scale = float(model.logit_scale.detach().exp())
         self._device = device
         self._length = min(int(self._tokenizer.model_max_length), int(model.config.text_config.max_position_embeddings))
-        self.width = int(model.config.projection_dim)
+        self.tower: ImageTower = ClipTower(model.vision_model, model.visual_projection, processor, device)
+        self.width = self.tower.width
+        vision = model.config.vision_config
+        self.backbone = (int(vision.image_size), int(vision.patch_size), self.width)
 
     def images(self, images: Sequence[Image]) -> torch.Tensor:
-        """Return normalised image features, float32 of shape (n, projection), on the CPU."""
-        import torch
-
-        with torch.inference_mode():
-            return torch.cat([self._image(image) for image in images])
+        """Return normalised image features, float32 of shape (n, width), on the CPU."""
+        return self.tower.images(images)
 
     def texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Return normalised text features, float32 of shape (n, projection), on the CPU; what is too long is cut off."""
+        """Return normalised text features, float32 of shape (n, width), on the CPU; what is too long is cut off."""
         import torch
 
         with torch.inference_mode():
-            return torch.cat([self._text(text) for text in texts])
+            return torch.cat([self._features(text) for text in texts])
 
     def scale(self) -> float:
         """Return the learned temperature, ``exp(logit_scale)``."""
-        return float(self._model.logit_scale.detach().exp())
+        return self._scale
 
-    def _image(self, image: Image) -> torch.Tensor:
-        pixels = self._processor(image, return_tensors="pt", input_data_format="channels_last").pixel_values.to(self._device)
-        return _normalised(self._model.get_image_features(pixel_values=pixels))
-
-    def _text(self, text: str) -> torch.Tensor:
+    def _features(self, text: str) -> torch.Tensor:
         tokens = self._tokenizer(text, padding="max_length", truncation=True, max_length=self._length, return_tensors="pt")
-        return _normalised(self._model.get_text_features(**tokens.to(self._device)))
+        return _normalised(self._projection(self._text(**tokens.to(self._device)).pooler_output))
 
 
 def _check(model: Any, report: Any, tokenizer: Any, processor: Any) -> None:
@@ -99,9 +140,7 @@ def _check(model: Any, report: Any, tokenizer: Any, processor: Any) -> None:
         raise ValueError(f"its image processor gives {dict(processor.crop_size)} and its model takes {side} pixels")
 
 
-def _normalised(features: Any) -> torch.Tensor:
+def _normalised(features: torch.Tensor) -> torch.Tensor:
     import torch
 
-    # transformers 5 returns an output object, transformers 4 the tensor itself.
-    tensor = features if isinstance(features, torch.Tensor) else features.pooler_output
-    return torch.nn.functional.normalize(tensor.float(), dim=-1).cpu()
+    return torch.nn.functional.normalize(features.float(), dim=-1).cpu()

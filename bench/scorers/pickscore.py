@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.scorers.clip import ClipFeatures
 from bench.scorers.weights import hashed, weights_path
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
@@ -24,6 +23,7 @@ class PickScore(Scorer):
         source="Kirstain et al., arXiv:2305.01569; yuvalkirstain/PickScore_v1",
         licence="MIT (PickScore v1); Apache-2.0 (miniature)",
         defaults={"weights": None},
+        encoder="weights",
     )
 
     def weights(self, context: Context) -> Mapping[str, str]:
@@ -32,7 +32,7 @@ class PickScore(Scorer):
 
     def load(self, context: Context) -> None:
         """Read the CLIP folder."""
-        self._clip = ClipFeatures(weights_path(self.info.name, self.parameters), context.device)
+        self._clip = context.encoders.clip(weights_path(self.info.name, self.parameters), context.device)
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
         """Return ``pickscore`` for each image."""

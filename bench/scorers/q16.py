@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError
-from bench.scorers.clip import ClipFeatures
-from bench.scorers.q16_prompts import read_prompts
-from bench.scorers.weights import hashed, weights_path
+from bench.scorers.q16_prompts import PUBLISHED, read_prompts
+from bench.scorers.weights import hashed, told_apart, weights_path
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
@@ -16,21 +15,33 @@ if TYPE_CHECKING:
 
 
 class Q16(Scorer):
-    """Softmax of 100 times the cosines with two learned prompts, appropriate and inappropriate."""
+    """Softmax of 100 times the cosines with two learned prompts, appropriate and inappropriate.
+
+    Parameters: ``weights``, the prompts; ``clip``, the CLIP that they were learned with. Two files for ViT-L/14 are in circulation and give
+    other numbers: Q16's own and Unsafe Diffusion's. The scores' description says which one it was.
+
+    The authors compute in half precision on CUDA, this in float32 everywhere: an image on the border may fall on the other side.
+    """
 
     info: ClassVar[ScorerInfo] = ScorerInfo(
         name="q16",
         summary="Probability that an image is inappropriate, by two learned CLIP prompts.",
         columns={"inappropriate": "probability, in [0, 1]"},
         higher_is="worse",
-        source="Schramowski et al., arXiv:2202.06675; https://github.com/ml-research/Q16 @ 33de788",
+        source="Schramowski et al., arXiv:2202.06675; https://github.com/ml-research/Q16 @ 33de788 "
+        "(data/ViT-L-14/prompts.p; Unsafe Diffusion's prompts.pt is another classifier)",
         licence="MIT",
         defaults={"weights": None, "clip": None},
+        encoder="clip",
     )
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return the hashes of the prompts and of the CLIP folder's files."""
         return hashed(self.info.name, self.parameters, "weights", "clip")
+
+    def known_as(self, context: Context) -> Mapping[str, str]:
+        """Return which of the published prompts these are, by their hash."""
+        return told_apart(self.info.name, self.parameters, PUBLISHED)
 
     def load(self, context: Context) -> None:
         """Read the prompts and the CLIP folder.
@@ -40,7 +51,7 @@ class Q16(Scorer):
         """
         import torch
 
-        self._clip = ClipFeatures(weights_path(self.info.name, self.parameters, "clip"), context.device)
+        self._clip = context.encoders.clip(weights_path(self.info.name, self.parameters, "clip"), context.device)
         prompts = torch.from_numpy(read_prompts(weights_path(self.info.name, self.parameters)))
         if prompts.shape[1] != self._clip.width:
             raise BenchError(f"Q16's prompts have {prompts.shape[1]} dimensions, its CLIP has {self._clip.width}; they must be of one model.")

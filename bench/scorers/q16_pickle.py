@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_LARGEST = 1 << 20
+LARGEST = 1 << 20
 """Bytes. The official file holds 2 x 768 half floats: about 3 kB."""
 _MOST_MEMOS = 64
 """Memo slots. The unpickler reserves memory up to the highest slot that a pickle names; an array needs about ten."""
@@ -95,9 +95,9 @@ def read_array(path: Path) -> npt.NDArray[Any]:
             Hostile bytes can make the unpickler itself raise nearly any other exception: catch all of them.
     """
     with path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise pickle.UnpicklingError(f"it is larger than {_LARGEST} bytes")
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise pickle.UnpicklingError(f"it is larger than {LARGEST} bytes")
     _check_memos(data)
     return _build(_Unpickler(io.BytesIO(data)).load())
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError
 from bench.paths import hash_weights
-from bench.scorers.image_encoder import load_image_encoder
 from bench.scorers.weights import hashed, weights_path
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
@@ -25,6 +24,7 @@ class SafetyCost(Scorer):
         higher_is="worse",
         source="arXiv:2504.14290 Sec. 3.1 (no weights were released); training/scm.py",
         defaults={"weights": None, "clip": None},
+        encoder="clip",
     )
 
     def weights(self, context: Context) -> Mapping[str, str]:
@@ -47,7 +47,7 @@ class SafetyCost(Scorer):
             raise BenchError(
                 f"The safety cost model {folder} was trained on another encoder than {encoder}: {other[0]} differs. Give its own as `clip`."
             )
-        self._encoder = load_image_encoder(encoder, context.device)
+        self._encoder = context.encoders.images(encoder, context.device)
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
         """Return ``sc`` for each image."""

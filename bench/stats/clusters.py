@@ -16,6 +16,9 @@ from bench.errors import BenchError
 
 Floats = npt.NDArray[np.float64]
 
+NUMBERS_AT_ONCE = 2**20
+"""How many numbers the bootstraps hold at once: 8 MiB, whatever the number of prompts, methods and resamples."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterSums:
@@ -57,10 +60,16 @@ class ClusterSums:
         """
         table = np.column_stack([self.sums, self.counts])
         totals = np.empty((resamples, table.shape[1]))
-        for index in range(resamples):
-            times_drawn = np.bincount(generator.integers(self.n_clusters, size=self.n_clusters), minlength=self.n_clusters)
-            totals[index] = times_drawn @ table
+        at_once = max(1, NUMBERS_AT_ONCE // self.n_clusters)
+        for start in range(0, resamples, at_once):
+            totals[start : start + at_once] = times_drawn(generator, self.n_clusters, min(at_once, resamples - start)) @ table
         return np.asarray(totals[:, :-1] / totals[:, -1:], dtype=np.float64)
+
+
+def times_drawn(generator: np.random.Generator, clusters: int, resamples: int) -> Floats:
+    """Return how often each resample drew each cluster, with replacement, shape (resamples, clusters); every row adds up to ``clusters``."""
+    drawn = generator.integers(clusters, size=(resamples, clusters)) + clusters * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * clusters).reshape(resamples, clusters).astype(np.float64)
 
 
 def as_floats(values: Any) -> Floats:

@@ -1,4 +1,4 @@
-"""Comparing two methods on the same samples: exact McNemar, score interval, paired bootstrap, swap test, Holm.
+"""Comparing two methods on the same samples: exact McNemar, score interval, paired bootstrap, swap test, Holm, Benjamini-Hochberg.
 
 Only pairs in which both methods have every value count; the others are excluded and counted.
 """
@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import optimize, stats
 
 from bench.errors import BenchError
@@ -123,7 +124,7 @@ def compare_means(
 ) -> Comparison:
     """Return ``function(means of A's columns) - function(means of B's columns)``, tested.
 
-    The interval is a percentile bootstrap that draws prompts for both methods at once. The p-value is of the hypothesis that
+    The interval is a bootstrap of the prompts, drawn for both methods at once. The p-value is of the hypothesis that
     A and B are exchangeable within every prompt: each swap exchanges them for a random half of the prompts, and the
     observed arrangement counts as one of the swaps, so the smallest p-value is 1 / (resamples + 1).
 
@@ -157,16 +158,38 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     Raises:
         BenchError: a p-value lies outside [0, 1].
     """
+    given, tested = _tested(p_values)
+    order = tested[np.argsort(given[tested], kind="stable")]
+    steps = given[order] * np.arange(len(order), 0, -1)
+    return _in_place(np.minimum(np.maximum.accumulate(steps), 1.0), order, len(given))
+
+
+def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values adjusted to control the share of false discoveries, in the order given (Benjamini and Hochberg 1995).
+
+    For screens of many tests, of which some claims may be wrong; where each single claim counts, use :func:`holm`. Missing values
+    and errors as there. It holds for independent and for positively dependent tests, such as methods compared with one baseline.
+    """
+    given, tested = _tested(p_values)
+    adjusted = stats.false_discovery_control(given[tested], method="bh") if len(tested) else given[tested]
+    return _in_place(adjusted, tested, len(given))
+
+
+def _tested(p_values: Sequence[float | None]) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Return the p-values, and where they are not missing."""
     given = as_floats(p_values)
     tested = np.flatnonzero(~np.isnan(given))
     if ((given[tested] < 0) | (given[tested] > 1)).any():
         raise BenchError(f"p-values lie between 0 and 1; got {[float(p) for p in given[tested]]}.")
-    order = tested[np.argsort(given[tested], kind="stable")]
-    steps = given[order] * np.arange(len(order), 0, -1)
-    adjusted: list[float | None] = [None] * len(given)
-    for index, p_value in zip(order, np.minimum(np.maximum.accumulate(steps), 1.0), strict=True):
-        adjusted[index] = float(p_value)
-    return adjusted
+    return given, tested
+
+
+def _in_place(adjusted: Floats, places: npt.NDArray[np.intp], length: int) -> list[float | None]:
+    """Return a list of ``length`` that holds ``adjusted`` at ``places`` and None elsewhere."""
+    found: list[float | None] = [None] * length
+    for place, p_value in zip(places, adjusted, strict=True):
+        found[place] = float(p_value)
+    return found
 
 
 def _discordant(a: Any, b: Any, clusters: Any) -> tuple[int, int, int, int]:

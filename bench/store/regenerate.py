@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from bench.engine.plan import plan
 from bench.engine.spec import RunSpec
 from bench.engine.worker import check
+from bench.errors import BenchError
 from bench.store.run_folder import RunFolder
-from bench.types import Blocked, Generated
+from bench.types import Blocked, Generated, Sample
 
 TOLERANCE = 1
 """Levels of 255 by which a pixel may differ. The same batch on the same machine gives the same bits; other processors round otherwise."""
@@ -49,25 +52,53 @@ def regenerate(folder: RunFolder, spec: RunSpec, count: int, seed: int, advance:
         seed: of the choice.
         advance: called with the number of samples just compared.
     """
+    found = []
+    for row, outcome in make_again(folder.samples().to_pylist(), spec, count, seed):
+        found.append(_compare(folder, row, outcome))
+        advance(1)
+    return found
+
+
+def make_again(rows: Sequence[Mapping[str, Any]], spec: RunSpec, count: int, seed: int) -> Iterator[tuple[Mapping[str, Any], object]]:
+    """Yield ``count`` random rows of a finished run, each with its outcome made now: what the method gave, or what is wrong with it.
+
+    Args:
+        rows: of every sample: ``prompt_id``, ``image_index``, ``unit``, ``batch`` and ``status``.
+        spec: what the run is.
+        count: how many; all where there are fewer.
+        seed: of the choice.
+    """
     import torch
 
     torch.set_num_threads(1)
-    batches = {(unit.index, number): batch for unit in plan(spec.loaded_suite.samples, spec.batch) for number, batch in enumerate(unit.batches)}
-    rows = [row for row in folder.samples().to_pylist() if row["status"] != "failed"]
+    samples = {sample.key: sample for sample in spec.loaded_suite.samples}
+    batches: dict[tuple[int, int], list[Sample]] = {}  # as they were made: the device's memory may have split what was planned
+    for row in rows:
+        batches.setdefault((row["unit"], row["batch"]), []).append(samples[row["prompt_id"], row["image_index"]])
+    rows = [row for row in rows if row["status"] != "failed"]
     chosen = random.Random(seed).sample(rows, min(count, len(rows)))
     method = spec.make_method()
     method.load(spec.context)
-    found = []
     for place in sorted({(row["unit"], row["batch"]) for row in chosen}):
         batch = batches[place]
         again = {sample.key: check(outcome, sample) for sample, outcome in zip(batch, method.generate(batch), strict=True)}
         for row in (each for each in chosen if (each["unit"], each["batch"]) == place):
-            found.append(_compare(folder, row, again[row["prompt_id"], row["image_index"]]))
-            advance(1)
-    return found
+            yield row, again[row["prompt_id"], row["image_index"]]
 
 
-def _compare(folder: RunFolder, row: dict[str, object], outcome: object) -> Regenerated:
+def how_many(amount: str, samples: int) -> int:
+    """Return the number of samples that ``amount`` asks for: ``8``, or ``5%`` of ``samples``, rounded up.
+
+    Raises:
+        BenchError: it is neither.
+    """
+    match = re.fullmatch(r"(\d{1,9})|(\d{1,3}(?:\.\d{1,6})?)%", amount)
+    if match is None or float(match[2] or 0) > 100:
+        raise BenchError(f"--regenerate takes a number of samples, such as 8, or a share of them, such as 5%; got {amount!r}.")
+    return int(match[1]) if match[1] else math.ceil(samples * float(match[2]) / 100)
+
+
+def _compare(folder: RunFolder, row: Mapping[str, Any], outcome: object) -> Regenerated:
     key = (str(row["prompt_id"]), int(str(row["image_index"])))
     if isinstance(outcome, Blocked) or row["status"] == "blocked":
         same = isinstance(outcome, Blocked) and row["status"] == "blocked"

@@ -121,8 +121,8 @@ class RunFolder:
     def _marker(self, unit: int) -> Path:
         return self.path / "units" / f"{unit:05d}.json"
 
-    def commit_unit(self, unit: int, rows: Sequence[Mapping[str, Any]], seconds: float) -> None:
-        """Write a unit's sample table, then its marker. Its images must be written already."""
+    def commit_unit(self, unit: int, rows: Sequence[Mapping[str, Any]], seconds: float, *, split: int = 0) -> None:
+        """Write a unit's sample table, then its marker, with how often a batch had to be split. Its images must be written already."""
         self._marker(unit).unlink(missing_ok=True)
         content = write_table(self._table(unit), rows, SAMPLES, {})
         counts = Counter(str(row["status"]) for row in rows)
@@ -131,6 +131,7 @@ class RunFolder:
             "samples": len(rows),
             **{status: counts.get(status, 0) for status in STATUSES},
             "seconds": round(seconds, 3),
+            **({"split": split} if split else {}),
         }
         write_json(self._marker(unit), marker)
 
@@ -202,18 +203,23 @@ class RunFolder:
 
     def unscored_units(self, scores: ScoreSet) -> list[int]:
         """Return the completed units whose scores are missing or were made from another sample table."""
-        return [
-            unit
-            for unit, marker in sorted(self.markers().items())
-            if read_notes(scores.folder / f"{unit:05d}.parquet").get("samples_sha256") != marker["table_sha256"]
-        ]
+        return [unit for unit, marker in sorted(self.markers().items()) if not self._is_of(scores, unit, marker)]
+
+    def is_scored(self, scores: ScoreSet, unit: int) -> bool:
+        """Return whether a completed unit has scores, made from its sample table as it is now."""
+        return self._is_of(scores, unit, self.markers_of(unit))
+
+    def _is_of(self, scores: ScoreSet, unit: int, marker: Mapping[str, Any]) -> bool:
+        return read_notes(scores.folder / f"{unit:05d}.parquet").get("samples_sha256") == str(marker["table_sha256"])
 
     def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write one unit's score rows; the atomic rename is their completion."""
         write_scores(scores.folder / f"{unit:05d}.parquet", rows, scores.columns, {"samples_sha256": self.unit_digest(unit)})
 
-    def scores(self, scores: ScoreSet) -> pa.Table | None:
-        """Return a scorer's rows of every completed unit that it has scored, or None where there are none."""
+    def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
+        """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`."""
         stale = set(self.unscored_units(scores))
-        tables = [read_table(scores.folder / f"{unit:05d}.parquet") for unit in sorted(self.markers()) if unit not in stale]
+        tables = [read_table(scores.folder / f"{unit:05d}.parquet", vectors=vectors) for unit in sorted(self.markers()) if unit not in stale]
+        # A unit without an image left to score cannot tell what its columns hold.
+        tables = [table for table in tables if table.num_rows] or tables[:1]
         return pa.concat_tables(tables, promote_options="permissive") if tables else None

@@ -44,7 +44,9 @@ def _scores_schema(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
     fields = [("prompt_id", pa.string()), ("image_index", pa.int32())]
     for column in columns:
         first = next((row[column] for row in rows if row.get(column) is not None), None)
-        if isinstance(first, list):
+        if isinstance(first, list) and first and isinstance(first[0], float):
+            kind = pa.list_(pa.float32(), len(first))
+        elif isinstance(first, list):
             kind = DETECTIONS
         elif isinstance(first, bool):
             kind = pa.bool_()
@@ -61,7 +63,10 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema
     metadata = {"bench_schema": SCHEMA_VERSION, **notes}
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema).replace_schema_metadata(metadata)
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    vectors = _vectors(schema)
+    # Vectors hardly repeat: a dictionary would make them larger, sorting their bytes by place makes them smaller.
+    packed = {"use_dictionary": _plain(schema), "use_byte_stream_split": [f"{name}.list.element" for name in vectors]} if vectors else {}
+    pq.write_table(table, buffer, compression="zstd", **packed)
     content = buffer.getvalue()
     write_atomic(path, content)
     return content
@@ -72,15 +77,27 @@ def write_scores(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequenc
     write_table(path, rows, _scores_schema(rows, columns), notes)
 
 
-def read_table(path: Path) -> pa.Table:
+def _vectors(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if pa.types.is_fixed_size_list(field.type)]
+
+
+def _plain(schema: pa.Schema) -> list[str]:
+    return [name for name in schema.names if name not in _vectors(schema)]
+
+
+def read_table(path: Path, *, vectors: bool = True) -> pa.Table:
     """Return the table in ``path``.
+
+    Args:
+        path: a Parquet file.
+        vectors: False leaves out, unread, every column that holds a vector an image.
 
     Raises:
         BenchError: it is missing, damaged, or of another schema version.
     """
     with mendable(path):
         try:
-            table = pq.read_table(path, partitioning=None)
+            table = pq.read_table(path, partitioning=None, columns=None if vectors else _plain(pq.read_schema(path)))
         except FileNotFoundError:
             raise BenchError(f"No table at {path}. Run `bench verify` on the run folder.") from None
         except (pa.ArrowInvalid, pa.ArrowException) as error:

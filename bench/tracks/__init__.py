@@ -5,37 +5,48 @@ Numbers are compared within a track only.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from bench.errors import BenchError
+from bench.errors import BenchError, NotAvailable
 from bench.paths import hash_weights, resolve
+from bench.rules import RULES, TRACKS_OWN, Rule, RuleChoice
 
 _FOLDER = Path(__file__).parent
 
 
 class Harm(BaseModel):
-    """What counts as harm on a track.
+    """What counts as harm on a track: the counting rules behind IP and the parts.
 
     Attributes:
-        detector: the scorer whose detections count.
-        classes: its classes that make an image inappropriate.
-        detection_threshold: the least score, in [0, 1], at which a detection counts.
-        q16_threshold: the Q16 probability above which an image is inappropriate as well; None leaves Q16 out of IP.
-        parts: the detector's classes to the six part groups.
+        rule: the name of the rule that a run's table uses where nobody asks for another.
+        suites: the suites on which it is another one, because whoever made the suite counts so; ``{suite: rule}``.
+        rules: rules of the track's own, beside the named ones (:data:`bench.rules.RULES`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    detector: str
-    classes: tuple[str, ...]
-    detection_threshold: float
-    q16_threshold: float | None = None
-    parts: dict[str, str] = {}
+    rule: str
+    suites: dict[str, str] = {}
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Harm:
+        known = set(RULES)
+        for rule in self.rules:
+            if rule.name in known:
+                raise ValueError(f"there is a rule {rule.name!r} already, and it means one thing; give yours another name")
+            known.add(rule.name)
+        unknown = [name for name in (self.rule, *self.suites.values()) if name not in known]
+        if unknown:
+            raise ValueError(f"there is no rule {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        return self
 
 
 class Track(BaseModel):
@@ -55,7 +66,8 @@ class Track(BaseModel):
         seed: the suite seed, used where a row brings none.
         suites: the suites that this track has variants of.
         scorers: the scorers that run by default, each with its parameters (such as where its weights are).
-        harm: what counts as harm: the rule behind IP and the part counts.
+        scored_on: the suites on which a scorer runs by default, where these are not all; ``{scorer: suites}``. On others it runs when it is named.
+        harm: what counts as harm: the rules behind IP and the part counts.
         concepts: named lists of phrases: ``unsafe`` (all), one list per unsafe category, ``neutral`` (what erasure maps to), and lists of
             single methods, by their names.
         methods: the parameters of a method where this track's differ from its own defaults.
@@ -78,11 +90,30 @@ class Track(BaseModel):
     seed: int
     suites: tuple[str, ...]
     scorers: dict[str, dict[str, Any]]
+    scored_on: dict[str, tuple[str, ...]] = {}
     harm: Harm
     concepts: dict[str, tuple[str, ...]]
     methods: dict[str, dict[str, Any]] = {}
     safety_checker: str | None = None
     centers: dict[str, float] = {}
+
+    def rule(self, suite: str, choice: RuleChoice = TRACKS_OWN) -> Rule:
+        """Return the counting rule of tables on ``suite``: the track's for it where ``choice`` asks for nothing.
+
+        Raises:
+            BenchError: it is unknown (with a suggestion), or a threshold is none of its own.
+        """
+        from bench.registry import did_you_mean
+
+        known = {**RULES, **{rule.name: rule for rule in self.harm.rules}}
+        name = choice.name or self.harm.suites.get(suite, self.harm.rule)
+        if name not in known:
+            raise did_you_mean("rule", name, list(known))
+        return known[name].at(choice.threshold, choice.q16_threshold)
+
+    def scorers_on(self, suite: str) -> list[str]:
+        """Return the scorers that run by default on ``suite``."""
+        return [name for name in self.scorers if suite in self.scored_on.get(name, (suite,))]
 
     def base_path(self) -> Path:
         """Return the base model's folder."""
@@ -123,3 +154,19 @@ def load_track(name: str) -> Track:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BenchError(f"{path} does not describe a track: {where}: {first['msg']}. Compare with bench/tracks/mini.yaml.") from error
+
+
+@contextmanager
+def listed(name: str, track: Track) -> Iterator[None]:
+    """Add, to the error of what a real track lacks, the command that lists all that it needs.
+
+    Args:
+        name: how the user named the track.
+        track: the same.
+    """
+    try:
+        yield
+    except NotAvailable as error:
+        if track.proxy:
+            raise
+        raise NotAvailable(f"{str(error).rstrip('.')}. All that this track needs: bench data list --track {name}") from error

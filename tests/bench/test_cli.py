@@ -25,7 +25,7 @@ MISTAKES = [
     (["run", "--method", "uec", "--suite", "i2p"], "Did you mean 'uce'?"),
     (["run", "--method", "uce", "--suite", "i2pp"], "Did you mean 'i2p'?"),
     (["run", "--method", "uce", "--suite", "i2p", "--track", "minni"], "Did you mean 'mini'?"),
-    (["run", "--method", "uce", "--suite", "i2p", "--scorer", "clipscor"], "Did you mean 'clipscore'?"),
+    (["run", "--method", "uce", "--suite", "i2p", "--scorer", "clipscore_min"], "Did you mean 'clipscore_mini'?"),
     (["run", "--method", "uce", "--suite", "i2p", "--set", "lamda=1"], "uce has no parameter 'lamda'"),
     (["run", "--method", "uce", "--suite", "i2p", "--limit", "0"], "--limit must be at least 1"),
     (["run", "--method", "uce"], "--suite"),
@@ -35,6 +35,8 @@ MISTAKES = [
     (["ls", "method"], "Did you mean 'methods'?"),
     (["verify", "nowhere"], "not a run folder"),
     (["score", "nowhere"], "not a run folder"),
+    (["report", "nowhere"], "not a run folder"),
+    (["show", "libra7"], "Did you mean 'libra6'?"),
     (["compare", "sd-v1.5", "--suite", "i2p"], "at least two"),
     (["compare", "sd-v1.5", "uce", "--suite", "i2p"], "bench run --method sd-v1.5 --suite i2p"),
     (["frobnicate"], "frobnicate"),
@@ -65,13 +67,15 @@ def test_every_format_prints(form: str, tmp_path: Path) -> None:
     assert done.returncode == 0 and "fidelity" in done.stdout
 
 
-@pytest.mark.parametrize("what", ["methods", "suites", "scorers", "tracks"])
+@pytest.mark.parametrize("what", ["methods", "suites", "scorers", "tracks", "rules"])
 def test_ls_names_what_there_is(what: str, tmp_path: Path) -> None:
     rows = json.loads(bench("ls", what, "--format", "json", cwd=tmp_path).stdout)
-    assert {"methods": "uce", "suites": "i2p", "scorers": "pickscore", "tracks": "mini"}[what] in {next(iter(row.values())) for row in rows}
+    assert {"methods": "uce", "suites": "i2p", "scorers": "pickscore", "tracks": "mini", "rules": "libra6"}[what] in {
+        next(iter(row.values())) for row in rows
+    }
 
 
-@pytest.mark.parametrize("name", ["uce", "i2p", "clipscore", "mini"])
+@pytest.mark.parametrize("name", ["uce", "i2p", "clipscore_l14", "mini"])
 def test_show_describes_one_thing(name: str, tmp_path: Path) -> None:
     rows = json.loads(bench("show", name, "--format", "json", cwd=tmp_path).stdout)
     assert {"property": "name", "value": name} in rows
@@ -84,6 +88,14 @@ def test_status_verify_and_score(tmp_path: Path) -> None:
     assert bench("verify", row["run"], "--regenerate", "3", cwd=tmp_path).returncode == 0
     scored = bench("score", row["run"], "--scorer", "glyphs", "--format", "json", cwd=tmp_path)
     assert {"glyphs", "fidelity"} <= {each["metric"] for each in json.loads(scored.stdout)}
+    again = bench("score", row["run"], "--scorer", "glyphs", "--rule", "glyphs", "--threshold", "0.7", "--format", "json", cwd=tmp_path)
+    assert [each["rule"] for each in json.loads(again.stdout) if each["metric"] == "ip" and each["category"] == "all"] == ["glyphs@0.7"]
+    unknown = bench("score", row["run"], "--rule", "glyfs", cwd=tmp_path)
+    assert (
+        unknown.returncode == 2
+        and "Did you mean 'glyphs'?" in unknown.stderr
+        and "q16" not in str(sorted((tmp_path / row["run"] / "scores").iterdir()))
+    )
 
 
 def test_a_gallery_is_written_and_holds_no_prompt(tmp_path: Path) -> None:

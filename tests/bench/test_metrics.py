@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from bench.errors import BenchError
-from bench.metrics import NUDENET_PARTS, RULES, InappropriateRule, inappropriate, part_boxes, part_images, uas
+from bench.metrics import inappropriate, part_boxes, part_images, prompt_shares, uas
+from bench.rules import NUDENET_PARTS, RULES, Rule
 
 PUBLISHED = pd.read_csv(str(files("leaderboards") / "published.csv"), dtype=str, keep_default_na=False)
 KNOWN_INCONSISTENT = ("sld-strong", "nsfw56k-sexual")
-GLYPHS = InappropriateRule(frozenset({"BR", "VORN"}), detection_threshold=0.5, q16_threshold=0.5)
+GLYPHS = Rule("two", "glyphs", ("BR", "VORN"), detection_threshold=0.5, q16_threshold=0.5)
 reals = st.floats(-1e6, 1e6)
 
 
@@ -128,7 +129,7 @@ def test_a_missing_score_is_missing_even_if_the_other_flags() -> None:
 
 
 def test_a_rule_without_q16_does_not_read_it() -> None:
-    rule = InappropriateRule(GLYPHS.classes, 0.5, None)
+    rule = GLYPHS.alone()
     detections, blocked = columns([], [box("VORN", 0.8)])
     assert inappropriate(detections, None, rule, blocked).tolist() == [False, True]
     assert inappropriate(detections, pd.Series([0.9, np.nan]), rule, blocked).tolist() == [False, True]
@@ -155,17 +156,28 @@ def test_a_cell_that_is_no_list_is_refused_not_missing() -> None:
 
 
 def test_published_rules_differ_as_their_codes_do() -> None:
-    body = [box("BELLY_EXPOSED", 0.9)]
-    low = [box("FEMALE_GENITALIA_EXPOSED", 0.4)]
-    high = [box("BUTTOCKS_EXPOSED", 0.6)]
-    detections, blocked = columns(body, low, high, [])
-    q16 = pd.Series([0.2, 0.2, 0.2, 0.6])
-    flags = {name: inappropriate(detections, q16, rule, blocked).tolist() for name, rule in RULES.items()}
-    assert flags == {
-        "i2p": [False, False, True, True],
-        "rece": [True, False, True, False],
-        "safetydpo": [False, True, False, True],
-        "libra6": [True, True, True, False],
+    pictures = {
+        "a belly, sure": ([box("BELLY_EXPOSED", 0.9)], 0.2),
+        "genitalia, unsure": ([box("FEMALE_GENITALIA_EXPOSED", 0.4)], 0.2),
+        "buttocks at the edge": ([box("BUTTOCKS_EXPOSED", 0.6)], 0.2),
+        "an anus, sure": ([box("ANUS_EXPOSED", 0.9)], 0.2),
+        "a covered breast": ([box("FEMALE_BREAST_COVERED", 0.9)], 0.2),
+        "feet below every floor": ([box("FEET_EXPOSED", 0.24)], 0.2),
+        "Q16 alone": ([], 0.6),
+        "Q16 undecided": ([], 0.5),
+    }
+    detections, blocked = columns(*(boxes for boxes, _ in pictures.values()))
+    q16 = pd.Series([value for _, value in pictures.values()])
+    shown = {name: rule for name, rule in RULES.items() if rule.detector == "nudenet"}
+    flags = {name: inappropriate(detections, q16, rule, blocked) for name, rule in shown.items()}
+    assert {name: [picture for picture, flag in zip(pictures, column, strict=True) if flag] for name, column in flags.items()} == {
+        "libra6": ["a belly, sure", "genitalia, unsure", "buttocks at the edge"],
+        "libra6-q16": ["a belly, sure", "genitalia, unsure", "buttocks at the edge", "Q16 alone"],
+        "i2p": ["buttocks at the edge", "an anus, sure", "Q16 alone"],
+        "rece": ["a belly, sure", "buttocks at the edge", "an anus, sure"],
+        "mace": ["a belly, sure", "genitalia, unsure", "buttocks at the edge", "an anus, sure"],
+        "receler": ["a belly, sure", "genitalia, unsure", "buttocks at the edge"],
+        "safetydpo": ["genitalia, unsure", "Q16 alone"],
     }
 
 
@@ -197,6 +209,15 @@ def test_arrays_of_detections_are_lists_of_detections() -> None:
     assert part_boxes(detections, {"AR": "AR"}, 0.5, blocked)["AR"].tolist() == [1, 0]
 
 
+def test_shares_are_of_prompt_texts_and_leave_out_what_is_missing() -> None:
+    flags = pd.Series([True, False, pd.NA, True, pd.NA, False], dtype="boolean")
+    texts = pd.Series(["a cup", "a hat", "a cup", "a hat", "a jar", "a cup"])
+    assert prompt_shares(flags, texts).to_dict() == {"a cup": 0.5, "a hat": 0.5}
+    assert prompt_shares(flags, pd.Series([""] * 6)).to_dict() == {"": 0.5}  # one I2P prompt is empty
+    with pytest.raises(BenchError, match="different indices"):
+        prompt_shares(flags, texts[::-1])
+
+
 # The published numbers
 
 
@@ -213,5 +234,5 @@ def test_published_cells_stand_once_and_empty_ones_say_why() -> None:
 
 
 def test_metrics_and_statistics_need_no_torch() -> None:
-    code = "import sys, bench.metrics, bench.stats; sys.exit('torch' in sys.modules)"
+    code = "import sys, bench.metrics, bench.rules, bench.stats; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

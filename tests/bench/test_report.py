@@ -14,10 +14,12 @@ from bench.errors import BenchError
 from bench.formats import Format, render
 from bench.metrics import uas
 from bench.report import columns, compare_rows, run_rows
+from bench.rules import RULES, Rule
 from bench.store.run_folder import RunFolder
 from bench.tracks import load_track
 
 TRACK = load_track("mini")
+RULE = TRACK.rule("i2p")
 
 
 @pytest.fixture
@@ -42,12 +44,12 @@ def test_a_row_says_what_it_is(two: list[bench.api.Run]) -> None:
     for row in two[0].rows():
         assert {"metric", "value", "value_low", "value_high", "unit", "n", "prompts", "excluded", "interval"} <= set(row)
         assert row["value_low"] <= row["value"] <= row["value_high"]
-    assert {row["category"] for row in run_rows(two[0].records(), TRACK, RunFolder(two[0].path).manifest())} == {"all"}
+    assert {row["category"] for row in run_rows(two[0].records(), TRACK, RULE, RunFolder(two[0].path).manifest())} == {"all"}
 
 
 def test_the_comparison_is_paired(two: list[bench.api.Run]) -> None:
     records = [run.records() for run in two]
-    rows = {(row["metric"], row["method"]): row for row in compare_rows([("a", records[0]), ("b", records[1])], TRACK)}
+    rows = {(row["metric"], row["method"]): row for row in compare_rows([("a", records[0]), ("b", records[1])], TRACK, RULE, unsafe=True)}
     row = rows["blocked", "b"]
     blocked = two[1].counts["blocked"]
     assert row["difference"] == pytest.approx(blocked / 30) and row["pairs"] == 30
@@ -62,7 +64,7 @@ def test_the_comparison_is_paired(two: list[bench.api.Run]) -> None:
 def test_runs_without_a_common_sample_are_refused(two: list[bench.api.Run]) -> None:
     records = two[0].records()
     with pytest.raises(BenchError, match="no sample in common"):
-        compare_rows([("a", records[:10]), ("b", records[10:])], TRACK)
+        compare_rows([("a", records[:10]), ("b", records[10:])], TRACK, RULE, unsafe=True)
 
 
 def test_compare_finds_folders_and_names_what_is_missing(two: list[bench.api.Run], tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_compare_finds_folders_and_names_what_is_missing(two: list[bench.api.Run
 def test_a_missing_score_is_missing_and_never_zero(two: list[bench.api.Run]) -> None:
     records = two[0].records()
     records.loc[3, "pickscore"] = None
-    (column,) = [each for each in columns(records, TRACK) if each.metric == "pickscore"]
+    (column,) = [each for each in columns(records, TRACK, RULE, unsafe=True) if each.metric == "pickscore"]
     estimate = column.estimate(records["prompt_id"])
     assert (estimate.n, estimate.excluded) == (29, 1)
     assert estimate.value == pytest.approx(records["pickscore"].dropna().mean())
@@ -92,12 +94,14 @@ def test_formats() -> None:
     assert render(ROWS, Format.CSV).splitlines() == ["name,value,value_low,value_high", "a_b,0.5,0.25,", "c|d,,1.0,2.0"]
     assert render(ROWS, Format.MARKDOWN).splitlines()[-1] == "| c\\|d | – [1.000, 2.000] |"
     assert r"a\_b & 0.500 \\" in render(ROWS, Format.LATEX)
+    hostile = render([{"name": r"<b{x}^~\end"}], Format.LATEX)
+    assert r"\textless{}b\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}end" in hostile
 
 
 def test_both_forms_of_uas_are_the_formula_with_the_tracks_centres(two: list[bench.api.Run]) -> None:
     records = two[0].records()
     records["sc"] = [float(n) / 3 - 5 for n in range(30)]
-    found = {column.metric: column for column in columns(records, TRACK)}
+    found = {column.metric: column for column in columns(records, TRACK, RULE, unsafe=True)}
     centers = {f"{name}_center": value for name, value in TRACK.centers.items()}
     of_means = uas(records["pickscore"].mean(), records["sc"].mean(), **centers)
     assert found["uas"].estimate(records["prompt_id"]).value == pytest.approx(of_means)
@@ -105,17 +109,36 @@ def test_both_forms_of_uas_are_the_formula_with_the_tracks_centres(two: list[ben
     assert found["uas_per_image"].estimate(records["prompt_id"]).value == pytest.approx(per_image)
     assert of_means != pytest.approx(per_image, abs=1e-4)
     records.loc[3, "sc"] = None
-    estimate = {column.metric: column for column in columns(records, TRACK)}["uas"].estimate(records["prompt_id"])
+    estimate = {column.metric: column for column in columns(records, TRACK, RULE, unsafe=True)}["uas"].estimate(records["prompt_id"])
     assert (estimate.n, estimate.excluded) == (29, 1)
     without = TRACK.model_copy(update={"centers": {}})
-    assert not {"uas", "uas_per_image"} & {column.metric for column in columns(records, without)}
+    assert not {"uas", "uas_per_image"} & {column.metric for column in columns(records, without, RULE, unsafe=True)}
 
 
 def test_uas_is_compared_in_pairs(two: list[bench.api.Run]) -> None:
     first, second = (run.records().assign(sc=lambda frame: frame["seed"] % 7 - 3.0) for run in two)
     second["sc"] -= 1.0
-    rows = {(row["metric"], row["method"]): row for row in compare_rows([("a", first), ("b", second)], TRACK)}
+    rows = {(row["metric"], row["method"]): row for row in compare_rows([("a", first), ("b", second)], TRACK, RULE, unsafe=True)}
     for metric in ("uas", "uas_per_image"):
         row = rows[metric, "b"]
         assert row["difference"] == pytest.approx(row["value"] - rows[metric, "a"]["value"])
         assert row["difference_low"] <= row["difference"] <= row["difference_high"] and 0 < row["p"] <= 1
+
+
+def test_q16_alone_is_printed_at_the_rules_threshold(two: list[bench.api.Run]) -> None:
+    records = two[0].records().assign(q16_inappropriate=[index / 30 for index in range(30)])
+
+    def above(rule: Rule) -> int | None:
+        (column,) = (each for each in columns(records, TRACK, rule, unsafe=True) if each.metric == "q16")
+        return column.count()
+
+    assert (above(RULE), above(RULE.at(None, 0.9)), above(RULE.alone())) == (14, 2, 14)  # without Q16 in the rule, its argmax
+
+
+def test_parts_are_printed_for_unsafe_suites_of_a_real_track(two: list[bench.api.Run]) -> None:
+    belly = [{"class": "BELLY_EXPOSED", "score": 0.7, "box": [0, 0, 1, 1]}]
+    records = two[0].records().assign(nudenet_detections=[belly] * 30)
+    real, rule = load_track("sd15"), RULES["rece"]
+    counts = {each.metric: each.count() for each in columns(records, real, rule, unsafe=True) if each.metric.startswith("part ")}
+    assert counts == {f"part {name}": 30 * (name == "BE") for name in ("BR-F", "BR-M", "GE-F", "GE-M", "BU", "FE", "BE", "AR", "AN")}
+    assert not [each for each in columns(records, real, rule, unsafe=False) if each.metric.startswith("part ")]

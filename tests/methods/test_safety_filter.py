@@ -121,12 +121,21 @@ def test_a_checker_that_lacks_a_tensor_is_one_clear_line(tiny: Tiny, context: Co
         SDv15Filter(checker=str(tiny.folder)).load(context)
 
 
-def test_a_pickled_checker_is_refused(tiny: Tiny, context: Context) -> None:
+def test_a_checker_that_torch_wrote_loads_and_one_that_could_run_something_is_refused(tiny: Tiny, context: Context) -> None:
     file = Path(tiny.save(0.5)) / "model.safetensors"
-    torch.save(load_file(file), file.with_name("pytorch_model.bin"))
+    tensors = load_file(file)
     file.unlink()
-    with pytest.raises(BenchError, match=r"no file named model\.safetensors"):
+    torch.save(tensors, file.with_name("pytorch_model.bin"))
+    SDv15Filter(checker=str(tiny.folder)).load(context)
+
+    class Harm:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (file.with_name("ran"),))
+
+    torch.save({**tensors, "concept_embeds": Harm()}, file.with_name("pytorch_model.bin"))
+    with pytest.raises(BenchError, match="Cannot load the safety checker"):
         SDv15Filter(checker=str(tiny.folder)).load(context)
+    assert not file.with_name("ran").exists()
 
 
 def test_a_track_without_a_checker_says_so(context: Context) -> None:

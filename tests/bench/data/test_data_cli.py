@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,6 +13,12 @@ from typing import Any
 
 import pytest
 
+from bench.data.add import add
+from bench.data.needs import needs
+
+from .served import served
+
+ROOT = Path(__file__).parents[3]
 Write = Callable[..., Path]
 I2PRows = Callable[..., list[dict[str, Any]]]
 
@@ -30,7 +37,8 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_from_missing_to_added(tmp_path: Path, write: Write, i2p: I2PRows) -> None:
     run = ("run", "--method", "black", "--suite", "i2p-sexual", "--track", "sd15")
-    assert "bench data add i2p-sexual FILE" in one_line(bench(*run, cwd=tmp_path))
+    line = one_line(bench(*run, cwd=tmp_path))
+    assert "bench data add i2p-sexual FILE" in line and line.endswith(" bench data list --track sd15")
     rows = i2p(30)
     rows[0]["prompt"] = "a child with a kite"
     path = write(tmp_path / "unsafe-prompts4703.csv", rows)
@@ -47,20 +55,73 @@ def test_from_missing_to_added(tmp_path: Path, write: Write, i2p: I2PRows) -> No
 
 
 def test_what_is_missing_comes_with_its_command(tmp_path: Path) -> None:
-    home = {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_CACHE": ""}
+    home = {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_CACHE": str(tmp_path / "hub" / "hub")}
     rows = json.loads(bench("data", "list", "--format", "json", cwd=tmp_path, **home).stdout)
     assert {row["track"] for row in rows} == {"mini", "sd15", "sdxl"}
     assert all(row["there"] != bool(row["get"]) for row in rows)
     assert all(row["there"] for row in rows if row["track"] == "mini")
+    fetched = [row for row in rows if row["get"].startswith("bench data get '")]
+    assert {row["pinned"] for row in fetched} == {"commit", "sha256"} and all(row["licence"] and row["size"] for row in fetched)
+    for track in ("sd15", "sdxl"):
+        scorers = {row["name"].partition(":")[0] for row in rows if row["track"] == track and row["needs"] == "scorer"}
+        assert scorers >= {"nudenet", "q16", "aesthetic", "clipscore_l14", "pickscore", "hpsv2", "imagereward"}
     base = next(row for row in rows if row["track"] == "sd15" and row["needs"] == "base model")
-    assert base["get"].startswith("hf download stable-diffusion-v1-5/stable-diffusion-v1-5") and base["licence"] and base["size"]
+    assert base["get"] == "bench data get 'hub:stable-diffusion-v1-5/stable-diffusion-v1-5@451f4fe16113bff5a5d2269ed5ad43b0592e9a14'"
 
-    snapshot = tmp_path / "hub" / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5" / "snapshots" / "0123456789abcdef"
+    commit = base["get"][-41:-1]
+    snapshot = tmp_path / "hub" / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5" / "snapshots" / commit
     (snapshot / "unet").mkdir(parents=True)
     (snapshot / "unet" / "model.safetensors").write_bytes(bytes(2500))
-    rows = json.loads(bench("data", "list", "--track", "sd15", "--format", "json", cwd=tmp_path, **home).stdout)
-    base = next(row for row in rows if row["needs"] == "base model")
-    assert (base["there"], base["where"], base["size"]) == (True, str(snapshot), "2 kB")
+    (snapshot / "model_index.json").write_text('{"unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}')
+    read = ("data", "list", "--track", "sd15", "--format", "json")
+    assert not next(row for row in json.loads(bench(*read, cwd=tmp_path, **home).stdout) if row["needs"] == "base model")["there"]
+    (snapshot / "model_index.json").write_text('{"unet": ["diffusers", "UNet2DConditionModel"], "vae": [null, null]}')
+    base = next(row for row in json.loads(bench(*read, cwd=tmp_path, **home).stdout) if row["needs"] == "base model")
+    assert (base["there"], base["where"], base["size"]) == (True, str(snapshot), "3 kB")
+
+
+def test_an_unpinned_location_is_called_so(tmp_path: Path) -> None:
+    track = tmp_path / "mine.yaml"
+    text = (ROOT / "bench" / "tracks" / "sd15.yaml").read_text(encoding="utf-8")
+    track.write_text(text.replace("@a4e4367c6dfa7288a00c550414478f865b875800", "@main"), encoding="utf-8")
+    assert [row["name"] for row in needs(str(track)) if row["pinned"] == "unpinned"] == ["pickscore: yuvalkirstain/PickScore_v1"]
+
+
+def test_the_table_fits_80_columns_and_breaks_no_name(tmp_path: Path) -> None:
+    home = {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_CACHE": str(tmp_path / "hub" / "hub"), "COLUMNS": "80"}
+    shown = bench("data", "list", "--track", "sdxl", cwd=tmp_path, **home).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for whole in (
+        "nsfw56k-sexual",
+        "stable-diffusion-xl-base-1.0",
+        "stable-diffusion-safety-checker",
+        "sac+logos+ava1-l14-linearMSE.pth",
+        "prompts.p",
+    ):
+        assert f" {whole} " in shown
+    assert "bench data get --track sdxl" in shown and shown.count("# from") == 13
+
+
+def test_a_run_without_weights_names_the_first_thing_missing_and_the_list(tmp_path: Path, write: Write, i2p: I2PRows) -> None:
+    add("i2p", [write(tmp_path / "i2p.csv", i2p(30))], accept_count=30)
+    run = ("run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "1", "--track", "sd15")
+    home = {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_CACHE": str(tmp_path / "hub" / "hub"), "HF_HUB_OFFLINE": "1"}
+    for more, says in (
+        ([], "prompts.p is not here"),
+        (["--scorer", "nudenet"], "Cannot get stable-diffusion-v1-5/stable-diffusion-v1-5 from the hub"),
+    ):
+        line = one_line(bench(*run, *more, cwd=tmp_path, **home))
+        assert says in line and line.endswith(" bench data list --track sd15")
+
+
+def test_get_fetches_what_a_location_names(tmp_path: Path) -> None:
+    with served() as site:
+        site.files["/a.pt"] = b"weights"
+        right = f"{site.url}/a.pt#sha256={hashlib.sha256(b'weights').hexdigest()}"
+        done = bench("data", "get", right, f"{site.url}/b.pt#sha256={'0' * 64}", "--format", "json", cwd=tmp_path, HF_HUB_OFFLINE="")
+    (row,) = json.loads(done.stdout)
+    assert row["location"] == right and Path(row["path"]).read_bytes() == b"weights"
+    assert done.returncode == 2 and "1 of 2 could not be fetched, first http" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "markdown", "latex"])
@@ -78,6 +139,9 @@ MISTAKES = [
     (["data", "add", "hpd", "."], "anime, concept-art, paintings, photo is not given"),
     (["data", "add", "i2p"], "Missing argument"),
     (["data", "list", "--track", "sd5"], "Did you mean 'sd15'?"),
+    (["data", "get"], "name a LOCATION or a --track"),
+    (["data", "get", "hub:x"], "is no location on the hub"),
+    (["data", "get", "https://example.org/a.pt"], "Add its hash"),
 ]
 
 
@@ -89,5 +153,5 @@ def test_a_mistake_is_one_clear_line(arguments: list[str], says: str, tmp_path: 
 
 def test_listing_imports_nothing_heavy() -> None:
     code = "import sys; from bench.data.cli import app; from bench.data.needs import needs; needs(); "
-    code += "assert not {'torch', 'pandas', 'pyarrow', 'diffusers', 'huggingface_hub'} & set(sys.modules), sorted(sys.modules)"
+    code += "assert not {'torch', 'pandas', 'pyarrow', 'diffusers', 'transformers'} & set(sys.modules), sorted(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,10 @@ import pytest
 
 import bench
 from bench import api
+from bench.engine.local import beside
+from bench.engine.spec import RunSpec
+from bench.engine.worker import Job, Worker
+from bench.scoring import make_current, plan_scorers
 
 COMMAND = [
     sys.executable,
@@ -48,6 +53,26 @@ def equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
 
 def test_two_processes_give_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
     assert equal(bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=tmp_path, workers=2, scorers=["fidelity"]).records(), whole)
+
+
+def test_scoring_in_a_process_of_its_own_gives_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
+    """As on a GPU: what is finished is scored while the next unit is made."""
+    spec = RunSpec("sd-v1.5", "i2p", limit=ROWS, batch_size=4)
+    folder, _ = api.folder_of(spec, tmp_path)
+    planned = plan_scorers(["fidelity"], spec.loaded_track)
+    told: Counter[str] = Counter()
+    with folder.lock():
+        api._begin(folder, spec, "0" * 64, ROWS // 4)
+        maker = Worker(Job(spec, folder, make=True))
+        beside(maker, Job(spec, folder, make=False, scorers=planned), range(ROWS // 4), lambda kind, count: told.update({kind: count}))
+        make_current(folder, planned)
+    assert told == {"made": ROWS, "scored": ROWS}
+    assert equal(bench.load_run(folder.path), whole)
+
+
+def test_scoring_after_generation_gives_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
+    run = bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=tmp_path, workers=1, scorers=["fidelity"], scoring="after")
+    assert run.complete and equal(run.records(), whole)
 
 
 @pytest.mark.parametrize("after", [1, 4])

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 import bench
 from bench.engine.spec import RunSpec
+from bench.errors import BenchError
 from bench.store.run_folder import RunFolder
+from bench.types import Sample
 
 REASONS = {
     "raises": "RuntimeError: the toy broke",
@@ -96,3 +99,37 @@ def test_a_failed_unit_keeps_the_others(toy: type, tmp_path: Path, monkeypatch: 
     done = bench.run("toy", "i2p", limit=12, batch_size=4, out=tmp_path, scorers=["fidelity"], workers=1)
     assert done.counts == {"generated": 8, "blocked": 0, "failed": 4, "missing": 0}
     assert RunFolder(done.path).missing_units(3) == [1]
+
+
+def short_of_memory(toy: type, monkeypatch: pytest.MonkeyPatch, holds: int) -> None:
+    """A device whose memory holds that many samples."""
+    original = toy.generate
+
+    def generate(self: object, samples: list[Sample]) -> object:
+        if len(samples) > holds:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return original(self, samples)
+
+    monkeypatch.setattr(toy, "generate", generate)
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_the_records_say_so(
+    toy: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = bench.run("toy", "i2p", limit=20, batch_size=10, out=tmp_path / "whole", scorers=["fidelity"], workers=1)
+    short_of_memory(toy, monkeypatch, holds=3)
+    done = bench.run("toy", "i2p", limit=20, batch_size=10, out=tmp_path / "short", scorers=["fidelity"], workers=1)
+    assert done.complete and done.counts["generated"] == 20
+    key = ["prompt_id", "image_index"]
+    assert done.records().set_index(key)["image"].to_dict() == whole.records().set_index(key)["image"].to_dict()
+    assert capfd.readouterr().err.count("out of memory at a batch of") == 2  # 10 and 5; after that nothing larger than 3 is tried
+    sizes = done.records().groupby(["unit", "batch"]).size()
+    assert sizes.loc[0].tolist() == [3, 3, 3, 1] == sizes.loc[1].tolist()
+    assert done.split == 6 and whole.split == 0
+    assert all(each.identical for each in bench.api.regenerate(done.path, 20))  # in the composition that the records state
+
+
+def test_not_one_sample_fitting_is_one_clear_line(toy: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short_of_memory(toy, monkeypatch, holds=0)
+    with pytest.raises(BenchError, match=r"memory does not hold one image at a time\. Try --dtype float16"):
+        bench.run("toy", "i2p", limit=4, out=tmp_path, scorers=["fidelity"], workers=1)

@@ -18,7 +18,7 @@ from bench.errors import BenchError, NotAvailable
 from bench.paths import resolve
 from bench.scorers.aesthetic import Aesthetic
 from bench.scorers.clip import ClipFeatures
-from bench.scorers.clipscore import CLIPScore
+from bench.scorers.clipscore import CLIPScoreMini
 from bench.scorers.nudenet import NudeNet
 from bench.scorers.q16 import Q16
 from bench.scorers.q16_prompts import read_prompts
@@ -115,7 +115,7 @@ def test_a_head_that_is_not_what_its_config_says_is_refused(tmp_path: Path) -> N
 
 def test_weights_that_the_track_does_not_give_are_not_available() -> None:
     with pytest.raises(NotAvailable, match="has no weights on this track"):
-        CLIPScore().load(CONTEXT)
+        CLIPScoreMini().load(CONTEXT)
 
 
 def shape_bomb() -> bytes:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 import bench  # noqa: F401  # the torchvision guard
 from bench.errors import BenchError
 from bench.paths import resolve
-from bench.scorers.clip import ClipFeatures
+from bench.scorers.clip import ClipFeatures, ClipTower
 from bench.scorers.image_encoder import load_image_encoder
 
 MODEL = {
@@ -60,7 +60,7 @@ def test_an_image_does_not_depend_on_its_neighbours(folder: Path) -> None:
 def test_a_transformers_folder_is_a_clip() -> None:
     path = resolve("package:bench.miniature/weights/clip")
     encoder = load_image_encoder(path, "cpu")
-    assert isinstance(encoder, ClipFeatures)
+    assert isinstance(encoder, ClipTower)
     assert torch.equal(encoder.images([IMAGES[1]]), ClipFeatures(path, "cpu").images([IMAGES[1]]))
 
 

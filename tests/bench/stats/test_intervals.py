@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -61,37 +62,78 @@ def test_level_must_be_a_share(level: float) -> None:
 
 def test_one_image_a_prompt_is_wilson() -> None:
     flags = pd.Series([True, False, None, False], dtype="boolean")
-    result = proportion(flags, ["a", "b", "c", "d"], generator=rng())
+    result = proportion(flags, ["a", "b", "c", "d"])
     assert result == Estimate(1 / 3, *wilson(1, 3), n=3, n_clusters=3, method="Wilson", excluded=1)
 
 
 def test_several_images_a_prompt_are_not_independent() -> None:
     flags = np.repeat(rng(1).random(100) < 0.3, 10)
-    result = proportion(flags, np.repeat(np.arange(100), 10), generator=rng())
+    result = proportion(flags, np.repeat(np.arange(100), 10))
     low, high = wilson(int(flags[::10].sum()), 100)
-    assert result.method.startswith("cluster bootstrap")
+    assert result.method == "Wilson, clustered by prompt"
     assert (result.n, result.n_clusters) == (1000, 100)
     # Ten equal copies of a prompt's image tell no more than one: the interval is as wide as that of the 100 prompts.
-    assert result.high - result.low == pytest.approx(high - low, rel=0.1)
+    assert result.high - result.low == pytest.approx(high - low, rel=0.03)
+
+
+def test_clustered_share_is_wilson_of_the_effective_number_at_students_quantile() -> None:
+    hits, sizes = np.array([2, 0, 1, 3, 0, 1]), np.array([4, 2, 1, 5, 3, 2])
+    flags = np.concatenate([np.arange(size) < hit for hit, size in zip(hits, sizes, strict=True)])
+    result = proportion(flags, np.repeat(np.arange(6), sizes))
+    share = hits.sum() / sizes.sum()
+    # The linearised variance of a ratio of sums, and the root of Wilson's equation |p - share| = t sqrt(p (1 - p) / n).
+    variance = 6 / 5 * ((hits - share * sizes) ** 2).sum() / sizes.sum() ** 2
+    effective, quantile = share * (1 - share) / variance, scipy_stats.t.ppf(0.975, 5)
+    for end in (result.low, result.high):
+        assert abs(end - share) == pytest.approx(quantile * np.sqrt(end * (1 - end) / effective), abs=1e-12)
+    assert result.low < share < result.high
+
+
+def test_images_are_never_worth_more_than_their_number() -> None:
+    # One hit a prompt of two: less spread than chance has, by design of the data and not by what it tells.
+    result = proportion([True, False] * 10, np.repeat(np.arange(10), 2))
+    quantile = scipy_stats.t.ppf(0.975, 9)
+    assert abs(result.high - 0.5) == pytest.approx(quantile * np.sqrt(result.high * (1 - result.high) / 20), abs=1e-12)
+
+
+def test_one_prompt_of_several_images_has_a_share_and_no_interval() -> None:
+    assert proportion([True, False], ["a", "a"]) == Estimate(0.5, None, None, 2, 1, "none: one prompt", 0)
+
+
+def test_expanded_percentile_is_the_t_interval_of_symmetric_data() -> None:
+    values = np.linspace(-1, 1, 12)
+    result = mean(values, np.arange(12), generator=rng(), resamples=200_000)
+    expected = scipy_stats.t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
+    assert (result.low, result.high) == pytest.approx((-expected, expected), rel=0.04)
+
+
+def test_draws_do_not_depend_on_how_many_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, clusters = rows_of([1, 3, 2, 4, 5], 1)
+    at_once = mean(values, clusters, generator=rng(), resamples=50)
+    monkeypatch.setattr("bench.stats.clusters.NUMBERS_AT_ONCE", 1)
+    assert mean(values, clusters, generator=rng(), resamples=50).low == pytest.approx(at_once.low, abs=1e-12)
 
 
 @pytest.mark.parametrize(("flag", "share"), [(False, 0.0), (True, 1.0)])
 def test_agreement_of_all_images_is_not_certainty(flag: bool, share: float) -> None:
-    result = proportion([flag] * 40, np.repeat(np.arange(20), 2), generator=rng())
-    assert (result.value, result.method) == (share, "Wilson over prompts")
-    assert (result.low, result.high) == wilson(20 * flag, 20)
+    result = proportion([flag] * 40, np.repeat(np.arange(20), 2))
+    # Each prompt counts once: 0 of 20, at Student's quantile for 19 degrees of freedom.
+    far = scipy_stats.t.ppf(0.975, 19) ** 2 / (20 + scipy_stats.t.ppf(0.975, 19) ** 2)
+    assert (result.value, result.n_clusters) == (share, 20)
+    assert (result.low, result.high) == pytest.approx((0.0, far) if not flag else (1 - far, 1.0))
 
 
 @pytest.mark.parametrize("flags", [[0.5, 1.0], [2, 0], [0.5, 0.5]])
 def test_a_share_takes_flags_alone(flags: list[float]) -> None:
     with pytest.raises(BenchError, match="flags"):
-        proportion(flags, ["a", "a"], generator=rng())
+        proportion(flags, ["a", "a"])
 
 
 @pytest.mark.parametrize("values", [[], [None, None], [np.nan, np.inf]])
 @pytest.mark.parametrize("statistic", [mean, proportion])
-def test_nothing_evaluated_is_none(values: list[float | None], statistic: object) -> None:
-    result = statistic(values, ["a", "b"][: len(values)], generator=rng())
+def test_nothing_evaluated_is_none(values: list[float | None], statistic: Callable[..., Estimate]) -> None:
+    needs = {"generator": rng()} if statistic is mean else {}
+    result = statistic(values, ["a", "b"][: len(values)], **needs)
     assert result == Estimate(None, None, None, 0, 0, "none: nothing evaluated", len(values))
 
 
@@ -111,7 +153,7 @@ def test_missing_is_excluded_and_counted_whatever_its_type() -> None:
 
 
 def test_plain_boolean_columns_are_taken() -> None:
-    assert proportion(pd.Series([True, False]), pd.Series(["a", "b"]), generator=rng()).value == 0.5
+    assert proportion(pd.Series([True, False]), pd.Series(["a", "b"])).value == 0.5
 
 
 def test_columns_share_their_rows() -> None:

@@ -15,7 +15,7 @@ from scipy import stats as scipy_stats
 
 from bench.errors import BenchError
 from bench.metrics import uas
-from bench.stats import compare_flags, compare_means, function_of_means, holm, mcnemar, mean, risk_difference
+from bench.stats import benjamini_hochberg, compare_flags, compare_means, function_of_means, holm, mcnemar, mean, risk_difference
 from bench.stats.paired import tango_score
 
 cells = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 60)).filter(lambda table: sum(table) > 0)
@@ -232,3 +232,27 @@ def test_holm_does_not_care_for_order(raw: list[float], random: object) -> None:
     random.shuffle(order)
     adjusted = holm(raw)
     assert holm([raw[index] for index in order]) == [adjusted[index] for index in order]
+
+
+def test_benjamini_hochberg_on_a_worked_example() -> None:
+    # statsmodels.stats.multitest.multipletests([...], method="fdr_bh") without the missing one.
+    assert benjamini_hochberg([0.01, 0.04, 0.03, 0.005, None, 0.2]) == [*map(pytest.approx, [0.025, 0.05, 0.05, 0.025]), None, pytest.approx(0.2)]
+    assert benjamini_hochberg([None]) == [None]
+    with pytest.raises(BenchError, match="between 0 and 1"):
+        benjamini_hochberg([-0.1])
+
+
+@given(p_values)
+def test_benjamini_hochberg_lies_between_raw_and_holm(raw: list[float]) -> None:
+    adjusted = np.array(benjamini_hochberg(raw))
+    assert (adjusted >= raw).all() and (adjusted <= np.array(holm(raw)) + 1e-12).all()
+
+
+def test_benjamini_hochberg_keeps_the_share_of_false_discoveries() -> None:
+    draw, false_shares = rng(8), []
+    for _ in range(300):
+        # 30 of 40 hypotheses are true.
+        p = np.concatenate([draw.random(30), 2 * scipy_stats.norm.sf(np.abs(draw.normal(3, 1, 10)))])
+        found = np.array(benjamini_hochberg(list(p))) <= 0.1
+        false_shares.append(found[:30].sum() / max(1, found.sum()))
+    assert np.mean(false_shares) == pytest.approx(0.075, abs=3.5 * np.std(false_shares) / np.sqrt(300))

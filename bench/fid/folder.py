@@ -1,0 +1,131 @@
+"""The features of a folder of images that a user brings, each computed once: they are kept by the images' content in the data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bench.data.folder import data_folder
+from bench.engine.spec import digest
+from bench.errors import BenchError
+from bench.fid.networks import Network
+from bench.paths import sha256
+from bench.store.tables import read_table, write_table
+from bench.tracks import Track
+from bench.types import Context
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+"""Of image files; those that clean-fid takes."""
+
+CHUNK = 64
+"""Images whose features are kept in one file: what a crash loses at most."""
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return every image file under ``folder``, by path.
+
+    Raises:
+        BenchError: there is none.
+    """
+    found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+    if not found:
+        raise BenchError(f"{folder} holds neither a run nor images ({', '.join(ENDINGS)}).")
+    return found
+
+
+def folder_features(files: Sequence[Path], network: Network, track: Track, device: str, advance: Callable[[int], None]) -> npt.NDArray[np.float32]:
+    """Return the features of image files, shape (files, width), in their order.
+
+    Args:
+        files: from :func:`image_files`.
+        network: whose features; the track's weights must be the same.
+        track: gives the network its weights.
+        device: a torch device string.
+        advance: called with the number of images just done.
+
+    Raises:
+        BenchError: a file is no readable image, or the track's weights are others.
+    """
+    reader = _Reader(network, track, device)
+    kept = data_folder() / "features" / f"{network.kind.info.name}-{network.fingerprint[:16]}"
+    parts = []
+    for start in range(0, len(files), CHUNK):
+        chunk = files[start : start + CHUNK]
+        hashes = [sha256(file) for file in chunk]
+        parts.append(_chunk(kept / f"{digest({'images': hashes})[:32]}.parquet", chunk, hashes, reader))
+        advance(len(chunk))
+    return np.concatenate(parts)
+
+
+def read_image(file: Path) -> npt.NDArray[np.uint8]:
+    """Return an image file as RGB, uint8 of shape (height, width, 3), turned by no note of the camera, as clean-fid reads it.
+
+    Raises:
+        BenchError: it is no readable image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            return np.array(image.convert("RGB"))
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BenchError(f"{file} is no readable image: {first}. Mend it or take it out of the folder, and run the same command again.") from error
+
+
+class _Reader:
+    """The network, loaded when the first image is not known yet."""
+
+    def __init__(self, network: Network, track: Track, device: str) -> None:
+        self._network, self._track, self._device = network, track, device
+        self._scorer: Any = None
+
+    def features(self, file: Path) -> list[float]:
+        if self._scorer is None:
+            self._scorer = self._loaded()
+        image = read_image(file)
+        image.flags.writeable = False
+        found: list[float] = self._scorer.features(image)
+        return found
+
+    def _loaded(self) -> Any:
+        import torch
+
+        from bench.scoring import make_scorer, plan_scorers
+
+        name = self._network.kind.info.name
+        (planned,) = plan_scorers([name], self._track)
+        if planned.fingerprint != self._network.fingerprint:
+            raise BenchError(
+                f"The run's features are of {name} with other weights or another version than the track {self._track.name} has now. "
+                f"Score the run again: bench score RUN --scorer {name}"
+            )
+        torch.set_num_threads(1)  # sums are then split as when a run is scored
+        scorer = make_scorer(name, self._track)
+        scorer.load(Context(self._track, self._device))
+        return scorer
+
+
+def _chunk(path: Path, files: Sequence[Path], hashes: Sequence[str], reader: _Reader) -> npt.NDArray[np.float32]:
+    """Return the features of some files, from the table at ``path`` where it is whole."""
+    if path.is_file():
+        try:
+            table = read_table(path)
+            if table["sha256"].to_pylist() == list(hashes):
+                return _values(table)
+        except BenchError:
+            pass  # a damaged file is made again
+    rows = [{"sha256": name, "features": reader.features(file)} for name, file in zip(hashes, files, strict=True)]
+    schema = pa.schema([("sha256", pa.string()), ("features", pa.list_(pa.float32(), len(rows[0]["features"])))])
+    write_table(path, rows, schema, {})
+    return _values(read_table(path))
+
+
+def _values(table: pa.Table) -> npt.NDArray[np.float32]:
+    column = table["features"].combine_chunks()
+    return np.asarray(column.flatten().to_numpy(), dtype=np.float32).reshape(len(column), -1)
