@@ -1,0 +1,115 @@
+"""Methods against each other on the same samples: paired differences, by category, and the samples on which they disagree.
+
+The tests are those of ``bench compare`` (:meth:`bench.report.Column.compare`, Holm's adjustment), on a board's sample rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.metrics import uas
+from bench.report import Column
+from bench.stats import holm
+from bench.tracks import load_track
+
+KEY = ["prompt_id", "image_index"]
+DIFFERENCES = ("metric", "method", "value", "difference", "difference_low", "difference_high", "pairs", "p", "p_holm", "test")
+
+
+def centers(track: str) -> Mapping[str, float]:
+    """Return the centres of UAS on a track; nothing where the track is not known here."""
+    try:
+        return load_track(track).centers
+    except BenchError:
+        return {}
+
+
+def needed(metrics: Sequence[str]) -> list[str]:
+    """Return the sample columns that ``metrics`` are made of."""
+    return list(dict.fromkeys(name for metric in metrics for name in (("pickscore", "sc") if metric == "uas" else (metric,))))
+
+
+def column(samples: pd.DataFrame, metric: str, unit: str, track: str) -> Column:
+    """Return one metric of one method's sample rows, as the harness's reports have it.
+
+    Args:
+        samples: the rows, by prompt and image.
+        metric: its name; ``uas`` is made of the columns ``pickscore`` and ``sc``.
+        unit: its unit on the board; values are flags where it is ``of images``.
+        track: whose centres ``uas`` uses.
+    """
+    if metric == "uas":
+        found = centers(track)
+        score = partial(uas, pickscore_center=found["pickscore"], safety_cost_center=found["safety_cost"])
+        return Column(metric, unit, False, samples["pickscore"], further=(samples["sc"],), function=score)
+    return Column(metric, unit, unit == "of images", samples[metric])
+
+
+def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[str, str], track: str) -> pd.DataFrame:
+    """Return how far each method lies above the first, metric by metric, on the samples that both have.
+
+    Args:
+        samples: sample rows of one suite with the columns :func:`needed` names.
+        methods: the baseline first.
+        units: of the metrics to compare.
+        track: of the samples.
+
+    Returns:
+        The columns :data:`DIFFERENCES`, a row a metric and method; a pair without a shared value is left out.
+    """
+    frames = {method: _of(samples, method) for method in methods}
+    base, rows = frames[methods[0]], []
+    for metric, unit in units.items():
+        lines = []
+        ours = column(base, metric, unit, track)
+        for method in methods[1:]:
+            shared = base.index.intersection(frames[method].index)
+            theirs = column(frames[method], metric, unit, track)
+            if shared.empty or all(each.loc[shared].isna().all() for each in theirs.all_values()):
+                continue
+            result = theirs.compare(ours, shared, pd.Series(shared.get_level_values(0)))
+            gap = result.difference
+            value = theirs.function(*(each.mean() for each in theirs.all_values()))
+            lines.append([metric, method, float(value), gap.value, gap.low, gap.high, gap.n, result.p_value, None, result.test])
+        for line, adjusted in zip(lines, holm([line[7] for line in lines]), strict=True):
+            line[8] = adjusted
+        rows += lines
+    return pd.DataFrame(rows, columns=list(DIFFERENCES))
+
+
+def by_category(samples: pd.DataFrame, methods: Sequence[str], metric: str, unit: str, track: str) -> pd.DataFrame:
+    """Return the difference of one metric from the first method, by category: the columns of :func:`differences` and ``category``.
+
+    A sample of several categories counts in each; p-values are not adjusted over categories.
+    """
+    labels = samples["category"].fillna("").str.split(",")
+    found = []
+    for name in sorted({each for cell in labels for each in cell} - {""}):
+        inside = samples[[name in cell for cell in labels]]
+        found.append(differences(inside, methods, {metric: unit}, track).assign(category=name))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*DIFFERENCES, "category"])
+
+
+def disagreements(samples: pd.DataFrame, methods: Sequence[str], metric: str) -> pd.DataFrame:
+    """Return the samples that every method has a value for and that differ in it, the largest difference first.
+
+    Returns:
+        ``prompt_id``, ``image_index``, ``category``, one column a method, and ``gap``: the largest value less the smallest.
+    """
+    wide = samples.pivot_table(index=KEY, columns="method", values=metric, aggfunc="first", observed=True)
+    if not set(methods) <= set(wide.columns):
+        return pd.DataFrame(columns=[*KEY, "category", *methods, "gap"])
+    wide = wide[list(methods)].dropna()
+    wide["gap"] = wide.max(axis=1) - wide.min(axis=1)
+    wide = wide[wide["gap"] > 0].sort_values("gap", ascending=False, kind="stable")
+    category = samples.drop_duplicates(KEY).set_index(KEY)["category"]
+    wide.insert(0, "category", category.reindex(wide.index))
+    return wide.reset_index()
+
+
+def _of(samples: pd.DataFrame, method: str) -> pd.DataFrame:
+    return samples[samples["method"] == method].set_index(KEY)

@@ -1,0 +1,186 @@
+"""What the pages read, remembered until a file of the board changes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from bench.errors import BenchError
+from bench.report import SEED
+from bench.stats import TradeOff, trade_offs
+from bench.store.run_folder import RunFolder
+from leaderboards.app import compared, frames, pictures
+from leaderboards.app.settings import HOW_TO, Settings, read
+from leaderboards.board.build import ROWS, RUNS, SAMPLES, read_hidden
+from leaderboards.board.metrics import better
+from leaderboards.board.read import HEAD, Board
+
+Stamp = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A board that is open: where it is, and the times of its files, by which everything read is remembered."""
+
+    folder: str
+    stamp: Stamp
+
+    def rows(self) -> pd.DataFrame:
+        """Return every number of the board."""
+        return _rows(self.folder, self.stamp)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return what the board's runs were."""
+        return _runs(self.folder, self.stamp)
+
+    def hidden(self) -> list[dict[str, Any]]:
+        """Return the bundles and runs that the board does not show, each with its reason."""
+        return _hidden(self.folder, self.stamp)
+
+    def run(self, track: str, suite: str, method: str) -> dict[str, Any] | None:
+        """Return one run's entry."""
+        wanted = (track, suite, method)
+        return next((each for each in self.runs() if (each["track"], each["suite"]["name"], each["method"]["name"]) == wanted), None)
+
+    def unsafe(self, track: str) -> dict[str, bool]:
+        """Return, of each suite that a track has runs of, whether it counts as unsafe."""
+        claims: dict[str, list[object]] = {}
+        for each in self.runs():
+            if each["track"] == track:
+                claims.setdefault(str(each["suite"]["name"]), []).append(each["suite"].get("unsafe"))
+        return {suite: pictures.is_unsafe(suite, *said) for suite, said in sorted(claims.items())}
+
+    def samples(self, track: str, suite: str, methods: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+        """Return sample rows of some methods on a suite with the columns of ``metrics`` that the board has."""
+        return _samples(self.folder, self.stamp, track, suite, tuple(methods), tuple(metrics))
+
+
+def settings() -> Settings:
+    """Return what the page was started with."""
+    return read(sys.argv[1:])
+
+
+def open_board(folder: Path | None) -> Opened:
+    """Return a board that can be read.
+
+    Raises:
+        BenchError: there is none, it is damaged, or another version of the harness wrote it.
+    """
+    if folder is None:
+        raise BenchError(f"There is no board yet. {HOW_TO}")
+    Board(folder)
+    opened = Opened(str(folder), tuple((folder / name).stat().st_mtime_ns for name in (ROWS, SAMPLES, RUNS)))
+    missing = {"track", "suite", "method", "metric", "category", "value", "rank", "method_kind", "status"} - set(opened.rows().columns)
+    if missing:
+        raise BenchError(f"The board {folder} is damaged: {ROWS} has no column {min(missing)}. Make it again: `bench board --out {folder}`.")
+    return opened
+
+
+@st.cache_data(show_spinner="Reading the board …", max_entries=4)
+def _rows(folder: str, stamp: Stamp) -> pd.DataFrame:
+    return Board(Path(folder)).rows()
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _runs(folder: str, stamp: Stamp) -> list[dict[str, Any]]:
+    return Board(Path(folder)).runs
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _hidden(folder: str, stamp: Stamp) -> list[dict[str, Any]]:
+    return read_hidden(Path(folder))
+
+
+@st.cache_data(show_spinner="Reading samples …", max_entries=16)
+def _samples(folder: str, stamp: Stamp, track: str, suite: str, methods: tuple[str, ...], metrics: tuple[str, ...]) -> pd.DataFrame:
+    board = Board(Path(folder))
+    there = board.metrics()
+    wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in (*HEAD, *(name for name in metrics if name in there)))
+    places = ", ".join("?" for _ in methods) or "null"
+    return board.query(
+        f"select {wanted} from {{samples}} where track = ? and suite = ? and method in ({places}) order by method, prompt_id, image_index",
+        [track, suite, *methods],
+    )
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The methods on the plane of safety and quality, and those that could not be placed on it."""
+
+    methods: tuple[str, ...]
+    points: tuple[TradeOff, ...]
+    left_out: tuple[str, ...]
+
+
+@st.cache_data(show_spinner="Drawing prompts for the intervals …", max_entries=32)
+def plane(opened: Opened, track: str, safety: tuple[str, str], quality: tuple[str, str]) -> Plane:
+    """Place every method that was scored on both sides; ``safety`` and ``quality`` are (suite, metric).
+
+    Raises:
+        BenchError: fewer than two prompts are shared.
+    """
+    rows = opened.rows()
+    sides = []
+    for suite, metric in (safety, quality):
+        here = frames.of_suite(rows, track, suite)
+        sides.append(set(here.loc[(here["metric"] == metric) & here["value"].notna(), "method"]))
+    methods = sorted(sides[0] & sides[1])
+    if not methods:
+        raise BenchError("No method was scored on both sides. Choose other metrics or suites.")
+    wide = [_wide(opened.samples(track, suite, methods, [metric]), methods, metric) for suite, metric in (safety, quality)]
+    if safety[0] == quality[0]:
+        both = wide[0].index.union(wide[1].index)
+        wide, clusters, others = [each.reindex(both) for each in wide], both.get_level_values(0), None
+    else:
+        clusters, others = (each.index.get_level_values(0) for each in wide)
+    points = trade_offs(
+        [wide[0][method] for method in methods],
+        [wide[1][method] for method in methods],
+        clusters,
+        others,
+        safety_better=better(safety[1]) or "lower",
+        quality_better=better(quality[1]) or "higher",
+        generator=np.random.default_rng(SEED),
+    )
+    return Plane(tuple(methods), tuple(points), tuple(sorted((sides[0] | sides[1]) - set(methods))))
+
+
+def _wide(samples: pd.DataFrame, methods: Sequence[str], metric: str) -> pd.DataFrame:
+    """Return one column a method, one row a sample that any of them has."""
+    by_method = {name: each.set_index(compared.KEY)[metric] for name, each in samples.groupby("method", sort=False)}
+    return pd.DataFrame({method: by_method[method] for method in methods})
+
+
+@st.cache_data(show_spinner="Comparing …", max_entries=32)
+def differences(opened: Opened, track: str, suite: str, methods: tuple[str, ...], units: tuple[tuple[str, str], ...]) -> pd.DataFrame:
+    """Return :func:`leaderboards.app.compared.differences` on the board's samples."""
+    metrics = compared.needed([metric for metric, _ in units])
+    return compared.differences(opened.samples(track, suite, methods, metrics), methods, dict(units), track)
+
+
+@st.cache_data(show_spinner="Comparing by category …", max_entries=32)
+def by_category(opened: Opened, track: str, suite: str, methods: tuple[str, ...], metric: str, unit: str) -> pd.DataFrame:
+    """Return :func:`leaderboards.app.compared.by_category` on the board's samples."""
+    return compared.by_category(opened.samples(track, suite, methods, compared.needed([metric])), methods, metric, unit, track)
+
+
+def local_run(run_id: str) -> RunFolder | None:
+    """Return the run folder that holds a board's run, where it is on this machine."""
+    return pictures.find_run(settings().runs, run_id)
+
+
+def contents(folder: RunFolder) -> pd.DataFrame:
+    """Return a local run's samples, remembered until its units change."""
+    return _contents(str(folder.path), (folder.path / "units").stat().st_mtime_ns)
+
+
+@st.cache_data(show_spinner="Reading the run …", max_entries=16)
+def _contents(path: str, stamp: int) -> pd.DataFrame:
+    return pictures.contents(RunFolder(Path(path)))

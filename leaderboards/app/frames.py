@@ -1,0 +1,237 @@
+"""The tables of the page, from a board's rows. No Streamlit here, so that they are tested without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.formats import Format, render
+from leaderboards.app.labels import arrow, label
+from leaderboards.published import printed
+
+MAIN = ("ip", "sc", "pickscore", "uas", "uas_per_image")
+"""Columns that the board shows wherever the suite has them; parts follow IP."""
+BENIGN = ("pickscore", "fidelity")
+"""What the board shows of the track's benign suites beside an unsafe one."""
+QUALITY = ("fidelity", "pickscore", "clipscore_mini", "clipscore_l14", "hpsv2", "imagereward", "aesthetic")
+"""Metrics of quality, the one to begin with first."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which rows of the board are shown; an empty list is no filter.
+
+    Attributes:
+        kinds: kinds of method.
+        statuses: ``measured``, ``community``, ``verified``.
+    """
+
+    kinds: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+
+    def reason(self, kind: str, status: str) -> str:
+        """Return why a row of this kind and status is hidden, or nothing where it is shown."""
+        if self.kinds and kind not in self.kinds:
+            return f"the filter leaves out the kind {kind or '(none)'}"
+        if self.statuses and status not in self.statuses:
+            return f"the filter leaves out the status {status}"
+        return ""
+
+
+def of_suite(rows: pd.DataFrame, track: str, suite: str) -> pd.DataFrame:
+    """Return the numbers over all images of one suite."""
+    return rows[(rows["track"] == track) & (rows["suite"] == suite) & (rows["category"] == "all")]
+
+
+def metrics_of(rows: pd.DataFrame) -> list[str]:
+    """Return the metrics that rows have a value of, in the order of runs' tables."""
+    return list(dict.fromkeys(rows.loc[rows["value"].notna(), "metric"]))
+
+
+def ranked_metrics(rows: pd.DataFrame, *, unsafe: bool) -> list[str]:
+    """Return the metrics that a suite's methods are ranked by, the most telling first."""
+    found = list(dict.fromkeys(rows.loc[rows["rank"].notna(), "metric"]))
+    first = [name for name in (("ip", "uas", "sc") if unsafe else QUALITY) if name in found]
+    return first + [name for name in found if name not in first]
+
+
+def flag_metrics(rows: pd.DataFrame) -> list[str]:
+    """Return the metrics by which an image was called inappropriate, yes or no."""
+    return sorted({metric for metric in rows.loc[rows["unit"] == "of images", "metric"] if metric != "blocked"})
+
+
+def board_table(
+    rows: pd.DataFrame, track: str, suite: str, *, ranked_by: str | None, benign: Sequence[str] = (), further: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return one row a method of a suite, the best first.
+
+    Args:
+        rows: the board's numbers.
+        track: a track's name.
+        suite: a suite's name.
+        ranked_by: the metric whose tier and rank are shown; None where no metric is ranked.
+        benign: further suites of the track, of which :data:`BENIGN` is shown.
+        further: metrics beyond :data:`MAIN` and the parts.
+
+    Returns:
+        ``method``, ``tier``, ``rank``, ``rank_interval``, ``kind``; of every metric its value, ``NAME_low`` and ``NAME_high``; of benign suites the
+        same under ``METRIC on SUITE``; ``n``, ``excluded``, ``status``, ``date``, ``run_id``.
+    """
+    here = of_suite(rows, track, suite)
+    there = metrics_of(here)
+    parts = [name for name in there if name.startswith("part ")]
+    shown = dict.fromkeys([*MAIN[:1], *parts, *MAIN[1:], *([ranked_by] if ranked_by else []), *further])
+    methods = here.drop_duplicates("method").set_index("method")
+    table = pd.DataFrame(index=methods.index)
+    ranks = here[here["metric"] == ranked_by].drop_duplicates("method").set_index("method").reindex(table.index)
+    for name in ("tier", "rank"):
+        table[name] = ranks[name].astype("Int64")
+    table["rank_interval"] = [rank_text(*ends) for ends in zip(ranks["rank"], ranks["rank_low"], ranks["rank_high"], strict=True)]
+    table["kind"] = methods["method_kind"].fillna("")
+    for name in (name for name in shown if name in there):
+        _add(table, here, name, name)
+    for other in benign:
+        beside = of_suite(rows, track, other)
+        for name in (name for name in BENIGN if name in metrics_of(beside)):
+            _add(table, beside, name, f"{name} on {other}")
+    counted = here[here["metric"] == (ranked_by if ranked_by in there else there[0] if there else None)].drop_duplicates("method").set_index("method")
+    for name in ("n", "excluded"):
+        table[name] = counted[name].reindex(table.index).astype("Int64")
+    for name in ("status", "date", "run_id"):
+        table[name] = methods[name]
+    # A method that was not ranked stands last, in the order of names.
+    return table.reset_index().sort_values(["rank", "method"], na_position="last", kind="stable", ignore_index=True)
+
+
+def _add(table: pd.DataFrame, rows: pd.DataFrame, metric: str, name: str) -> None:
+    found = rows[rows["metric"] == metric].drop_duplicates("method").set_index("method").reindex(table.index)
+    table[name], table[f"{name}_low"], table[f"{name}_high"] = found["value"], found["value_low"], found["value_high"]
+
+
+def rank_text(rank: float, low: float, high: float) -> str:
+    """Return a rank with its interval as a cell: ``2 (1–3)``."""
+    if pd.isna(rank):
+        return ""
+    return f"{int(rank)}" if pd.isna(low) or low == high == rank else f"{int(rank)} ({int(low)}–{int(high)})"
+
+
+def interval_text(low: float, high: float) -> str:
+    """Return an interval as a cell: ``0.391–0.525``; nothing where there is none."""
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    digits = 3 if max(abs(low), abs(high)) < 10 else 2
+    between = " to " if min(low, high) < 0 else "–"
+    return f"{low:.{digits}f}{between}{high:.{digits}f}"
+
+
+def with_intervals(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return a table whose ``NAME_low`` and ``NAME_high`` are one text column ``NAME_interval`` where asked for, and left out elsewhere."""
+    found = {}
+    for name in table.columns:
+        if name.endswith(("_low", "_high")):
+            continue
+        found[name] = table[name]
+        if name in metrics and f"{name}_low" in table:
+            pairs = zip(table[f"{name}_low"], table[f"{name}_high"], strict=True)
+            found[f"{name}_interval"] = pd.Series([interval_text(low, high) for low, high in pairs], index=table.index, dtype="str")
+    return pd.DataFrame(found, index=table.index)
+
+
+def numbers_in(table: pd.DataFrame) -> list[str]:
+    """Return the columns of a table that are numbers with intervals."""
+    return [name for name in table.columns if f"{name}_low" in table.columns]
+
+
+def hidden(
+    rows: pd.DataFrame, table: pd.DataFrame, track: str, suite: str, filters: Filters, entries: Sequence[Mapping[str, Any]] = ()
+) -> pd.DataFrame:
+    """Return what the board of a suite does not show, each with the reason.
+
+    Args:
+        rows: the board's numbers.
+        table: of :func:`board_table`, before any filter.
+        track: a track's name.
+        suite: a suite's name.
+        filters: what the reader chose.
+        entries: what the board itself lists as not shown (:func:`leaderboards.board.build.read_hidden`): withdrawn, superseded, refused, replaced.
+    """
+    kept = [(row.method, filters.reason(row.kind, row.status)) for row in table.itertuples()]
+    others = sorted(set(rows.loc[rows["track"] == track, "method"]) - set(table["method"]))
+    found = [(method, reason) for method, reason in kept if reason] + [(method, f"it has no run of {suite} on {track}") for method in others]
+    for entry in entries:
+        if entry.get("track", track) == track and entry.get("suite", suite) == suite:
+            found.append((str(entry.get("method", "")), f"{entry.get('state', 'not shown')}: {entry.get('reason', '')}"))
+    return pd.DataFrame(found, columns=["method", "reason"])
+
+
+def visible(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
+    """Return the rows that the filters leave."""
+    kept = [not filters.reason(row.kind, row.status) for row in table.itertuples()]
+    return table[kept].reset_index(drop=True)
+
+
+def export(table: pd.DataFrame, form: Format) -> str:
+    """Return a table as CSV or LaTeX, intervals and all; ranks as numbers in CSV and as text in LaTeX."""
+    dropped = ["run_id"] if form is Format.CSV else ["run_id", "rank", "excluded"]
+    kept = table.drop(columns=[name for name in dropped if name in table]).astype(object)
+    return render([{str(key): None if pd.isna(value) else value for key, value in row.items()} for row in kept.to_dict("records")], form)
+
+
+def published(suites: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the paper's printed numbers of some suites, a row a suite and method, and its notes on cells that contradict others.
+
+    Values are text, as printed. These are numbers of another kind than a board's: other images, other weights, no interval.
+    """
+    cells = sorted((cell for cell in printed() if cell.suite in suites), key=lambda cell: suites.index(cell.suite))
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for cell in cells:
+        row = found.setdefault((cell.suite, cell.method), {"suite": cell.suite, "method": cell.method})
+        row[f"{cell.metric} ({cell.unit})"] = cell.value
+    notes = [f"{cell.method} on {cell.suite}, {cell.metric}: {cell.note}" for cell in cells if "inconsistent" in cell.note]
+    return pd.DataFrame(list(found.values())).fillna(""), notes
+
+
+def method_numbers(rows: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Return every number of a method over all images of a suite: track, suite, metric, value, interval, rank, n."""
+    kept = rows[(rows["method"] == method) & (rows["category"] == "all") & rows["value"].notna()]
+    return pd.DataFrame(
+        {
+            "track": kept["track"],
+            "suite": kept["suite"],
+            "metric": [label(name) for name in kept["metric"]],
+            "value": kept["value"],
+            "interval": [interval_text(low, high) for low, high in zip(kept["value_low"], kept["value_high"], strict=True)],
+            "rank": [rank_text(*ends) for ends in zip(kept["rank"], kept["rank_low"], kept["rank_high"], strict=True)],
+            "n": kept["n"],
+            "excluded": kept["excluded"],
+            "unit": kept["unit"],
+            "how the interval was made": kept["interval"],
+        }
+    ).reset_index(drop=True)
+
+
+def suite_numbers(rows: pd.DataFrame, track: str, suite: str) -> pd.DataFrame:
+    """Return IP and quality of every method on a suite, for its card."""
+    here = of_suite(rows, track, suite)
+    wanted = [name for name in dict.fromkeys([*MAIN, *QUALITY]) if name in metrics_of(here)]
+    table = here[here["metric"].isin(wanted)].pivot_table(index="method", columns="metric", values="value", aggfunc="first")
+    return table.reindex(columns=wanted).rename(columns=arrow).rename_axis(columns=None).reset_index()
+
+
+def properties(values: Mapping[str, Any], prefix: str = "") -> pd.DataFrame:
+    """Return nested mappings as a table of dotted names and texts; what is empty is left out."""
+    return pd.DataFrame(_flat(values, prefix), columns=["property", "value"], dtype="str")
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{prefix}{name}.")
+        elif value not in ("", (), [], None):
+            text = ", ".join(str(each) for each in value) if isinstance(value, (list, tuple)) else str(value)
+            found.append((f"{prefix}{name}", text))
+    return found

@@ -1,0 +1,144 @@
+"""Pictures of a local run for the page: which are blurred, and the blur itself, on the server and before anything is sent.
+
+A picture is shown clear where the track is a proxy, or where its suite is benign and no flag stands on it. Any other needs the start-up flag and
+a click. What is not known counts as unsafe.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image as PILImage
+
+from bench.errors import BenchError
+from bench.registry import suites
+from bench.store.images import ImageStore, Pixels
+from bench.store.run_folder import RunFolder
+from bench.tracks import load_track
+
+SIDE = 256
+"""Pixels of a picture's longer side on the page."""
+CELLS = 6
+"""What a blurred picture keeps: the mean colours of 6 x 6 cells."""
+KEY = ["prompt_id", "image_index"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One sample as the page shows it.
+
+    Attributes:
+        name: prompt id and image index; never the prompt.
+        pixels: uint8 (height, width, 3), blurred already where they must be; None where there is no picture.
+        blurred: True where they were.
+        caption: what stands under it.
+    """
+
+    name: str
+    pixels: Pixels | None
+    blurred: bool
+    caption: str
+
+    @property
+    def alt(self) -> str:
+        """Return the alternative text, which is read aloud and copied along: the sample's name and no prompt."""
+        return f"sample {self.name}, {'blurred' if self.blurred else 'clear'}"
+
+
+def find_run(runs: Path, run_id: str) -> RunFolder | None:
+    """Return the local run whose images a board's ``run_id`` names, or None. Only the hash finds it; no name on a board becomes a path."""
+    if not re.fullmatch(r"[0-9a-f]{64}", run_id):
+        return None
+    for manifest in sorted(runs.glob(f"*/*/*-{run_id[:8]}/manifest.json")):
+        folder = RunFolder(manifest.parent)
+        try:
+            if folder.manifest().get("run_id") == run_id:
+                return folder
+        except BenchError:
+            continue
+    return None
+
+
+def is_unsafe(suite: str, *claims: object) -> bool:
+    """Return whether a suite counts as unsafe: unless everything that is known of it says that it is not.
+
+    Args:
+        suite: its name; the registry is asked too.
+        claims: what manifests say of ``unsafe``.
+    """
+    known = [claim is not False for claim in claims]
+    if suite in suites:
+        try:
+            known.append(suites.get(suite).info.unsafe)
+        except BenchError:
+            known.append(True)
+    return any(known) or not known
+
+
+def is_proxy(track: str) -> bool:
+    """Return whether a track's harm is a proxy, by the track's own file; a track that is not known here is none."""
+    try:
+        return load_track(track).proxy
+    except BenchError:
+        return False
+
+
+def must_blur(*, track: str, unsafe: bool, flagged: bool, clear: bool) -> bool:
+    """Return whether a picture is blurred: on a real track, of an unsafe suite or flagged by a scorer, unless the session shows clear."""
+    return not clear and not is_proxy(track) and (unsafe or flagged)
+
+
+def blur(pixels: Pixels) -> Pixels:
+    """Return a picture of the same size of which 6 x 6 mean colours are left; nothing finer can be got back."""
+    picture = PILImage.fromarray(pixels)
+    small = picture.resize((CELLS, CELLS), PILImage.Resampling.BOX)
+    return np.asarray(small.resize(picture.size, PILImage.Resampling.BICUBIC), dtype=np.uint8)
+
+
+def at_size(pixels: Pixels) -> Pixels:
+    """Return a picture at the size of the page: small ones in whole pixels, large ones reduced."""
+    picture = PILImage.fromarray(pixels)
+    factor = SIDE / max(picture.size)
+    size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+    return np.asarray(picture.resize(size, PILImage.Resampling.NEAREST if factor > 1 else PILImage.Resampling.LANCZOS), dtype=np.uint8)
+
+
+def flagged(samples: pd.DataFrame, flags: Sequence[str]) -> pd.Series:
+    """Return which of a board's sample rows a scorer flagged; a row that no scorer spoke of counts as flagged."""
+    values = samples[list(flags)]
+    return values.gt(0).any(axis=1) | values.isna().all(axis=1)
+
+
+def contents(folder: RunFolder) -> pd.DataFrame:
+    """Return a local run's samples in the suite's order: key, category, status, image, reason, prompt."""
+    frame: pd.DataFrame = folder.samples().to_pandas()
+    return frame[[*KEY, "category", "status", "image", "reason", "prompt"]]
+
+
+def shown(store: ImageStore, row: Mapping[str, Any], *, blurred: bool, prompt: bool) -> Shown:
+    """Return one sample for the page.
+
+    Args:
+        store: the run's images.
+        row: of :func:`contents`.
+        blurred: whether it must be.
+        prompt: True where the caption may carry the prompt: on benign suites alone.
+    """
+    name = f"{row['prompt_id']} #{row['image_index']}"
+    caption = f"{name} · {row['category']}" if row["category"] else name
+    if prompt and row["prompt"]:
+        text = str(row["prompt"])
+        caption += f" · {text[:160]}{'…' if len(text) > 160 else ''}"
+    if row["image"] is None or pd.isna(row["image"]):
+        return Shown(name, None, False, f"{caption} · {row['status']}")
+    try:
+        pixels = store.get(str(row["image"]))
+    except BenchError:
+        return Shown(name, None, False, f"{caption} · the image file is missing or damaged: bench verify")
+    return Shown(name, at_size(blur(pixels) if blurred else pixels), blurred, caption)

@@ -1,0 +1,52 @@
+"""What `bench ablate` wrote: one setting of a recipe, several trainings, measured on the development suites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from leaderboards.app import charts, data, widgets
+
+_ABOUT = {
+    "lambda": ("Safety weight (lambda)", "Fig. 4a"),
+    "dfm": ("DFM threshold", "Fig. 5, left"),
+    "augmentations": ("Augmentations", "Fig. 5, right"),
+}
+
+
+def show() -> None:
+    """Show the page."""
+    board = widgets.opened()
+    found = tables(Path(board.folder), data.settings().runs)
+    if not found:
+        st.info("There is no ablation here yet. Make one: `bench ablate lambda`, `bench ablate dfm` or `bench ablate augmentations`.")
+        return
+    box, _ = st.columns([1, 2])
+    with box:
+        name = widgets.choose("Ablation", list(found), "ablation", names={key: _ABOUT.get(key, (key, ""))[0] for key in found})
+    title, source = _ABOUT.get(name, (name, ""))
+    st.info(f"Trained and measured on the miniature: every number is a proxy. {source}", icon=":material/science:")
+    try:
+        rows = pd.read_csv(found[name] / "table.csv", dtype={"value": str}, keep_default_na=True)
+        curves = pd.read_csv(found[name] / "curves.csv", dtype={"value": str}) if (found[name] / "curves.csv").is_file() else pd.DataFrame()
+    except (ValueError, OSError) as error:
+        st.warning(f"{widgets.plain(found[name])} cannot be read: {widgets.plain(str(error).splitlines()[0])}. Make it again: `bench ablate`.")
+        return
+    shown = [metric for metric in ("unsafe_ip", "unsafe_severity", "benign_fidelity", "benign_clipscore_mini", "benign_pickscore") if metric in rows]
+    for start in range(0, len(shown), 2):
+        for place, metric in zip(st.columns(2), shown[start : start + 2], strict=False):
+            place.altair_chart(charts.ablation(rows, metric, title), width="stretch", alt=f"{metric} over {title}, with intervals")
+    if not curves.empty:
+        st.subheader("Convergence", anchor=False)
+        st.altair_chart(charts.curves(curves, title), width="stretch", alt="Loss on fixed probes over steps")
+    widgets.table(rows, alt=f"The table of the ablation {name}")
+
+
+def tables(board: Path, runs: Path) -> dict[str, Path]:
+    """Return the folders that hold an ablation's ``table.csv``, by name: those beside the board, then those of this machine."""
+    found = {path.parent.name: path.parent for path in sorted((board / "ablations").glob("*/table.csv"))}
+    for path in sorted((runs / "training").glob("*/ablate-*/table.csv")):
+        found[path.parent.name.removeprefix("ablate-")] = path.parent
+    return found

@@ -1,0 +1,161 @@
+"""The board: one row a method, with tier, rank interval and every headline number of one suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from bench.formats import Format
+from leaderboards.app import frames, navigation, widgets
+from leaderboards.app.data import Opened
+from leaderboards.app.labels import arrow, label
+
+_HIDDEN_COLUMNS = ("rank", "run_id")
+
+
+def show() -> None:
+    """Show the page."""
+    board = widgets.opened()
+    rows = board.rows()
+    track, suite, ranked_by, filters = _filters(board, rows)
+    widgets.proxy_note(rows, track)
+    here = frames.of_suite(rows, track, suite)
+    unsafe = board.unsafe(track)
+    benign = [name for name, harmful in unsafe.items() if not harmful and name != suite] if unsafe[suite] else []
+    further, intervals = _columns(here)
+    table = frames.board_table(rows, track, suite, ranked_by=ranked_by, benign=benign, further=further)
+    seen = frames.visible(table, filters)
+    if seen.empty:
+        st.warning("The filters hide every method. Take one away.", icon=":material/filter_alt_off:")
+    else:
+        _table(seen, intervals, track, suite)
+        st.caption(_legend(here, ranked_by))
+    _hidden(frames.hidden(rows, table, track, suite, filters, board.hidden()))
+    _exports(seen, track, suite)
+    _published(suite, benign)
+
+
+def _filters(board: Opened, rows: pd.DataFrame) -> tuple[str, str, str | None, frames.Filters]:
+    boxes = st.columns(4, vertical_alignment="bottom")
+    with boxes[0]:
+        track = widgets.choose_track(board)
+        suite = widgets.choose_suite(board, track)
+    here = frames.of_suite(rows, track, suite)
+    metrics = frames.ranked_metrics(here, unsafe=board.unsafe(track)[suite])
+    with boxes[1]:
+        names = {metric: arrow(metric) for metric in metrics}
+        ranked_by = widgets.choose("Ranked by", metrics, "by", names=names, help="Whose tiers and ranks are shown.") if metrics else None
+    with boxes[2]:
+        kinds = st.multiselect("Kinds", sorted(set(here["method_kind"].fillna(""))), key="kind", bind="query-params", placeholder="all kinds")
+    with boxes[3]:
+        statuses = st.multiselect("Status", sorted(set(here["status"])), key="status", bind="query-params", placeholder="any status")
+    return track, suite, ranked_by, frames.Filters(kinds, statuses)
+
+
+def _columns(here: pd.DataFrame) -> tuple[list[str], bool]:
+    """Return the further metrics and whether every interval is shown."""
+    others = [name for name in frames.metrics_of(here) if name not in frames.MAIN and not name.startswith("part ")]
+    boxes = st.columns([3, 1], vertical_alignment="bottom")
+    with boxes[0]:
+        further = st.multiselect("Further columns", others, key="more", bind="query-params", placeholder="severity, block rate, other scores …")
+    with boxes[1]:
+        intervals = st.toggle("Every interval", key="intervals", bind="query-params", help="Show the 95% interval of every number, not of IP alone.")
+    return further, intervals
+
+
+def _table(seen: pd.DataFrame, intervals: bool, track: str, suite: str) -> None:
+    shown = frames.with_intervals(seen, frames.numbers_in(seen) if intervals else ["ip"])
+    # Whole suites count the same images for all methods: then their number stands once, under the table.
+    dropped = [name for name in (*_HIDDEN_COLUMNS, "excluded") if name != "excluded" or not seen["excluded"].any()]
+    shown = shown.drop(columns=dropped)
+    picked = st.dataframe(
+        shown,
+        hide_index=True,
+        width="stretch",
+        height="content" if len(shown) <= 30 else 900,
+        column_config=widgets.column_config(shown),
+        placeholder="–",
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"rows of {track} {suite}",
+        alt=f"Leaderboard of {len(shown)} methods on {suite}, the best first",
+    )
+    _actions([str(seen.loc[row, "method"]) for row in picked["selection"]["rows"] if row < len(seen)], track, suite)
+
+
+def _actions(methods: Sequence[str], track: str, suite: str) -> None:
+    """Offer what can be done with the chosen rows."""
+    if not methods:
+        st.caption("Choose rows with the boxes on their left to open a card, look at a run, or compare up to four methods.")
+        return
+    with st.container(horizontal=True):
+        if len(methods) == 1 and st.button("Method card", icon=":material/badge:"):
+            navigation.go("method", method=methods[0])
+        if len(methods) == 1 and st.button("Its run", icon=":material/photo_library:"):
+            navigation.go("run", track=track, suite=suite, method=methods[0])
+        if 2 <= len(methods) <= 4 and st.button(f"Compare {len(methods)} methods", icon=":material/compare_arrows:"):
+            navigation.go("compare", track=track, suite=suite, methods=list(methods))
+    if len(methods) > 4:
+        st.caption("Up to four methods can be compared at once.")
+
+
+def _legend(here: pd.DataFrame, ranked_by: str | None) -> str:
+    """Return what the numbers rest on."""
+    rules = sorted(set(here["rule"].dropna()))
+    counts = sorted(set(here.loc[here["metric"].isin(["ip", "pickscore"]), "n"]))
+    said = []
+    if counts:
+        said.append(f"n = {counts[0]} images a method." if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} images a method.")
+    if rules:
+        said.append(f"IP by the rule {', '.join(widgets.plain(rule) for rule in rules)} (`bench show {rules[0]}`).")
+    said.append(
+        f"Tiers and ranks by {label(ranked_by)}, among all methods on the suite whatever the filters hide."
+        if ranked_by
+        else "No ranks: a suite needs two methods or more."
+    )
+    return " ".join([*said, "A dash is a score that was not made; it is never 0."])
+
+
+def _hidden(found: pd.DataFrame) -> None:
+    if not found.empty:
+        with st.expander(f"Not in the table, and why: {len(found)}", icon=":material/visibility_off:"):
+            widgets.table(found, "Methods that are not shown", {"method": "Method", "reason": "Why"})
+
+
+def _exports(seen: pd.DataFrame, track: str, suite: str) -> None:
+    if seen.empty:
+        return
+    with st.container(horizontal=True):
+        for form, suffix in ((Format.CSV, "csv"), (Format.LATEX, "tex")):
+            # As a function: the file is made when it is asked for, not at every look at the page.
+            st.download_button(
+                f"Download {'CSV' if form is Format.CSV else 'LaTeX'}",
+                data=lambda form=form: frames.export(seen, form).encode(),
+                file_name=f"board-{track}-{suite}.{suffix}".replace("/", "-"),
+                mime="text/csv" if form is Format.CSV else "text/x-tex",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def _published(suite: str, benign: Sequence[str]) -> None:
+    """Show the paper's numbers, in a table of their own."""
+    if not st.toggle(
+        "Show the paper's published numbers",
+        key="published",
+        bind="query-params",
+        help="They are hidden because they are another kind of number: printed in a paper, from other images and weights, without an interval.",
+    ):
+        return
+    table, notes = frames.published([suite, *benign])
+    st.subheader("Published, not measured", anchor=False)
+    if table.empty:
+        st.caption(f"The paper prints no number on {widgets.plain(suite)}.")
+        return
+    st.caption("As printed in arXiv 2504.14290 (real models, real suites). Never compare a cell here with one above.")
+    widgets.table(table, "The paper's published numbers", {"suite": "Suite", "method": st.column_config.TextColumn("Method", pinned=True)})
+    if notes:
+        with st.expander(f"Cells that contradict others: {len(notes)}"):
+            widgets.table(pd.DataFrame({"note": notes}), alt="Notes on the published numbers")

@@ -1,0 +1,305 @@
+"""Makes a board from finished runs: their sample rows, their numbers with intervals, and the ranks among them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.api import describe
+from bench.errors import BenchError
+from bench.report import SEED, Column, columns, run_rows
+from bench.rules import Rule
+from bench.stats import rank_methods
+from bench.store.files import write_atomic, write_json
+from bench.store.run_folder import RunFolder
+from bench.tracks import Track
+from leaderboards.board.metrics import better
+
+SCHEMA = 1
+SAMPLES, ROWS, RUNS = "samples.parquet", "rows.parquet", "runs.json"
+KEY = ["prompt_id", "image_index"]
+_KEPT = (
+    "method",
+    "suite",
+    "settings",
+    "scheduler",
+    "numerics",
+    "safety_checker",
+    "versions",
+    "git",
+    "machine",
+    "created",
+    "samples",
+    "scorers",
+    "proxy",
+)
+"""Of a run's manifest: what a reader of the board wants to know, and no paths."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One finished run, wherever its records come from.
+
+    Attributes:
+        records: as :func:`bench.records.load_records` gives them; ``prompt`` may be a hash.
+        manifest: the run's.
+        track: the run's.
+        rule: the counting rule of its numbers.
+        status: ``measured`` (a run on this machine), ``community`` or ``verified`` (a submission).
+    """
+
+    records: pd.DataFrame
+    manifest: Mapping[str, Any]
+    track: Track
+    rule: Rule
+    status: str = "measured"
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Track and suite: numbers are compared within one of each."""
+        return (self.track.name, str(self.manifest["suite"]["name"]))
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return str(self.manifest["method"]["name"])
+
+    def columns(self) -> list[Column]:
+        """Return every metric of the run."""
+        return columns(self.records, self.track, self.rule, unsafe=bool(self.manifest["suite"]["unsafe"]))
+
+
+def run_source(path: Path) -> Source:
+    """Return the finished run in the folder ``path``.
+
+    Raises:
+        BenchError: it is no run folder, or is not complete.
+    """
+    run = describe(RunFolder.open(path))
+    if not run.complete:
+        missing = {status: count for status, count in run.counts.items() if count and status in ("failed", "missing")}
+        raise BenchError(f"The run {path} is not complete ({missing or 'not scored'}); a board takes finished runs. Run the same `bench run` again.")
+    return Source(run.records(), RunFolder(path).manifest(), run.spec.loaded_track, run.rule())
+
+
+def build(
+    sources: Sequence[Source],
+    out: Path,
+    advance: Callable[[int], None] = lambda done: None,
+    *,
+    hidden: Sequence[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
+    """Write the board of ``sources`` to the folder ``out`` and return its rows.
+
+    Args:
+        sources: any tracks and suites; of one method on one suite a measured run counts before a verified one before a community one, and
+            among these the one made last.
+        out: made where it is not there; its three files are replaced.
+        advance: called with the number of sources just read.
+        hidden: bundles that are not shown, each with its reason (:func:`leaderboards.submissions.source.gather`); they are listed beside the runs.
+
+    Raises:
+        BenchError: there is none, or two of one suite were made from different versions of it.
+    """
+    if not sources:
+        raise BenchError("A board needs at least one finished run. Make one: `bench run --method sd-v1.5 --suite i2p`.")
+    chosen, others = _chosen(sources)
+    frames, rows = [], []
+    for place, group in groupby(chosen, key=lambda each: each.place):
+        inside = list(group)
+        _check_one_suite(place, inside)
+        numbers = []
+        for source in inside:
+            frames.append(_frame(source))
+            numbers.append([{**row, **_about(source)} for row in run_rows(source.records, source.track, source.rule, dict(source.manifest))])
+            advance(1)
+        ranked = _ranks(inside)
+        rows += [{**row, **ranked.get((row["method"], row["metric"], row["category"]), _UNRANKED)} for each in numbers for row in each]
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / SAMPLES, pd.concat(frames, ignore_index=True))
+    _write(out / ROWS, pd.DataFrame(rows))
+    write_json(out / RUNS, {"schema_version": SCHEMA, "runs": [_run(source) for source in chosen], "hidden": [*hidden, *others]})
+    return rows
+
+
+_TRUST = {"community": 0, "verified": 1, "measured": 2}
+"""Who counts where several sources are of one method on one suite: nobody replaces a measured run by sending in a later one."""
+
+
+def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any]]]:
+    """Return the source that counts of each track, suite and method, in that order, and a row for each of the others."""
+    found: dict[tuple[str, str, str], Source] = {}
+    others = []
+    for source in sorted(sources, key=lambda each: (_TRUST[each.status], str(each.manifest["created"]))):
+        before = found.get((*source.place, source.method))
+        if before is not None and before.manifest["run_id"] != source.manifest["run_id"]:
+            others.append(
+                {
+                    "run_id": before.manifest["run_id"],
+                    "track": before.track.name,
+                    "suite": before.place[1],
+                    "method": before.method,
+                    "state": "replaced",
+                    "reason": f"a {source.status} run of the same method counts: {str(source.manifest['run_id'])[:12]}",
+                    "date": str(before.manifest["created"])[:10],
+                }
+            )
+        found[*source.place, source.method] = source
+    return [found[key] for key in sorted(found)], others
+
+
+def _check_one_suite(place: tuple[str, str], sources: Sequence[Source]) -> None:
+    digests = {(str(source.manifest["suite"]["digest"]), source.manifest["suite"].get("limit")) for source in sources}
+    if len(digests) > 1:
+        raise BenchError(
+            f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions or limits of the suite; numbers compare within one. "
+            "Leave the others out: name the runs that belong together."
+        )
+
+
+def _frame(source: Source) -> pd.DataFrame:
+    """Return a run's sample rows: who, what, and a number a metric; flags as 0 and 1."""
+    records = source.records
+    head = {
+        "track": source.track.name,
+        "suite": source.manifest["suite"]["name"],
+        "method": source.method,
+        "prompt_id": records["prompt_id"],
+        "image_index": records["image_index"].astype("int16"),
+        "category": records["category"],
+        "kind": [str(each.get("kind", "")) for each in records["metadata"]],
+        "status": records["status"],
+    }
+    values = {each.metric: each.values.astype("Float32").astype("float32") for each in source.columns() if not each.further}
+    return pd.DataFrame({**head, **values})
+
+
+def _about(source: Source) -> dict[str, Any]:
+    return {
+        "method_kind": source.manifest["method"].get("kind", ""),
+        "status": source.status,
+        "proxy": source.track.proxy,
+        "date": str(source.manifest["created"])[:10],
+        "run_id": source.manifest["run_id"],
+    }
+
+
+_UNRANKED = {
+    "better": None,
+    "rank": None,
+    "rank_low": None,
+    "rank_high": None,
+    "tier": None,
+    "beaten_by": None,
+    "ranked_among": None,
+    "ranked_by": None,
+}
+"""``beaten_by``: the methods that are significantly better, joined by ", "; from it follow the tiers among any of the methods."""
+
+
+def _ranks(sources: Sequence[Source]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Return rank, interval and tier by (method, metric, category) for every metric that two or more of the suite's methods have."""
+    found = {}
+    for metric, columns_of in _by_metric(sources).items():
+        way = better(metric)
+        if way is None or len(columns_of) < 2:
+            continue
+        shared = columns_of[0][1].values.index
+        for _, column in columns_of[1:]:
+            shared = shared.intersection(column.values.index)
+        by_method = [[each.loc[shared].astype("Float64") for each in column.all_values()] for _, column in columns_of]
+        ranking = rank_methods(
+            by_method,
+            shared.get_level_values(0),
+            better=way,
+            generator=np.random.default_rng(SEED),
+            function=columns_of[0][1].function,
+        )
+        names = [method for method, _ in columns_of]
+        for index, (method, rank) in enumerate(zip(names, ranking.ranks, strict=True)):
+            found[method, metric, "all"] = {
+                "better": way,
+                "rank": rank.rank,
+                "rank_low": rank.rank_low,
+                "rank_high": rank.rank_high,
+                "tier": rank.tier,
+                "beaten_by": ", ".join(name for name, beats in zip(names, ranking.beats[:, index], strict=True) if beats),
+                "ranked_among": len(columns_of),
+                "ranked_by": ranking.method,
+            }
+    return found
+
+
+def _by_metric(sources: Sequence[Source]) -> dict[str, list[tuple[str, Column]]]:
+    """Return each metric's columns, one a method that has it, indexed by prompt and image."""
+    found: dict[str, list[tuple[str, Column]]] = {}
+    for source in sources:
+        keyed = Source(source.records.set_index(KEY, drop=False).rename_axis([None, None]), source.manifest, source.track, source.rule)
+        for column in keyed.columns():
+            if column.values.notna().any():
+                found.setdefault(column.metric, []).append((source.method, column))
+    return found
+
+
+def _run(source: Source) -> dict[str, Any]:
+    kept = {name: source.manifest[name] for name in _KEPT if name in source.manifest}
+    return {"run_id": source.manifest["run_id"], "track": source.track.name, "status": source.status, "rule": source.rule.name, **kept}
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as Parquet: names as dictionaries, numbers compressed, a row group small enough to skip."""
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata({"board_schema": str(SCHEMA)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", row_group_size=1 << 17)
+    write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def finished_runs(out: Path) -> Iterator[Path]:
+    """Yield the folder of every complete run without a limit under ``out``, by path."""
+    for manifest in sorted(out.glob("*/*/*/manifest.json")):
+        try:
+            run = describe(RunFolder(manifest.parent))
+        except BenchError:
+            continue
+        if run.complete and run.spec.limit is None and not run.spec.parameters:
+            yield run.path
+
+
+def read_runs(board: Path) -> list[dict[str, Any]]:
+    """Return what a board's runs were.
+
+    Raises:
+        BenchError: there is no board, it is damaged, or another version of the harness wrote it.
+    """
+    file = board / RUNS
+    if not file.is_file():
+        raise BenchError(f"There is no board in {board} (no {RUNS}). Make one from your runs: `bench board --out {board}`.")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        version = found.get("schema_version")
+    except (ValueError, AttributeError):
+        raise BenchError(f"The board {board} is damaged: {file} is not readable JSON. Make it again: `bench board --out {board}`.") from None
+    if version != SCHEMA:
+        raise BenchError(f"The board {board} has schema version {version}; this bench reads version {SCHEMA}. Make it again: `bench board`.")
+    runs: list[dict[str, Any]] = found["runs"]
+    return runs
+
+
+def read_hidden(board: Path) -> list[dict[str, Any]]:
+    """Return what a board does not show, one row a bundle (withdrawn, superseded, refused) or run (replaced), each with its ``reason``.
+
+    Raises:
+        BenchError: as :func:`read_runs`.
+    """
+    read_runs(board)
+    found: list[dict[str, Any]] = json.loads((board / RUNS).read_text(encoding="utf-8")).get("hidden", [])
+    return found

@@ -1,0 +1,55 @@
+"""The verb ``bench board``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.console import Bars, say
+from bench.formats import Format, show
+
+_SHOWN = ("suite", "method", "metric", "value", "value_low", "value_high", "n", "rank", "rank_low", "rank_high", "tier")
+
+
+def board(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders, bundles, folders of bundles; all finished runs of --runs where none."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The board's folder.")] = Path("board"),
+    within: Annotated[Path, typer.Option("--runs", help="The folder of all runs.")] = Path("runs"),
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Make a leaderboard from finished runs and submitted bundles: numbers with intervals, ranks and tiers, in one compact folder.
+
+    Example: bench board --runs runs --out board
+    """
+    from leaderboards.board.build import build, finished_runs, run_source
+    from leaderboards.submissions.source import gather
+
+    folders = runs or list(finished_runs(within))
+    with Bars(quiet=quiet) as bars:
+        read = bars.start("read", len(folders), "runs")
+        sources, hidden = [], []
+        for folder in folders:
+            if folder.suffix == ".zip" or (folder.is_dir() and not (folder / "manifest.json").is_file()):
+                submitted, not_shown = gather(folder)
+                sources, hidden = sources + submitted, hidden + not_shown
+            else:
+                sources.append(run_source(folder))
+            read(1)
+        rows = build(sources, out, bars.start("board", len(sources), "runs"), hidden=hidden)
+    if form is Format.TABLE:
+        rows = [{key: row[key] for key in _SHOWN} for row in rows if row["metric"] == "ip" and row["category"] == "all"]
+    show(
+        rows,
+        form,
+        title=f"IP of every suite; all numbers are in {out}",
+        caption="Rank intervals hold together at 95%; methods of one tier are not told apart.",
+    )
+    if hidden:
+        say(f"{len(hidden)} bundle(s) are listed with the reason and not shown; see {out / 'runs.json'}.")
+    say(f"written: {out}. Look at it: bench leaderboard --board {out}")

@@ -1,0 +1,55 @@
+"""All checks over a table, and how many cells each could look at: a check that had nothing to look at has shown nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from leaderboards.lint.between import BoldIsBest, ContradictedUAS, Copied, PartsPerImage, Totals
+from leaderboards.lint.cells import Finding, Printed
+from leaderboards.lint.checks import Check, ImpossibleShare, MissingUnit, NotANumber, OutOfRange, Twice
+
+
+def checks(pickscore_center: float = 19.31, safety_cost_center: float = -2.62) -> list[Check]:
+    """Return every check; the centres are those of the table's UAS, the paper's where not given."""
+    return [
+        NotANumber(),
+        MissingUnit(),
+        OutOfRange(),
+        ImpossibleShare(),
+        Twice(),
+        Totals(),
+        Copied(),
+        ContradictedUAS(pickscore_center, safety_cost_center),
+        PartsPerImage(),
+        BoldIsBest(),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the checks say.
+
+    Attributes:
+        findings: check by check.
+        looked_at: cells that each check could say something of, by its name.
+        cells: cells in all.
+    """
+
+    findings: tuple[Finding, ...]
+    looked_at: dict[str, int]
+    cells: int
+
+    def caption(self) -> str:
+        """Return how much was looked at, and what could not be."""
+        done = ", ".join(f"{name} {count}" for name, count in self.looked_at.items() if count)
+        idle = [name for name, count in self.looked_at.items() if not count]
+        nothing = f" Nothing to look at for: {', '.join(idle)} (see `bench lint-table --help`)." if idle else ""
+        return f"{self.cells} cells; looked at: {done}.{nothing}"
+
+
+def lint(cells: Sequence[Printed], against: Sequence[Check] | None = None) -> Report:
+    """Return what is wrong among ``cells``."""
+    every = checks() if against is None else against
+    findings = tuple(finding for check in every for finding in check.run(cells))
+    return Report(findings, {check.name: len(check.looked_at(cells)) for check in every}, len(cells))

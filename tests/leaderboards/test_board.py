@@ -1,0 +1,134 @@
+"""The board: what runs come to, in a file that keeps every score and gives the same numbers back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bench
+from bench import registry
+from bench.errors import BenchError
+from leaderboards.board.build import build, finished_runs, run_source
+from leaderboards.board.metrics import better
+from leaderboards.board.read import Board
+from leaderboards.tables.cells import tiers
+from tests.conftest import Toy
+
+SCORERS = ["glyphs", "q16", "fidelity", "pickscore", "sc"]
+
+
+class Shifted(Toy):
+    """The toy under another name, so that a board has two methods."""
+
+    info = Toy.info.__class__("shifted", Toy.info.kind, "The toy, other pictures.", defaults={"trouble": "", "shift": 90})
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Two methods and the black one on two suites."""
+    out = tmp_path_factory.mktemp("runs")
+    registry.methods.register("toy", Toy)
+    registry.methods.register("shifted", Shifted)
+    for suite in ("i2p-sexual", "drawbench"):
+        for method in ("toy", "shifted", "black"):
+            bench.run(method, suite, limit=30, out=out, workers=1, scorers=SCORERS)
+    yield out
+    registry.methods.unregister("toy")
+    registry.methods.unregister("shifted")
+
+
+@pytest.fixture(scope="module")
+def folders(runs: Path) -> list[Path]:
+    return sorted(path.parent for path in runs.glob("*/*/*/manifest.json"))
+
+
+@pytest.fixture(scope="module")
+def board(folders: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Board:
+    out = tmp_path_factory.mktemp("board")
+    build([run_source(path) for path in folders], out)
+    return Board(out)
+
+
+def test_a_boards_numbers_are_those_of_the_runs(board: Board, folders: list[Path]) -> None:
+    for path in folders:
+        run = bench.api.describe(bench.store.run_folder.RunFolder(path))
+        found = board.rows(suite=run.spec.suite, method=run.spec.method)
+        expected = pd.DataFrame(run.rows())
+        shared = list(expected.columns)
+        pd.testing.assert_frame_equal(found[shared], expected, check_dtype=False)
+
+
+def test_the_sample_rows_give_the_numbers_again(board: Board) -> None:
+    for suite in ("i2p-sexual", "drawbench"):
+        for metric in ("ip", "pickscore", "sc", "blocked"):
+            means = board.samples([metric], suite=suite).groupby("method")[metric].mean()
+            rows = board.rows(suite=suite, metric=metric, category="all").set_index("method")["value"]
+            pd.testing.assert_series_equal(means, rows.astype("float32").sort_index(), check_names=False, rtol=1e-5)
+
+
+def test_no_prompt_and_no_path_is_on_a_board(board: Board, folders: list[Path]) -> None:
+    prompts = {str(text) for path in folders for text in bench.load_run(path)["prompt"]}
+    content = b"".join((board.folder / name).read_bytes() for name in ("runs.json",))
+    assert "prompt" not in board.query("describe select * from {samples}")["column_name"].tolist()
+    assert not any(text and text.encode() in content for text in prompts)
+    assert str(folders[0].parents[3]).encode() not in content
+
+
+def test_ranks_and_tiers_tell_apart_what_differs(board: Board) -> None:
+    rows = board.rows(suite="drawbench", metric="fidelity", category="all").set_index("method")
+    assert set(rows["ranked_among"]) == {3} and rows["better"].unique().tolist() == ["higher"]
+    assert (rows["rank_low"] <= rows["rank"]).all() and (rows["rank"] <= rows["rank_high"]).all()
+    assert tiers(rows["beaten_by"].to_dict()) == rows["tier"].to_dict()
+    blocked = board.rows(metric="blocked", category="all")
+    assert blocked["rank"].isna().all()
+
+
+def test_every_metric_on_a_board_has_a_direction_or_is_a_plain_fact(board: Board) -> None:
+    assert {metric for metric in board.metrics() if better(metric) is None} == {"blocked"}
+
+
+def test_of_one_method_the_run_made_last_counts(folders: list[Path], tmp_path: Path) -> None:
+    toy = next(path for path in folders if path.name.startswith("toy-") and path.parent.name == "drawbench")
+    source = run_source(toy)
+    older = type(source)(source.records, {**source.manifest, "created": "2001-01-01T00:00:00+00:00", "run_id": "old"}, source.track, source.rule)
+    rows = build([older, source], tmp_path)
+    assert {row["run_id"] for row in rows} == {source.manifest["run_id"]}
+
+
+def test_versions_of_a_suite_never_share_a_board(folders: list[Path], tmp_path: Path) -> None:
+    one, two, *_ = (run_source(path) for path in folders if path.parent.name == "drawbench")
+    other = type(two)(two.records, {**two.manifest, "suite": {**two.manifest["suite"], "digest": "0" * 64}}, two.track, two.rule)
+    with pytest.raises(BenchError, match=r"runs of drawbench on mini are of 2 different versions or limits"):
+        build([one, other], tmp_path)
+
+
+def test_unfinished_and_limited_runs_are_left_out(runs: Path, folders: list[Path], tmp_path: Path) -> None:
+    assert list(finished_runs(runs)) == []  # all of these have a limit
+    copy = tmp_path / "mini" / "drawbench" / "half"
+    source = folders[0]
+    for file in source.rglob("*"):
+        if file.is_file() and file.parent.name != "units":
+            (copy / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            (copy / file.relative_to(source)).write_bytes(file.read_bytes())
+    with pytest.raises(BenchError, match="is not complete"):
+        run_source(copy)
+
+
+def test_what_is_no_board_is_one_clear_line(board: Board, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="There is no board in"):
+        Board(tmp_path)
+    (tmp_path / "runs.json").write_text(json.dumps({"schema_version": 99, "runs": []}))
+    with pytest.raises(BenchError, match="has schema version 99; this bench reads version 1"):
+        Board(tmp_path)
+    (tmp_path / "runs.json").write_bytes((board.folder / "runs.json").read_bytes())
+    with pytest.raises(BenchError, match=r"has no samples\.parquet"):
+        Board(tmp_path)
+
+
+def test_a_value_in_a_question_is_never_read_as_sql(board: Board) -> None:
+    assert board.rows(method="toy' or '1'='1").empty
+    assert board.samples(["ip"], method='"; drop table samples; --').empty
