@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from bench.api import describe
 from bench.errors import BenchError
+from bench.registry import methods
 from bench.report import SEED, Column, columns, run_rows
 from bench.rules import Rule
 from bench.stats import rank_methods
@@ -185,12 +186,18 @@ def _frame(source: Source) -> pd.DataFrame:
 
 def _about(source: Source) -> dict[str, Any]:
     return {
-        "method_kind": source.manifest["method"].get("kind", ""),
+        "method_kind": source.manifest["method"].get("kind") or _kind(source.method),
         "status": source.status,
         "proxy": source.track.proxy,
         "date": str(source.manifest["created"])[:10],
         "run_id": source.manifest["run_id"],
     }
+
+
+def _kind(method: str) -> str:
+    """Return a method's kind from its adapter, for a run whose manifest is older than that entry; empty where nobody knows the method here."""
+    name = method.partition(":")[0]
+    return methods.get(name).info.kind.value if name in methods else ""
 
 
 _UNRANKED = {

@@ -1,0 +1,159 @@
+"""The sample table of a run in a bundle: one row a sample with every raw score, prompts as hashes, no vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.store.tables import DETECTIONS
+from leaderboards.submissions.limits import COLUMNS, ROWS, UNPACKED_BYTES
+from leaderboards.submissions.limits import DETECTIONS as MOST_DETECTIONS
+from leaderboards.submissions.verdicts import Refused, shown
+
+HEAD = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("image_index", pa.int32()),
+        ("prompt_sha256", pa.string()),
+        ("category", pa.string()),
+        ("kind", pa.string()),
+        ("part", pa.string()),
+        ("seed", pa.int64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("steps", pa.int32()),
+        ("guidance", pa.float64()),
+        ("unit", pa.int32()),
+        ("batch", pa.int32()),
+        ("status", pa.string()),
+        ("image", pa.string()),
+    ]
+)
+"""What every table begins with. ``kind`` and ``part`` are what numbers by kind and part are made of; ``unit`` and ``batch`` say which images
+were made together, for making them again; ``image`` is the hash of the pixels, null where the method blocked."""
+
+NULLABLE = ("kind", "part", "image")
+_VALUES = (pa.float64(), pa.bool_(), DETECTIONS)
+_TEXT = r"^[^\p{C}<>]{0,200}$"
+
+
+def prompt_hash(prompt: str) -> str:
+    """Return the SHA-256 of a prompt, in UTF-8."""
+    return hashlib.sha256(prompt.encode()).hexdigest()
+
+
+def kind_and_part(metadata: Any) -> dict[str, str | None]:
+    """Return what a table keeps of a sample's metadata."""
+    return {name: None if metadata.get(name) is None else str(metadata[name]) for name in ("kind", "part")}
+
+
+def write(records: pd.DataFrame, scores: Sequence[str]) -> bytes:
+    """Return the Parquet file of a run.
+
+    Args:
+        records: as :func:`bench.records.load_records` gives them.
+        scores: the columns of scores that are kept.
+    """
+    rows = records.to_dict("list")
+    kept = [kind_and_part(each) for each in records["metadata"]]
+    rows["prompt_sha256"] = [prompt_hash(text) for text in rows["prompt"]]
+    for name in ("kind", "part"):
+        rows[name] = [each[name] for each in kept]
+    head = {field.name: pa.array(rows[field.name], field.type, from_pandas=True) for field in HEAD}
+    values = {name: pa.array(records[name], _kind(records[name]), from_pandas=True) for name in scores}
+    table = pa.table({**head, **values}).replace_schema_metadata({"bundle_schema": "1"})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", compression_level=9, row_group_size=1 << 17)
+    return buffer.getvalue()
+
+
+def _kind(column: pd.Series) -> pa.DataType:
+    """Return a score column's type, by its first value."""
+    first = next((each for each in column if not pd.api.types.is_scalar(each) or not pd.isna(each)), None)
+    if first is not None and not pd.api.types.is_scalar(first):
+        return DETECTIONS
+    return pa.bool_() if pd.api.types.is_bool(first) else pa.float64()
+
+
+def read(content: bytes) -> pa.Table:
+    """Return the table in a Parquet file from a stranger. Call it where memory and time are limited (:mod:`leaderboards.submissions.guard`).
+
+    Raises:
+        Refused: it is no such table.
+    """
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        _check_footer(file.metadata)
+        _check_schema(file.schema_arrow)
+        table = file.read(use_threads=False)
+        table.validate(full=True)
+    except Refused:
+        raise
+    except Exception as error:  # a damaged file raises many kinds
+        raise Refused(f"samples.parquet is damaged or no Parquet file ({type(error).__name__})") from None
+    _check_texts(table)
+    return table
+
+
+def _check_footer(footer: Any) -> None:
+    if not 1 <= footer.num_rows <= ROWS:
+        raise Refused(f"samples.parquet says that it has {footer.num_rows} rows; a run has 1 to {ROWS}")
+    if footer.num_columns > 3 * COLUMNS or footer.num_row_groups > 64:
+        raise Refused(f"samples.parquet has {footer.num_columns} columns in {footer.num_row_groups} groups of rows, more than any run")
+    size = sum(footer.row_group(index).total_byte_size for index in range(footer.num_row_groups))
+    if not 0 <= size <= UNPACKED_BYTES:
+        raise Refused(f"samples.parquet says that it unpacks to {size} bytes; at most {UNPACKED_BYTES} are read")
+
+
+def _check_schema(schema: pa.Schema) -> None:
+    names = schema.names
+    if len(set(names)) < len(names) or len({name.casefold() for name in names}) < len(names):
+        raise Refused("samples.parquet has two columns of one name")
+    if len(names) > COLUMNS:
+        raise Refused(f"samples.parquet has {len(names)} columns; at most {COLUMNS} are read")
+    for index, field in enumerate(HEAD):
+        if index >= len(names) or names[index] != field.name:
+            raise Refused(f"column {index + 1} of samples.parquet must be {field.name}")
+        if schema.field(index).type != field.type:
+            raise Refused(f"the column {field.name} of samples.parquet is {shown(str(schema.field(index).type))}; expected {field.type}")
+    for field in list(schema)[len(HEAD) :]:
+        if field.type not in _VALUES:
+            raise Refused(f"the column {shown(field.name)} of samples.parquet is {shown(str(field.type))}; scores are numbers, flags or detections")
+
+
+def _check_texts(table: pa.Table) -> None:
+    """Refuse missing values where there must be one, and texts that are no plain short line."""
+    for field in HEAD:
+        column = table[field.name]
+        if field.name not in NULLABLE and column.null_count:
+            raise Refused(f"the column {field.name} of samples.parquet lacks {column.null_count} values")
+        if field.type == pa.string():
+            _plain(column, field.name)
+    for field in list(table.schema)[len(HEAD) :]:
+        if field.type == DETECTIONS:
+            lengths = pc.list_value_length(table[field.name])
+            if (pc.max(lengths).as_py() or 0) > MOST_DETECTIONS:
+                raise Refused(f"the column {field.name} of samples.parquet holds more than {MOST_DETECTIONS} detections in one image")
+            _plain(pc.struct_field(pc.list_flatten(table[field.name]), "class"), field.name)
+
+
+def _plain(column: pa.ChunkedArray, name: str) -> None:
+    good = pc.fill_null(pc.match_substring_regex(column, _TEXT), True)
+    if not pc.all(good, min_count=0).as_py():
+        first = column.filter(pc.invert(good))[0].as_py()
+        raise Refused(f"the column {name} of samples.parquet holds a text that is long, or holds < or > or a control character: {shown(first)}")
+
+
+def records(table: pa.Table) -> pd.DataFrame:
+    """Return a table as the harness's records; ``prompt`` is the prompt's hash, ``metadata`` what is kept of it."""
+    frame = table.to_pandas()
+    pairs = zip(table["kind"].to_pylist(), table["part"].to_pylist(), strict=True)
+    frame["metadata"] = [{name: value for name, value in zip(("kind", "part"), pair, strict=True) if value is not None} for pair in pairs]
+    return frame.rename(columns={"prompt_sha256": "prompt"}).drop(columns=["kind", "part"])

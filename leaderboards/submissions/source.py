@@ -1,0 +1,66 @@
+"""What a board takes from bundles: the runs that are shown, and the bundles that are not, each with the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from leaderboards.board.build import Source
+from leaderboards.submissions.bundle import Bundle
+from leaderboards.submissions.guard import validate
+from leaderboards.submissions.records import NOTICE, VERIFIED, Notice, Verification, read_beside
+from leaderboards.submissions.verdicts import Verdict
+
+
+def bundle_sources(path: Path) -> list[Source]:
+    """Return the runs of one bundle: ``verified`` where a record beside it proves it, else ``community``.
+
+    Raises:
+        BenchError: it fails a check, or the record is of another bundle.
+    """
+    failed = [each for each in validate(path) if each.verdict is Verdict.FAILED]
+    if failed:
+        raise BenchError(f"The bundle {path} fails the check {failed[0].name!r} ({failed[0].reason}). Run `bench validate {path}`.")
+    bundle = Bundle.open(path)
+    record = read_beside(path, bundle.sha256, VERIFIED, Verification)
+    proven = record is not None and record.proves({run.listed.run_id for run in bundle.runs})
+    status = "verified" if proven else "community"
+    return [Source(run.records, run.source_manifest(), run.track, run.rule, status) for run in bundle.runs]
+
+
+def gather(path: Path) -> tuple[list[Source], list[dict[str, Any]]]:
+    """Return what a board takes from a bundle or from a folder of bundles (:mod:`leaderboards.submissions.tree`).
+
+    A notice beside a bundle hides it. In a folder, so does a failed check: one bad bundle does not keep a board from being made.
+
+    Args:
+        path: a bundle, or a folder with bundles at any depth.
+
+    Returns:
+        The runs, and one row a bundle that is not shown: ``bundle``, ``sha256``, ``track``, ``method``, ``state``, ``reason``, ``date``, ``by``.
+
+    Raises:
+        BenchError: a single bundle fails a check, or a notice or record is unreadable.
+    """
+    sources: list[Source] = []
+    hidden: list[dict[str, Any]] = []
+    for file in sorted(path.rglob("*.zip")) if path.is_dir() else [path]:
+        sha256 = Bundle.open(file).sha256
+        notice = read_beside(file, sha256, NOTICE, Notice)
+        if notice is not None:
+            hidden.append({**_place(file), "sha256": sha256, "state": notice.state, "reason": notice.reason, "date": notice.date, "by": notice.by})
+            continue
+        try:
+            sources += bundle_sources(file)
+        except BenchError as error:
+            if not path.is_dir():
+                raise
+            hidden.append({**_place(file), "sha256": sha256, "state": "refused", "reason": str(error), "date": None, "by": None})
+    return sources, hidden
+
+
+def _place(file: Path) -> dict[str, Any]:
+    """Return what a bundle's path says of it; nothing inside is trusted, for it may be refused."""
+    method, track = file.parent.name, file.parent.parent.name
+    return {"bundle": file.name, "track": track, "method": method}

@@ -1,0 +1,201 @@
+"""Verification: the method makes some of a bundle's samples again here, and images and scores are compared with those submitted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.api import Progress
+from bench.engine.spec import RunSpec, digest
+from bench.errors import BenchError
+from bench.provenance import machine, versions
+from bench.records import column_name
+from bench.scoring import make_scorer
+from bench.store.images import ImageStore, Pixels, hash_pixels
+from bench.store.regenerate import TOLERANCE, how_many, make_again
+from bench.types import Blocked, Context, Generated, Sample, Scorer
+from leaderboards.submissions.bundle import Bundle, BundledRun
+from leaderboards.submissions.records import MadeAgain, ScoreDifference, Verification, VerifiedRun
+
+SAME_IMAGE = 1e-3
+"""What a score of the same image may differ by, in standard deviations of its column over the run: other processors round otherwise."""
+
+NEAR_IMAGE = 0.15
+"""The same where the image is not the same to the bit. Pixels of another processor move by 1/255; moving every pixel of 64 pictures of the
+miniature so moved no score by more than 0.13, moving one in twenty by 0.03."""
+
+
+@dataclass
+class _Found:
+    """What was found of one run so far."""
+
+    samples: list[MadeAgain] = field(default_factory=list)
+    largest: dict[str, float] = field(default_factory=dict)
+    tolerance: dict[str, float] = field(default_factory=dict)
+
+
+def verify_bundle(bundle: Bundle, amount: str, seed: int, images: Path | None, progress: Progress) -> Verification:
+    """Make samples of every run of a bundle again, score them, and return the record. Nothing is downloaded.
+
+    Args:
+        bundle: one whose checks have passed.
+        amount: how many of each run: ``8``, or ``5%``; at least one.
+        seed: of the choice; the submitter must not know it beforehand.
+        images: the folder ``images`` of the submitted run, where pixels are to be compared too.
+        progress: told of the progress.
+
+    Raises:
+        BenchError: a run is another in this environment, or its method or weights are not here.
+    """
+    found = []
+    with _offline():
+        for run in bundle.runs:
+            spec = _spec(run)
+            count = min(max(1, how_many(amount, run.manifest.samples)), run.manifest.samples)
+            found.append(_verify(run, spec, count, seed, images, progress.start(f"make again: {run.label}", count)))
+    return Verification(
+        schema_version=1,
+        bundle=bundle.sha256,
+        date=datetime.now(UTC).date().isoformat(),
+        versions=versions(),
+        machine=machine(),
+        amount=amount,
+        seed=seed,
+        runs=found,
+        agrees=all(each.agrees for each in found),
+    )
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Fetch nothing meanwhile: the hub's client and :mod:`bench.data.web` look at this variable."""
+    before = os.environ.get("HF_HUB_OFFLINE")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HF_HUB_OFFLINE"]
+        else:
+            os.environ["HF_HUB_OFFLINE"] = before
+
+
+def _spec(run: BundledRun) -> RunSpec:
+    """Return how to make the run again, proven to be the run that was submitted.
+
+    Raises:
+        BenchError: here it would be another run.
+    """
+    spec = RunSpec(**run.manifest.spec.model_dump())
+    here = spec.identity()
+    if digest(here) == run.manifest.run_id:
+        return spec
+    said = run.manifest.model_dump(include={"track", "method", "suite", "settings"})
+    part, key = next(((part, key) for part in here for key in here[part] if here[part][key] != said[part].get(key)), ("settings", "more"))
+    raise BenchError(
+        f"{run.label} is another run here: its {part} differs in {key!r}. "
+        "Install the version of bench, the method and the weights that the bundle names, then verify again."
+    )
+
+
+def _verify(run: BundledRun, spec: RunSpec, count: int, seed: int, images: Path | None, advance: Callable[[int], None]) -> VerifiedRun:
+    submitted = {(row["prompt_id"], row["image_index"]): row for row in run.table.to_pylist()}
+    spread = {name: float(values.std()) for name, values in run.records.select_dtypes("float64").items()}
+    samples = {sample.key: sample for sample in spec.loaded_suite.samples}
+    scorers = _load(run, spec)
+    store = None if images is None else ImageStore(images)
+    found = _Found()
+    for row, outcome in make_again(list(submitted.values()), spec, count, seed):
+        sample = samples[row["prompt_id"], row["image_index"]]
+        picture, same, largest = _compare(row, outcome, store)
+        scored = _score(scorers, picture, sample)
+        differences = {name: _difference(row[name], value, spread.get(name)) for name, value in scored.items()}
+        tolerance = SAME_IMAGE if same else NEAR_IMAGE
+        for name, difference in differences.items():
+            found.largest[name] = max(found.largest.get(name, 0.0), difference)
+            found.tolerance[name] = max(found.tolerance.get(name, 0.0), tolerance)
+        near = same or (isinstance(outcome, Generated) and row["status"] == "generated" and (largest is None or largest <= TOLERANCE))
+        agrees = near and all(difference <= tolerance for difference in differences.values())
+        found.samples.append(MadeAgain(**_key(sample), same_image=same, largest_pixel=largest, agrees=agrees))
+        advance(1)
+    return VerifiedRun(
+        run_id=run.manifest.run_id,
+        suite=run.listed.suite,
+        method=run.listed.method,
+        samples=found.samples,
+        scores=[ScoreDifference(column=name, largest=found.largest[name], tolerance=found.tolerance[name]) for name in sorted(found.largest)],
+        agrees=all(each.agrees for each in found.samples),
+    )
+
+
+def _key(sample: Sample) -> dict[str, Any]:
+    return {"prompt_id": sample.prompt_id, "image_index": sample.image_index}
+
+
+def _load(run: BundledRun, spec: RunSpec) -> list[Scorer]:
+    """Return the bundle's scorers, ready to score."""
+    scorers = [make_scorer(name, spec.loaded_track) for name in run.manifest.scorers]
+    context = Context(spec.loaded_track, spec.device)
+    for scorer in scorers:
+        scorer.load(context)
+    return scorers
+
+
+def _compare(row: Mapping[str, Any], outcome: object, store: ImageStore | None) -> tuple[Pixels, bool, int | None]:
+    """Return the picture that a user sees now, whether it is the submitted one, and the largest difference of a pixel where that is known."""
+    if not isinstance(outcome, Generated):
+        black = np.zeros((row["height"], row["width"], 3), dtype=np.uint8)
+        return black, isinstance(outcome, Blocked) and row["status"] == "blocked", None
+    picture = np.ascontiguousarray(outcome.image)
+    if hash_pixels(picture) == row["image"]:
+        return picture, True, 0
+    if store is None or row["image"] is None:
+        return picture, False, None
+    before = store.get(row["image"]).astype(np.int16)  # proven by its hash to be the submitted one
+    return picture, False, int(np.abs(before - picture.astype(np.int16)).max())
+
+
+def _score(scorers: Sequence[Scorer], picture: Pixels, sample: Sample) -> dict[str, Any]:
+    """Return every score of one picture, by the column's name in the bundle."""
+    picture.flags.writeable = False
+    found = {}
+    for scorer in scorers:
+        (values,) = scorer.score([picture], [sample])
+        found.update({column_name(scorer.info.name, column): value for column, value in values.items()})
+    return found
+
+
+def _difference(submitted: Any, now: Any, spread: float | None) -> float:
+    """Return how far a score lies from the submitted one.
+
+    Numbers: in standard deviations of the column (in its own unit where it does not vary). Flags: 0 or 1. Detections: the largest difference of
+    the summed scores of a class, so that a weak box that comes or goes weighs what it is worth.
+    """
+    if isinstance(submitted, bool):
+        return float(submitted != now)
+    if isinstance(submitted, float):
+        return abs(submitted - float(now)) / (spread or 1.0)
+    sums: dict[str, float] = {}
+    for sign, detections in ((1.0, submitted), (-1.0, now)):
+        for each in detections:
+            sums[each["class"]] = sums.get(each["class"], 0.0) + sign * float(each["score"])
+    return max(map(abs, sums.values()), default=0.0)
+
+
+def table(record: Verification) -> list[dict[str, str]]:
+    """Return a record as rows beside those of the checks, one a run."""
+    rows = []
+    for run in record.runs:
+        agreed, same = (sum(getattr(each, name) for each in run.samples) for name in ("agrees", "same_image"))
+        worst = max(run.scores, key=lambda each: each.largest, default=None)
+        scores = "" if worst is None else f"; largest difference of a score: {worst.largest:.2g} ({worst.column})"
+        reason = f"{agreed} of {len(run.samples)} agree, {same} bit for bit{scores}"
+        rows.append({"check": "made again", "about": f"{run.suite}/{run.method}", "verdict": "passed" if run.agrees else "failed", "reason": reason})
+    return rows

@@ -1,0 +1,92 @@
+"""What the workflow takes from a pull request: added bundles and notices, as bytes; a request with anything else is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from leaderboards.submissions.changed import main
+
+PLACE = "leaderboards/bundles/mini/uce"
+
+
+@pytest.fixture
+def commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Commits what lies in the repository; returns the commit."""
+    monkeypatch.chdir(tmp_path)
+    git("init", "-q")
+    (tmp_path / PLACE).mkdir(parents=True)
+    (tmp_path / PLACE / "old.zip").write_bytes(b"old")
+    (tmp_path / PLACE / "old.notice.json").write_bytes(b"{}")
+
+    def make() -> str:
+        git("add", "-A")
+        git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x")
+        return git("rev-parse", "HEAD").strip()
+
+    return make
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def notice(**changes: str) -> bytes:
+    fields = {"bundle": hashlib.sha256(b"old").hexdigest(), "state": "withdrawn", "reason": "A wrong checkpoint.", "date": "2026-01-31"}
+    return json.dumps({"schema_version": 1, **fields, **changes}).encode()
+
+
+def test_added_bundles_and_changed_notices_are_taken(commit: Callable[[], str], tmp_path: Path) -> None:
+    base = commit()
+    (tmp_path / PLACE / "new.zip").write_bytes(b"PK\0\xff")
+    (tmp_path / PLACE / "old.notice.json").write_bytes(notice())
+    (tmp_path / PLACE / "link.zip").symlink_to("/etc/passwd")
+    main(base, commit(), tmp_path / "taken")
+    taken = {path.name: path.read_bytes() for path in (tmp_path / "taken").rglob("*") if path.is_file()}
+    assert taken == {"new.zip": b"PK\0\xff", "old.notice.json": notice(), "link.zip": b"/etc/passwd"}
+    assert not any(path.is_symlink() for path in (tmp_path / "taken").rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("bench/cli.py", b"x", "and nothing else"),
+        (f"{PLACE}/new.verified.json", b"{}", "and nothing else"),
+        (f"{PLACE}/new\n.zip", b"x", "and nothing else"),
+        (f"{PLACE}/deeper/new.zip", b"x", "and nothing else"),
+        (f"{PLACE}/old.zip", b"x", "Bundles stay as they are"),
+        (f"{PLACE}/old.zip", None, "Bundles stay as they are"),
+        (f"{PLACE}/old.notice.json", None, "Bundles stay as they are"),
+        (f"{PLACE}/old.notice.json", notice(bundle="0" * 64), "names another bundle"),
+        (f"{PLACE}/old.notice.json", notice(state="gone"), "The form of a notice"),
+        (f"{PLACE}/none.notice.json", notice(), "There is no bundle beside"),
+    ],
+)
+def test_a_request_that_changes_anything_else_is_refused(
+    commit: Callable[[], str], tmp_path: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    base = commit()
+    path = tmp_path / name
+    if content is None:
+        path.unlink()
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    with pytest.raises(SystemExit, match=reason):
+        main(base, commit(), tmp_path / "taken")
+
+
+def test_what_the_base_branch_did_meanwhile_is_not_the_requests(commit: Callable[[], str], tmp_path: Path) -> None:
+    commit()
+    git("checkout", "-qb", "request")
+    (tmp_path / PLACE / "new.zip").write_bytes(b"new")
+    head = commit()
+    git("checkout", "-q", "-")
+    (tmp_path / "README.md").write_text("later")
+    main(commit(), head, tmp_path / "taken")
+    assert [path.name for path in (tmp_path / "taken").rglob("*.zip")] == ["new.zip"]
