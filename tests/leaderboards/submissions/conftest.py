@@ -33,11 +33,20 @@ class Made:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A run of the toy with half of its images blocked, and its bundle."""
     registry.methods.register("toy", Toy)
     done = bench.run("toy", "i2p-sexual", limit=LIMIT, parameters={"trouble": "blocks"}, out=tmp_path_factory.mktemp("runs"), workers=1)
-    yield Made(done.path, bundle([done.path], name="A. Tester", contact="tester@example.org"))
+    found = Made(done.path, bundle([done.path], name="A. Tester", contact="tester@example.org"))
+    registry.methods.unregister("toy")
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> Iterator[None]:
+    """The toy, for as long as a module's tests run: other modules' tests register and forget it too."""
+    registry.methods.register("toy", Toy)
+    yield
     registry.methods.unregister("toy")
 
 
