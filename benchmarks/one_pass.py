@@ -95,13 +95,13 @@ def random_l14(folder: Path) -> Track:
     text = {"vocab_size": len(tokenizer), "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12}
     tokens = {"eos_token_id": tokenizer.eos_token_id, "bos_token_id": tokenizer.bos_token_id, "pad_token_id": tokenizer.pad_token_id}
     vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14, "image_size": 224}
-    config = CLIPConfig(text_config={**text, **tokens}, vision_config=vision, projection_dim=768)
-    model, processor = CLIPModel(config), CLIPImageProcessorPil()
+    config = {"text_config": {**text, **tokens}, "vision_config": vision, "projection_dim": 768}
+    model, processor = CLIPModel(CLIPConfig(**config)), CLIPImageProcessorPil()
     for name in ("clip", "checker"):
         processor.save_pretrained(folder / name)
     model.save_pretrained(folder / "clip")
     tokenizer.save_pretrained(folder / "clip")
-    checker = StableDiffusionSafetyChecker(config)
+    checker = StableDiffusionSafetyChecker(CLIPConfig(**config))
     checker.vision_model.load_state_dict(model.vision_model.state_dict())
     checker.visual_projection.load_state_dict(model.visual_projection.state_dict())
     checker.save_pretrained(folder / "checker")
