@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LIMIT ?= 210
 PAPER_LIMIT ?= 60
+BOARD_SUITES ?= i2p i2p-sexual nsfw56k-sexual sneakyprompt mma drawbench pickapic hpd coco30k
+BOARD_METHODS ?= sd-v1.5 sd-v1.5-filter sld-weak sld-medium sld-strong sld-max safree esd-u esd-x uce rece alignguard \
+	diffusion-dpo-quality diffusion-dpo-safety t2i-spo black
 
-.PHONY: env demo test lint slow miniature report paper clean
+.PHONY: env demo test lint slow miniature report board paper clean
 
 env: $(STAMP)
 
@@ -40,6 +43,11 @@ miniature: env
 
 report: env
 	$(BIN)/python -m training.miniature.report
+
+# The board that ships: every method on every suite of the miniature, hours on a laptop. What is finished is not done again.
+board: env
+	for suite in $(BOARD_SUITES); do for method in $(BOARD_METHODS); do $(BIN)/bench run --method $$method --suite $$suite || exit 1; done; done
+	$(BIN)/bench board --runs runs --out leaderboards/results/mini
 
 # The paper's tables and figures on the miniature, from nothing, into paper/: see docs/reproduce-the-paper.md.
 # PAPER_LIMIT: prompts of each suite in the runs that it makes (0 for all).
