@@ -33,7 +33,8 @@ def zipped(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.
     with zipfile.ZipFile(buffer, "w", method) as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that are there twice
         for name, content in members:
-            archive.writestr(name, content)
+            # A ZipInfo has a fixed date, where a name would get the time of day: processes that share the tests must see the same bytes.
+            archive.writestr(name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name), content, compress_type=method)
     return buffer.getvalue()
 
 
