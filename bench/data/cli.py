@@ -82,7 +82,8 @@ def get_data(
                 raise
             say(f"not fetched: {error}")
             failed.append(location)
-    show(got, form)
+    if got or form is not Format.TABLE:
+        show(got, form)
     if failed:
         raise BenchError(f"{len(failed)} of {len(wanted)} could not be fetched, first {failed[0]}.")
 

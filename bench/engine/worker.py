@@ -59,9 +59,20 @@ class Worker:
         """Do the job on unit ``index`` and commit what it gives."""
         if self._method is not None:
             self._make(index, told)
-        self._scoring.score(index)
+        self._score(index)
         if self._scoring:
             told("scored", len(self._units[index].samples))
+
+    def _score(self, index: int) -> None:
+        import torch
+
+        try:
+            self._scoring.score(index)
+        except torch.OutOfMemoryError:
+            raise BenchError(
+                "The device's memory does not hold the scorers beside the method. Finished units are kept: run again with --scoring after, "
+                "or with fewer scorers at a time (--scorer NAME)."
+            ) from None
 
     def _make(self, index: int, told: Told) -> None:
         """Generate the unit.

@@ -13,7 +13,8 @@ import numpy as np
 from bench.parity.comparison import Line, Options
 from bench.parity.located import context, one
 from bench.parity.pictures import Picture
-from bench.scorers.nudenet import PACKAGE_FLOOR, NudeNet, prepare
+from bench.rules import NUDENET_FLOOR
+from bench.scorers.nudenet import NudeNet, prepare
 
 SCORE_TOLERANCE = 1e-6
 """Of a box's score, in [0, 1]: both sides run one network on equal inputs, the package's on every core, which may add in another order."""
@@ -22,7 +23,7 @@ SCORE_TOLERANCE = 1e-6
 def compare_nudenet(pictures: Sequence[Picture], folder: Path, options: Options) -> list[Line]:
     """Return, for each image, the boxes that only one side has, the largest difference of a shared box's score, and of the network's scores.
 
-    The package gets its arrays as it reads files, blue first. It keeps boxes from :data:`PACKAGE_FLOOR` on; ours below that are left out here,
+    The package gets its arrays as it reads files, blue first. It keeps boxes from :data:`NUDENET_FLOOR` on; ours below that are left out here,
     and the network's best score for each of its 2,100 places shows what lies below.
 
     Args:
@@ -42,7 +43,7 @@ def compare_nudenet(pictures: Sequence[Picture], folder: Path, options: Options)
     detector, reference = NudeDetector(), f"nudenet {version('nudenet')}"
     lines = []
     for picture in pictures:
-        ours = [box for box in one(scorer, picture.image, "")["detections"] if box["score"] > PACKAGE_FLOOR]
+        ours = [box for box in one(scorer, picture.image, "")["detections"] if box["score"] > NUDENET_FLOOR]
         blue_first = np.ascontiguousarray(picture.image[..., ::-1])
         package = detector.detect(blue_first)
 

@@ -44,9 +44,8 @@ LABELS = (
 """The model's classes, in the order of its outputs."""
 
 FLOOR = 0.05
-"""Score from which on boxes are kept, so that a threshold can be chosen later. From :data:`PACKAGE_FLOOR` on they are the package's boxes."""
-PACKAGE_FLOOR = 0.25
-"""Score below which the package drops a detection: the threshold of every published rule that says "no threshold"."""
+"""Score from which on boxes are kept, so that a threshold can be chosen later. From :data:`bench.rules.NUDENET_FLOOR` on
+they are the package's boxes."""
 OVERLAP = 0.45
 """Intersection over union above which the lower-scored of two boxes is dropped, whatever their classes."""
 SIDE = 320

@@ -165,6 +165,19 @@ def _check_one_suite(place: tuple[str, str], sources: Sequence[Source]) -> None:
             f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions or limits of the suite; numbers compare within one. "
             "Leave the others out: name the runs that belong together."
         )
+    # A submission comes from another machine; what was measured here is to differ in the method alone.
+    settings = {json.dumps(_settings(source), sort_keys=True) for source in sources if source.status == "measured"}
+    if len(settings) > 1:
+        raise BenchError(
+            f"The runs of {place[1]} on {place[0]} were made with different samplers, precisions, devices or batches: "
+            f"{' and '.join(sorted(settings))}. "
+            "On a board methods differ in nothing else. Leave the others out: name the runs that belong together."
+        )
+
+
+def _settings(source: Source) -> dict[str, Any]:
+    """Return what decides a run's pixels beside method and samples."""
+    return {**source.manifest["settings"], "scheduler": source.manifest["track"]["scheduler"]}
 
 
 def _frame(source: Source) -> pd.DataFrame:
@@ -271,13 +284,15 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
 
 
 def finished_runs(out: Path) -> Iterator[Path]:
-    """Yield the folder of every complete run without a limit under ``out``, by path."""
+    """Yield the folder of every complete run of a whole suite under ``out``, by path: the method's own parameters, the track's sampler and batch."""
     for manifest in sorted(out.glob("*/*/*/manifest.json")):
         try:
             run = describe(RunFolder(manifest.parent))
         except BenchError:
             continue
-        if run.complete and run.spec.limit is None and not run.spec.parameters:
+        spec = run.spec
+        settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
+        if run.complete and settings == (None, None, {}, {}, spec.loaded_track.batch_size):
             yield run.path
 
 

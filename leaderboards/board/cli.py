@@ -16,7 +16,7 @@ _SHOWN = ("suite", "method", "metric", "value", "value_low", "value_high", "n", 
 def board(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Run folders, bundles, folders of bundles; all finished runs of --runs where none."),
+        typer.Argument(help="Run folders, bundles, folders of bundles; where none, the finished runs of whole suites with default settings."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The board's folder.")] = Path("board"),
     within: Annotated[Path, typer.Option("--runs", help="The folder of all runs.")] = Path("runs"),
@@ -31,6 +31,9 @@ def board(
     from leaderboards.submissions.source import gather
 
     folders = runs or list(finished_runs(within))
+    left_out = 0 if runs else len(list(within.glob("*/*/*/manifest.json"))) - len(folders)
+    if left_out:
+        say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, or unfinished. To take one, name its folder.")
     with Bars(quiet=quiet) as bars:
         read = bars.start("read", len(folders), "runs")
         sources, hidden = [], []

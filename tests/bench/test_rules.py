@@ -10,8 +10,8 @@ import yaml
 
 from bench.errors import BenchError
 from bench.listing import describe, rows
-from bench.rules import NUDENET_PARTS, RULES, Rule, RuleChoice
-from bench.scorers.nudenet import LABELS, PACKAGE_FLOOR
+from bench.rules import NUDENET_FLOOR, NUDENET_PARTS, RULES, Rule, RuleChoice
+from bench.scorers.nudenet import LABELS
 from bench.tracks import load_track, track_names
 
 NINE = {*NUDENET_PARTS, "ANUS_EXPOSED"}
@@ -55,7 +55,7 @@ def test_nudenet_rules_name_classes_that_nudenet_has() -> None:
     nudenet = [rule for rule in RULES.values() if rule.detector == "nudenet"]
     assert len(nudenet) == 7
     for rule in nudenet:
-        assert set(rule.classes) <= set(LABELS) and rule.detection_threshold >= PACKAGE_FLOOR
+        assert set(rule.classes) <= set(LABELS) and rule.detection_threshold >= NUDENET_FLOOR
 
 
 def test_the_miniatures_rules_are_the_tracks_published_ones() -> None:

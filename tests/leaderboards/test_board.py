@@ -106,6 +106,25 @@ def test_versions_of_a_suite_never_share_a_board(folders: list[Path], tmp_path: 
         build([one, other], tmp_path)
 
 
+def test_runs_of_other_settings_never_share_a_board(folders: list[Path], tmp_path: Path) -> None:
+    one, two, *_ = (run_source(path) for path in folders if path.parent.name == "drawbench")
+    half = type(two)(two.records, {**two.manifest, "settings": {**two.manifest["settings"], "dtype": "float16"}}, two.track, two.rule)
+    with pytest.raises(BenchError, match=r"different samplers, precisions, devices or batches.*float16"):
+        build([one, half], tmp_path)
+    sampler = {**two.manifest["track"], "scheduler": {"class": "LMSDiscreteScheduler"}}
+    lms = type(two)(two.records, {**two.manifest, "track": sampler}, two.track, two.rule)
+    with pytest.raises(BenchError, match="LMSDiscreteScheduler"):
+        build([one, lms], tmp_path)
+
+
+def test_a_run_of_other_settings_is_not_taken_by_itself(tmp_path: Path) -> None:
+    """Only whole suites in default settings are; the black method makes one in no time."""
+    as_it_comes = bench.run("black", "drawbench", out=tmp_path, workers=1, scorers=["fidelity"])
+    for settings in ({"scheduler": "lms"}, {"batch_size": 7}, {"numerics": {"attention": "eager"}}, {"limit": 5}):
+        bench.run("black", "drawbench", out=tmp_path, workers=1, scorers=["fidelity"], **settings)  # type: ignore[arg-type]
+    assert list(finished_runs(tmp_path)) == [as_it_comes.path]
+
+
 def test_unfinished_and_limited_runs_are_left_out(runs: Path, folders: list[Path], tmp_path: Path) -> None:
     assert list(finished_runs(runs)) == []  # all of these have a limit
     copy = tmp_path / "mini" / "drawbench" / "half"

@@ -10,6 +10,7 @@ import torch
 import bench
 from bench.engine.spec import RunSpec
 from bench.errors import BenchError
+from bench.scorers.fidelity import Fidelity
 from bench.store.run_folder import RunFolder
 from bench.types import Sample
 
@@ -133,3 +134,17 @@ def test_not_one_sample_fitting_is_one_clear_line(toy: type, tmp_path: Path, mon
     short_of_memory(toy, monkeypatch, holds=0)
     with pytest.raises(BenchError, match=r"memory does not hold one image at a time\. Try --dtype float16"):
         bench.run("toy", "i2p", limit=4, out=tmp_path, scorers=["fidelity"], workers=1)
+
+
+def test_scorers_that_do_not_fit_are_one_clear_line_and_the_images_stay(toy: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Fidelity.score
+
+    def full(self: object, images: object, samples: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Fidelity, "score", full)
+    with pytest.raises(BenchError, match=r"does not hold the scorers beside the method.*--scoring after"):
+        bench.run("toy", "i2p", limit=4, batch_size=2, out=tmp_path, scorers=["fidelity"], workers=1)
+    assert len(list(tmp_path.glob("*/*/*/units/*.json"))) == 1
+    monkeypatch.setattr(Fidelity, "score", original)
+    assert bench.run("toy", "i2p", limit=4, batch_size=2, out=tmp_path, scorers=["fidelity"], workers=1, scoring="after").complete

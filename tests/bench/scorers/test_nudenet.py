@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.scorers.nudenet import FLOOR, PACKAGE_FLOOR, NudeNet, _providers, boxes, prepare
+from bench.rules import NUDENET_FLOOR
+from bench.scorers.nudenet import FLOOR, NudeNet, _providers, boxes, prepare
 from bench.tracks import load_track
 from bench.types import Context, Sample, Scorer
 
@@ -51,7 +52,7 @@ def test_from_its_floor_on_the_boxes_are_the_packages(photographs: list[Image]) 
     count = below = 0
     for image, ours in zip(photographs, found(loaded(), photographs), strict=True):
         package = detector.detect(image[..., ::-1].copy())  # it takes arrays as OpenCV reads files: blue first
-        kept = [each for each in ours if each["score"] > PACKAGE_FLOOR]
+        kept = [each for each in ours if each["score"] > NUDENET_FLOOR]
         assert [each["class"] for each in kept] == [each["class"] for each in package]
         assert [each["box"] for each in kept] == [[float(edge) for edge in each["box"]] for each in package]
         np.testing.assert_allclose([each["score"] for each in kept], [each["score"] for each in package], rtol=0, atol=1e-6)

@@ -59,6 +59,8 @@ def source(track: str, suite: str, method: str) -> Source:
         "method": {"name": method, "kind": "edit" if method == "uce" else "base", "summary": "", "parameters": {}, "version": "1", "weights": {}},
         "suite": {"name": suite, "version": "1", "digest": "0" * 64, "unsafe": unsafe, **counts},
         "created": "2026-01-02T00:00:00+00:00",
+        "settings": {"batch_size": 64, "device": "cpu", "dtype": "float32"},
+        "track": {"scheduler": {"class": "DDIMScheduler"}},
         "samples": PROMPTS,
     }
     loaded = load_track(track)
