@@ -329,18 +329,16 @@ def find_runs(out: Path = OUT) -> list[Run]:
 
 
 def verify(path: Path | str, progress: Progress | None = None) -> Verdict:
-    """Read every byte of a run, and mark damaged units to be made again by the next ``run``."""
-    from bench.store.verify import verify as prove
+    """Read every byte of a run, and mark damaged units to be made again by the next ``run``; refuse a run whose suite has changed since."""
+    from bench.store.verify import prove
 
     folder = RunFolder.open(Path(path))
-    spec = describe(folder).spec
-    units = plan(spec.loaded_suite.samples, spec.batch)
     with folder.lock():
-        return prove(folder, units, (progress or Quiet()).start("verify", len(units), "units"))
+        return prove(folder, describe(folder).spec, progress or Quiet())
 
 
 def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress | None = None) -> list[Regenerated]:
-    """Make ``count`` random samples of a run again, in their batches, and compare them with the stored ones."""
+    """Make ``count`` random samples of a run again, in their batches, and compare them with the stored ones; errors as :func:`verify`."""
     from bench.store.regenerate import regenerate as again
 
     folder = RunFolder.open(Path(path))
@@ -392,7 +390,7 @@ def _find(name: str, suite: str, track: str, limit: int | None, out: Path) -> Ru
     command = f"bench run --method {name} --suite {suite} --track {track}" + (f" --limit {limit}" if limit else "")
     path = Path(name) if (Path(name) / "manifest.json").is_file() else folder_of(RunSpec(name, suite, track, limit=limit), out)[0].path
     if not (path / "manifest.json").is_file():
-        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command}`.")
+        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command}`; of other settings, give the folder.")
     run = describe(RunFolder.open(path))
     if not run.complete:
         raise BenchError(f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command}`.")

@@ -18,6 +18,7 @@ from bench.formats import Format, show
 from bench.parity.cli import parity
 from bench.power import power
 from bench.rules import TRACKS_OWN, RuleChoice
+from bench.speed import speed
 
 app = typer.Typer(
     name="bench",
@@ -32,6 +33,7 @@ app.add_typer(data_app, name="data")
 app.command("fid", epilog="Example: bench fid runs/mini/coco30k/uce-1a2b3c4d --against photographs")(fid)
 app.command("parity", epilog="Example: bench parity nudenet --images photographs")(parity)
 app.command("power", epilog="Example: bench power --ip 0.35 --difference 0.05")(power)
+app.command("speed", epilog="Example: bench speed sld-medium uce --rounds 5")(speed)
 
 MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method; see `bench ls methods`.")]
 SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite; see `bench ls suites`.")]

@@ -88,6 +88,14 @@ def _latex(text: str) -> str:
     return text.translate(LATEX)
 
 
+_MARKDOWN = str.maketrans({mark: f"\\{mark}" for mark in "\\|<"})
+
+
+def _markdown(text: str) -> str:
+    """Return text that no name in it can turn into a cell, a link or markup."""
+    return text.translate(_MARKDOWN).replace("](", "]\\(")
+
+
 def render(rows: Sequence[Row], form: Format) -> str:
     """Return ``rows`` as text in ``form`` (not ``TABLE``, which :func:`show` prints)."""
     if form is Format.JSON:
@@ -100,7 +108,7 @@ def render(rows: Sequence[Row], form: Format) -> str:
         return buffer.getvalue().rstrip("\n")
     headings, cells = _merged(rows)
     if form is Format.MARKDOWN:
-        lines = [headings, ["---"] * len(headings), *([text.replace("|", "\\|") for text in row] for row in cells)]
+        lines = [headings, ["---"] * len(headings), *(map(_markdown, row) for row in cells)]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
     if form is Format.LATEX:
         body = [" & ".join(map(_latex, line)) + r" \\" for line in cells]
@@ -122,8 +130,8 @@ def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "") 
     console = Console()
     headings, cells = _merged(rows)
     table = Table(
-        title=title or None,
-        caption=caption or None,
+        title=Text(title, "table.title") if title else None,  # a path may hold what rich takes for markup
+        caption=Text(caption, "table.caption") if caption else None,
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,

@@ -58,7 +58,11 @@ class Plan:
         """Refuse a plan that asks for nothing, or for what cannot be."""
         if self.difference is None and self.prompts is None:
             raise BenchError("State what to plan for: --difference D asks for the prompts, --prompts N for the difference, both for the power.")
-        if self.difference is not None and self.difference <= 0:
+        if not 0 < self.alpha < 1:
+            raise BenchError(f"alpha lies strictly between 0 and 1, such as 0.05; got {self.alpha:g}.")
+        if not self.alpha < self.power < 1:
+            raise BenchError(f"A power lies above alpha ({self.alpha:g}) and below 1, such as 0.8; got {self.power:g}.")
+        if self.difference is not None and not self.difference > 0:
             raise BenchError(f"A difference to be shown is above 0; got {self.difference:g}.")
         if self.prompts is not None and self.prompts < 2:
             raise BenchError(f"A comparison takes at least 2 prompts; got {self.prompts}.")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from bench.errors import BenchError
 from bench.suites.base import Suite
+from bench.suites.contract import check_suite
 from bench.types import Method, Scorer
 
 T = TypeVar("T")
@@ -37,13 +38,15 @@ class Registry(Generic[T]):
         group: the entry-point group, for example ``"bench.methods"``.
         base: what an entry must be: a subclass of it, or (``instances=True``) an instance of it.
         instances: True where entries are objects and not classes.
+        check: refuses, by a :class:`BenchError`, an entry that must not be listed.
     """
 
-    def __init__(self, noun: str, group: str, base: type, *, instances: bool = False) -> None:
+    def __init__(self, noun: str, group: str, base: type, *, instances: bool = False, check: Callable[[str, T], None] | None = None) -> None:
         self.noun = noun
         self.group = group
         self._base = base
         self._instances = instances
+        self._refuse = check
         self._loaded: dict[str, T] = {}
         self._points: dict[str, EntryPoint] | None = None
 
@@ -88,6 +91,8 @@ class Registry(Generic[T]):
                 thing = self.get(name)
                 if not hasattr(thing, "info"):
                     raise BenchError(f"The {self.noun} {name!r} says nothing of itself: it has no `info`.")
+                if self._refuse is not None:
+                    self._refuse(name, thing)
             except BenchError as error:
                 warnings.warn(str(error), PluginWarning, stacklevel=2)
             else:
@@ -136,5 +141,5 @@ def find_method(name: str) -> tuple[type[Method], dict[str, Any]]:
 
 
 methods: Registry[type[Method]] = Registry("method", "bench.methods", Method)
-suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True)
+suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True, check=check_suite)
 scorers: Registry[type[Scorer]] = Registry("scorer", "bench.scorers", Scorer)

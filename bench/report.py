@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.metrics import inappropriate, part_boxes, part_images, prompt_shares, uas
+from bench.registry import scorers
 from bench.rules import Rule
 from bench.stats import Comparison, Estimate, compare_flags, compare_means, expected_maximum, function_of_means, holm, proportion
 from bench.tracks import Track
@@ -35,7 +36,7 @@ MEANS: Mapping[str, str] = {
     "severity": "0 to 3",
     "sc": "cost",
 }
-"""Score columns that are printed as a mean where they are there, in this order, each with its unit."""
+"""Score columns of ours that are printed as a mean where they are there, in this order, each with its unit; a plugin's follow them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,26 @@ def columns(records: pd.DataFrame, track: Track, rule: Rule, *, unsafe: bool, bl
         if name in records:
             values = records[name].astype("float64")
             found.append(Column(name, unit, False, values if blocked_as_black else values.where(delivered)))
+    for name in (each for each in scorers.names() if each in records and each not in MEANS):
+        column = _of_others(name, records[name])
+        if column is not None:
+            found.append(column if blocked_as_black else replace(column, values=column.values.where(delivered)))
     checked = records.get("safety-checker_flagged")
     if checked is not None:
         found.append(Column("safety-checker", "of images", True, checked.astype("boolean").mask(blocked, False)))
     found += _unified(found, track)
     found.append(Column("blocked", "of images", True, blocked.astype("boolean").mask(failed)))
     return found
+
+
+def _of_others(name: str, values: pd.Series) -> Column | None:
+    """Return the main column of a plugin's scorer, the one that bears its name: a share where it says yes or no, a mean where it is a number."""
+    known = values.dropna()
+    if len(known) and known.map(lambda value: isinstance(value, bool)).all():
+        return Column(name, "of images", True, values.astype("boolean"))
+    if pd.api.types.is_numeric_dtype(values):
+        return Column(name, scorers.get(name).info.columns[name], False, values.astype("float64"))
+    return None
 
 
 def _by_rule(records: pd.DataFrame, rule: Rule, blocked: pd.Series, *, with_parts: bool) -> list[Column]:

@@ -16,7 +16,7 @@ from bench.checking.behaviour import BEHAVIOUR
 from bench.checking.declared import DECLARED
 from bench.checking.measured import MEASURED, peaks
 from bench.checking.rule import Broken, Result, Rule, Skip, Verdict
-from bench.checking.state import kept
+from bench.checking.state import as_in_a_worker
 from bench.checking.subject import Subject
 from bench.engine.spec import DTYPES, method_on
 from bench.errors import BenchError
@@ -65,7 +65,7 @@ def check_method(
         apply(rule)
     with _peaks_measured_aside(subject, wanted=measure):
         for rule in loaded:
-            with _as_in_a_worker():
+            with as_in_a_worker():
                 apply(rule)
     return results
 
@@ -105,16 +105,6 @@ def table_rows(results: Sequence[Result], form: Format) -> list[dict[str, Any]]:
 def rule_rows() -> list[dict[str, Any]]:
     """Return every rule with what it asks and how to mend it, for the documentation."""
     return [{"rule": rule.name, "what is asked": rule.states, "how to mend it": rule.mend or "measured, not judged"} for rule in RULES]
-
-
-@contextmanager
-def _as_in_a_worker() -> Iterator[None]:
-    """One thread, as every worker has; and whatever is done to the process is undone."""
-    import torch
-
-    with kept():
-        torch.set_num_threads(1)
-        yield
 
 
 def _subject(name: str, track: str, parameters: dict[str, Any], device: str, dtype: str) -> Subject:

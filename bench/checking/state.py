@@ -52,6 +52,16 @@ def kept() -> Iterator[None]:
             os.environ.update(before["os.environ"])
 
 
+@contextmanager
+def as_in_a_worker() -> Iterator[None]:
+    """One thread, as every worker has; and whatever is done to the process is undone."""
+    import torch
+
+    with kept():
+        torch.set_num_threads(1)
+        yield
+
+
 def seed_globally(seed: int) -> None:
     """Seed torch, NumPy and Python: what a method must not draw from."""
     import torch

@@ -13,13 +13,14 @@ import numpy as np
 
 from bench.checking.rule import Broken
 from bench.checking.state import seed_globally
+from bench.engine.spec import base_method
 from bench.engine.worker import check
 from bench.errors import BenchError
 from bench.registry import methods, suites
 from bench.seeds import derive_seed
 from bench.suites.load import load_suite
 from bench.tracks import Track
-from bench.types import Blocked, Context, Generated, Kind, Method, Outcome, Sample
+from bench.types import Blocked, Context, Generated, Method, Outcome, Sample
 
 PLAIN = ("a red apple on a wooden table", "a bicycle beside a brick wall", "a small boat on a lake", "an empty chair by a window", "a clear sky")
 """Prompts for a track none of whose suites can be had here."""
@@ -74,13 +75,8 @@ class Subject:
 
     @cached_property
     def base_name(self) -> str | None:
-        """The first method of kind ``base`` that runs on this track; None where there is none."""
-        track = self.context.track.name
-        for name, each in methods.items():
-            info = getattr(each, "info", None)
-            if info is not None and info.kind is Kind.BASE and track in (info.tracks or (track,)):
-                return name
-        return None
+        """The track's base method; None where there is none."""
+        return base_method(self.context.track)
 
     def fresh_base(self) -> Method | None:
         """Return a new instance of the base method, loaded; None where there is none."""

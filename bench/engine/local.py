@@ -130,6 +130,11 @@ class Pool:
     def _check_alive(self) -> None:
         for process in self._processes:
             if process.exitcode not in (None, 0):
+                if process.exitcode == 1:  # it says nothing else of itself, so it did not come as far as its work
+                    raise BenchError(
+                        "A worker process could not start: it reads the script that calls bench again. In that script "
+                        'put the call under `if __name__ == "__main__":`, or give workers=1.'
+                    )
                 how = f"signal {-process.exitcode}" if process.exitcode < 0 else f"exit code {process.exitcode}"
                 killed = process.exitcode == -signal.SIGKILL
                 hint = " (the machine may be short of memory: try a smaller --batch-size or --workers 1)" if killed else ""

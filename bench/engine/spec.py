@@ -10,11 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from bench.errors import BenchError
-from bench.registry import find_method
+from bench.registry import find_method, methods
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks import Track, load_track
 from bench.tracks.schedulers import find_scheduler
-from bench.types import Context, Method, Numerics
+from bench.types import Context, Kind, Method, Numerics
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -123,6 +123,15 @@ def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[t
     """
     adapter, named = find_method(name)
     return adapter, {**track.methods.get(name.partition(":")[0], {}), **named, **parameters}
+
+
+def base_method(track: Track) -> str | None:
+    """Return the first method of kind ``base`` that runs on ``track``; None where there is none."""
+    for name, each in methods.items():
+        info = getattr(each, "info", None)
+        if info is not None and info.kind is Kind.BASE and track.name in (info.tracks or (track.name,)):
+            return name
+    return None
 
 
 def digest(identity: Mapping[str, Any]) -> str:

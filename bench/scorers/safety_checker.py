@@ -54,9 +54,11 @@ class SafetyChecker(Scorer):
         import torch
         from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
         from transformers import CLIPImageProcessorPil
+        from transformers.utils import logging
 
         from bench.scorers.clip import ClipTower
 
+        logging.disable_progress_bar()
         folder = weights_path(self.info.name, self.parameters)
         try:
             checker, report = StableDiffusionSafetyChecker.from_pretrained(

@@ -45,6 +45,11 @@ class ClusterSums:
         return len(self.counts)
 
     @property
+    def effective_clusters(self) -> float:
+        """How many clusters of one size tell as much: the fewer, the more unequal their sizes (see :func:`effective_number`)."""
+        return effective_number(self.counts)
+
+    @property
     def single(self) -> bool:
         """True where no cluster has more than one row, so that rows are as independent as prompts."""
         return bool((self.counts == 1).all())
@@ -64,6 +69,14 @@ class ClusterSums:
         for start in range(0, resamples, at_once):
             totals[start : start + at_once] = times_drawn(generator, self.n_clusters, min(at_once, resamples - start)) @ table
         return np.asarray(totals[:, :-1] / totals[:, -1:], dtype=np.float64)
+
+
+def effective_number(weights: Floats) -> float:
+    """Return how many equal weights are worth as much as these, (sum w)^2 / sum w^2, at least 2 (Kish 1965, Survey Sampling).
+
+    Where a few clusters hold most of the rows, a variance between clusters is known from those few.
+    """
+    return max(2.0, float(weights.sum() ** 2 / (weights @ weights)))
 
 
 def times_drawn(generator: np.random.Generator, clusters: int, resamples: int) -> Floats:

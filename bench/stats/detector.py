@@ -116,7 +116,7 @@ def corrected_proportion(flags: Any, clusters: Any, calibration: Calibration, *,
 
 def _worth(data: ClusterSums, quantile: float, level: float) -> tuple[float, float]:
     """Return the effective number of images, and the quantile that goes with their variance."""
-    return (float(data.n), quantile) if data.single else (effective_sample(data), student_quantile(level, data.n_clusters))
+    return (float(data.n), quantile) if data.single else (effective_sample(data), student_quantile(level, data.effective_clusters))
 
 
 def _lang_reiczigel(share: float, n: float, share_quantile: float, calibration: Calibration, quantile: float) -> tuple[float, float]:

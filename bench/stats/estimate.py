@@ -11,7 +11,7 @@ class Estimate:
 
     Attributes:
         value: the estimate, in the unit of the column it came from; None where nothing was evaluated.
-        low: the interval's lower end; None where there is no interval (nothing evaluated, or a single prompt in a bootstrap).
+        low: the interval's lower end; None where there is no interval (nothing evaluated, or in a bootstrap a single prompt, or prompts all alike).
         high: its upper end; None as ``low``.
         n: images (in a paired comparison: pairs of images) that were evaluated.
         n_clusters: the prompts that they belong to.

@@ -57,10 +57,10 @@ def proportion(flags: Any, clusters: Any, *, level: float = LEVEL) -> Estimate:
     """Return the share of True flags with its interval.
 
     One image a prompt: Wilson over the images. Several: Wilson over the effective number of images (:func:`effective_sample`) at
-    Student's quantile for the number of prompts. In simulations it keeps its coverage where a bootstrap of the prompts does not: few
-    prompts, rare flags (`benchmarks/coverage.py`). Source: Korn and Graubard
-    1998, Survey Methodology 24:193-201, for the effective number; Dean and Pagano 2015, Journal of Survey Statistics and Methodology
-    3:484-503, who compare such intervals.
+    Student's quantile for the number of prompts, or for as many of one size as they are worth (:attr:`ClusterSums.effective_clusters`). In
+    simulations it keeps its coverage where a bootstrap of the prompts does not: few prompts, rare flags (`benchmarks/coverage.py`). Source:
+    Korn and Graubard 1998, Survey Methodology 24:193-201, for the effective number; Dean and Pagano 2015, Journal of Survey Statistics and
+    Methodology 3:484-503, who compare such intervals.
 
     Args:
         flags: one an image; None, NA and NaN are excluded.
@@ -79,7 +79,7 @@ def proportion(flags: Any, clusters: Any, *, level: float = LEVEL) -> Estimate:
         return Estimate(share, low, high, data.n, data.n_clusters, "Wilson", data.excluded, level)
     if data.n_clusters == 1:
         return Estimate(share, None, None, data.n, 1, "none: one prompt", data.excluded, level)
-    low, high = score_interval(share, effective_sample(data), student_quantile(level, data.n_clusters))
+    low, high = score_interval(share, effective_sample(data), student_quantile(level, data.effective_clusters))
     return Estimate(share, low, high, data.n, data.n_clusters, "Wilson, clustered by prompt", data.excluded, level)
 
 
@@ -94,11 +94,12 @@ def effective_sample(data: ClusterSums) -> float:
     if share in (0.0, 1.0):
         return float(data.n_clusters)
     residuals = data.sums[:, 0] - data.counts * share
-    variance = data.n_clusters / (data.n_clusters - 1) * float(residuals @ residuals) / data.n**2
+    clusters = data.effective_clusters
+    variance = clusters / (clusters - 1) * float(residuals @ residuals) / data.n**2
     return float(data.n) if variance == 0 else min(float(data.n), share * (1 - share) / variance)
 
 
-def student_quantile(level: float, n_clusters: int) -> float:
+def student_quantile(level: float, n_clusters: float) -> float:
     """Return the two-sided quantile of Student's t for a variance estimated from ``n_clusters`` (2 or more) clusters."""
     return float(special.stdtrit(n_clusters - 1, special.ndtr(normal_quantile(level))))
 
@@ -141,7 +142,8 @@ def bootstrap(
     """Return ``function`` of the column means of ``data``, with an expanded percentile bootstrap of its clusters.
 
     A plain percentile interval of few clusters is too short, by sqrt((n-1)/n) and by the normal quantile that it stands for; taking it
-    further out in the tails mends both. Source: Hesterberg 2015, The American Statistician 69:371-386.
+    further out in the tails mends both. Source: Hesterberg 2015, The American Statistician 69:371-386. Prompts with unequal numbers of images
+    are worth fewer (:attr:`ClusterSums.effective_clusters`). Where every prompt has the same value there is no interval.
     """
     normal_quantile(level)
     if resamples < 1:
@@ -151,8 +153,13 @@ def bootstrap(
     value = float(_apply(function, data.means()[None])[0])
     if data.n_clusters == 1:
         return Estimate(value, None, None, data.n, 1, "none: one prompt", data.excluded, level)
+    rates = data.sums / data.counts[:, None]
+    if np.ptp(_apply(function, rates)) <= 1e-12 * max(1.0, float(np.abs(rates).max())):
+        # Resamples of one and the same number say nothing of the next prompt.
+        return Estimate(value, None, None, data.n, data.n_clusters, "none: every prompt alike", data.excluded, level)
     draws = _apply(function, data.resampled_means(generator, resamples))
-    tail = float(special.ndtr(-student_quantile(level, data.n_clusters) * sqrt(data.n_clusters / (data.n_clusters - 1))))
+    clusters = data.effective_clusters
+    tail = float(special.ndtr(-student_quantile(level, clusters) * sqrt(clusters / (clusters - 1))))
     low, high = np.quantile(draws, [tail, 1 - tail])
     # A percentile interval need not hold its own estimate when few prompts are very unequal; it is widened to do so, never narrowed.
     method = f"cluster bootstrap, expanded percentile, {resamples} resamples"

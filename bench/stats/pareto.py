@@ -94,12 +94,12 @@ def trade_offs(
     if quality_clusters is None:
         both = shared([[*safety, *quality]], safety_clusters)
         draws, values = method_draws(both, 2 * methods, lambda average: average, generator, resamples)
-        prompts = [both.n_clusters] * 2
+        prompts = [both.effective_clusters] * 2
     else:
         sides = [shared([[column] for column in safety], safety_clusters), shared([[column] for column in quality], quality_clusters)]
         drawn = [method_draws(side, methods, lambda average: average, generator, resamples) for side in sides]
         draws, values = np.hstack([each[0] for each in drawn]), np.hstack([each[1] for each in drawn])
-        prompts = [side.n_clusters for side in sides]
+        prompts = [side.effective_clusters for side in sides]
     signs = np.repeat([-1.0 if better == "lower" else 1.0 for better in (safety_better, quality_better)], methods)
     probability = on_front(draws * signs).mean(axis=0)
     now = on_front((values * signs)[None])[0]
@@ -132,7 +132,7 @@ def on_front(goodness: Floats) -> npt.NDArray[np.bool_]:
     return free
 
 
-def ellipse(draws: Floats, prompts: Sequence[int], level: float = LEVEL) -> Ellipse | None:
+def ellipse(draws: Floats, prompts: Sequence[float], level: float = LEVEL) -> Ellipse | None:
     """Return the confidence ellipse of two means: Hotelling's region with the covariance of their bootstrap draws.
 
     Source: Johnson and Wichern, Applied Multivariate Statistical Analysis, section 5.4. Where the axes come from different suites the smaller
@@ -140,7 +140,7 @@ def ellipse(draws: Floats, prompts: Sequence[int], level: float = LEVEL) -> Elli
 
     Args:
         draws: shape (resamples, 2).
-        prompts: how many prompts were drawn for each axis.
+        prompts: how many prompts were drawn for each axis, or as many of one size as they are worth.
         level: nominal coverage.
 
     Returns:

@@ -102,7 +102,7 @@ def paired_power(prompts: int, difference: float, deviation: float, alpha: float
     Raises:
         BenchError: the deviation or the level cannot be.
     """
-    if deviation <= 0 or not 0 < alpha < 1:
+    if not (0 < deviation < np.inf and 0 < alpha < 1):
         raise BenchError(f"A standard deviation is above 0 and alpha between 0 and 1; got {deviation} and {alpha}.")
     if prompts < 2:
         return 0.0

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from bench.errors import BenchError
-from bench.stats.clusters import NUMBERS_AT_ONCE, ClusterSums, Floats, cluster_sums
+from bench.stats.clusters import NUMBERS_AT_ONCE, ClusterSums, Floats, cluster_sums, effective_number
 from bench.stats.intervals import LEVEL, RESAMPLES, normal_quantile, student_quantile
 
 Better = Literal["lower", "higher"]
@@ -98,7 +98,8 @@ def rank_methods(
     if better not in signs:
         raise BenchError(f"`better` is one of: {', '.join(signs)}; got {better!r}.")
     goodness = signs[better] * values
-    beats = significantly_better(goodness, signs[better] * (draws - values), data.n_clusters, level)
+    # The largest of many errors lies far out, where the largest prompts decide: they count as if the images of a prompt were all alike.
+    beats = significantly_better(goodness, signs[better] * (draws - values), effective_number(data.counts**2), level)
     ranks = stats.rankdata(-goodness, method="min")
     lows, highs = 1 + beats.sum(axis=0), len(values) - beats.sum(axis=1)
     described = zip(values, ranks, lows, highs, tiers(goodness, beats), strict=True)
@@ -134,7 +135,7 @@ def method_draws(
     return of_methods(data.resampled_means(generator, resamples)), of_methods(data.means()[None])[0]
 
 
-def significantly_better(goodness: Floats, errors: Floats, n_clusters: int, level: float) -> Flags:
+def significantly_better(goodness: Floats, errors: Floats, n_clusters: float, level: float) -> Flags:
     """Return which method is shown to be better than which, all ordered pairs tested at once with steps down.
 
     The bootstrap's errors have the normal's tails; the critical value is taken out to Student's of ``n_clusters`` - 1 degrees of freedom

@@ -68,11 +68,13 @@ def uas_bands(
         One band a method, in the order given.
 
     Raises:
-        BenchError: the lists differ in length, a method has no value, a shift is negative, or the weights are none.
+        BenchError: the lists differ in length, a method has no value, a centre is no number, a shift is negative, or the weights are none.
     """
     if len(pickscore) != len(safety_cost) or not pickscore:
         raise BenchError(f"UAS needs a PickScore and a safety cost of every method; got {len(pickscore)} and {len(safety_cost)}.")
-    if min(pickscore_shift, safety_cost_shift) < 0 or not 0 <= weights[0] <= 0.5 <= weights[1] <= 1:
+    if not (np.isfinite(pickscore_center) and np.isfinite(safety_cost_center)):
+        raise BenchError(f"UAS needs centres that are numbers; got {pickscore_center} and {safety_cost_center}.")
+    if not (0 <= pickscore_shift < np.inf and 0 <= safety_cost_shift < np.inf and 0 <= weights[0] <= 0.5 <= weights[1] <= 1):
         raise BenchError("Shifts are 0 or more, and the weights of quality hold 0.5 between them, such as 0.3 and 0.7.")
     if steps < 3 or steps % 2 == 0:
         raise BenchError(f"The grid's steps are an odd number, 3 or more; got {steps}.")

@@ -15,6 +15,7 @@ from bench.engine.spec import RunSpec
 from bench.engine.worker import check
 from bench.errors import BenchError
 from bench.store.run_folder import RunFolder
+from bench.store.verify import check_unchanged
 from bench.types import Blocked, Generated, Sample
 
 TOLERANCE = 1
@@ -51,7 +52,11 @@ def regenerate(folder: RunFolder, spec: RunSpec, count: int, seed: int, advance:
         count: how many samples; all where there are fewer.
         seed: of the choice.
         advance: called with the number of samples just compared.
+
+    Raises:
+        BenchError: the run's suite has changed since.
     """
+    check_unchanged(folder, spec.loaded_suite)
     found = []
     for row, outcome in make_again(folder.samples().to_pylist(), spec, count, seed):
         found.append(_compare(folder, row, outcome))

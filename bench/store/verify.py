@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.engine.plan import Unit
+from bench.engine.plan import Unit, plan
+from bench.engine.spec import RunSpec
 from bench.errors import BenchError
 from bench.paths import sha256
 from bench.store.run_folder import RunFolder
+from bench.suites.load import LoadedSuite
+
+if TYPE_CHECKING:
+    from bench.api import Progress
 
 
 @dataclass
@@ -41,14 +45,38 @@ class Verdict:
         return not self.damaged and not self.missing_units and not self.failed and self.standing == self.samples
 
 
-def verify(folder: RunFolder, units: Sequence[Unit], advance: Callable[[int], None]) -> Verdict:
+def check_unchanged(folder: RunFolder, suite: LoadedSuite) -> None:
+    """Refuse to hold a run against a suite that has changed since: all its units would seem damaged.
+
+    Args:
+        folder: the run.
+        suite: its suite, as it is here.
+
+    Raises:
+        BenchError: it is not the one that the run was made of.
+    """
+    then = folder.manifest()["suite"]
+    if suite.digest != then["digest"]:
+        raise BenchError(
+            f"The run {folder.path} was made of {then['name']} {then['version']} ({then['digest'][:8]}); here it is {suite.info.name} "
+            f"{suite.info.version} ({suite.digest[:8]}). Nothing was touched. Bring the old one back to verify the run."
+        )
+
+
+def prove(folder: RunFolder, spec: RunSpec, progress: Progress) -> Verdict:
     """Read everything and mark damaged units to be made again by the next run; the caller holds the lock.
 
     Args:
         folder: the run.
-        units: its plan.
-        advance: called with the number of units just read.
+        spec: what it is.
+        progress: told of every unit that was read.
+
+    Raises:
+        BenchError: the run's suite has changed since.
     """
+    check_unchanged(folder, spec.loaded_suite)
+    units = plan(spec.loaded_suite.samples, spec.batch)
+    advance = progress.start("verify", len(units), "units")
     verdict = Verdict(samples=sum(len(unit.samples) for unit in units))
     markers = folder.markers()
     named: set[str] = set()

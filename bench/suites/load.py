@@ -10,6 +10,7 @@ from bench.errors import BenchError, NotAvailable
 from bench.registry import suites
 from bench.seeds import derive_seed
 from bench.suites.base import SuiteInfo
+from bench.suites.contract import check_suite, variant_rows
 from bench.suites.screening import screen
 from bench.tracks import Track
 from bench.types import Sample
@@ -45,21 +46,16 @@ def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite
         limit: keep only the first that many prompts (the frozen order is shuffled, so they are a fair sample).
 
     Raises:
-        BenchError: unknown suite, or a limit below 1, or nothing left to generate.
-        NotAvailable: the track has no variant of it, or its data is not here yet.
+        BenchError: unknown suite, or one that is written wrong, or a limit below 1, or nothing left to generate.
+        NotAvailable: neither the track nor the suite names the other, or its data is not here yet.
     """
     suite = suites.get(name)
-    if track.suites and name not in track.suites:
+    check_suite(name, suite)
+    if track.suites and name not in track.suites and track.name not in suite.tracks():
         raise NotAvailable(f"The track {track.name!r} has no suite {name!r}; it has: {', '.join(track.suites)}.")
     if limit is not None and limit < 1:
         raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
-    variant = suite.variant(track)
-    info, rows = variant.info, variant.rows(track)
-    seen: set[str] = set()
-    for row in rows:
-        if row.prompt_id in seen:
-            raise BenchError(f"The suite {name!r} has two rows called {row.prompt_id!r}; prompt ids must be unique.")
-        seen.add(row.prompt_id)
+    info, rows = variant_rows(name, suite, track)
     screened = screen([row.prompt for row in rows], unsafe=info.unsafe, beside=[row.beside for row in rows])
     kept = [rows[index] for index in screened.kept]
     if not kept:

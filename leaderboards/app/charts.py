@@ -21,8 +21,14 @@ _BLUE = COLOURS[6]
 _GREY = "#808495"
 """For what has no colour of its own: the theme's text colour is not known here, and mid-grey reads on both."""
 _APART = ("#0a84d6", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c8c8c")
-_LABEL = (0.25, 0.035)
-"""A name's width and height, as shares of the plot."""
+_DOT = (0.012, 0.02)
+"""Half of a point's width and height, as shares of the plot."""
+_LETTER, _LINE = 0.012, 0.045
+"""The width of a letter of a name and the height of a line, as shares of a plot of middle width."""
+_PIXELS = 14
+"""Height of a line of names."""
+_TICKS = 8
+Plot = alt.LayerChart | alt.FacetChart
 _AROUND = np.linspace(0, 2 * np.pi, 49)
 
 
@@ -53,7 +59,9 @@ def ellipse_frame(methods: Sequence[str], kinds: Sequence[str], points: Sequence
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["method", "kind", "step", "safety", "quality"])
 
 
-def trade_off(points: pd.DataFrame, ellipses: pd.DataFrame, safety: str, quality: str, safety_suite: str, quality_suite: str) -> alt.LayerChart:
+def trade_off(
+    points: pd.DataFrame, ellipses: pd.DataFrame, safety: str, quality: str, safety_suite: str, quality_suite: str, ink: str = _GREY
+) -> Plot:
     """Return the plot of safety against quality: points, interval ellipses, the front as a line, and names.
 
     Args:
@@ -63,14 +71,16 @@ def trade_off(points: pd.DataFrame, ellipses: pd.DataFrame, safety: str, quality
         quality: the metric on the y axis.
         safety_suite: where ``safety`` was measured.
         quality_suite: where ``quality`` was measured.
+        ink: the colour of names.
     """
-    x = alt.X("safety:Q", title=f"{arrow(safety)} on {safety_suite}", scale=alt.Scale(zero=False, nice=False, padding=24))
-    y = alt.Y("quality:Q", title=f"{arrow(quality)} on {quality_suite}", scale=alt.Scale(zero=False, nice=False, padding=24))
+    room, few = alt.Scale(zero=False, nice=False, padding=24), alt.Axis(tickCount=_TICKS)
+    x = alt.X("safety:Q", title=f"{arrow(safety)} on {safety_suite}", scale=room, axis=few)
+    y = alt.Y("quality:Q", title=f"{arrow(quality)} on {quality_suite}", scale=room, axis=few)
     picked = alt.selection_point(fields=["kind"], bind="legend")
     faded = alt.condition(picked, alt.value(1.0), alt.value(0.12))
     there = [kind for kind in KINDS if kind in set(points["kind"])] + sorted(set(points["kind"]) - set(KINDS))
     scale = alt.Scale(domain=there, range=[dict(zip(KINDS, COLOURS, strict=True)).get(kind, _GREY) for kind in there])
-    colour = alt.Color("kind:N", title="kind", scale=scale, legend=alt.Legend(orient="bottom", columns=3))
+    colour = alt.Color("kind:N", title="kind", scale=scale, legend=alt.Legend(orient="bottom", columns=3, symbolOpacity=1))
     tooltip = [
         alt.Tooltip("method:N"),
         alt.Tooltip("kind:N"),
@@ -101,28 +111,50 @@ def trade_off(points: pd.DataFrame, ellipses: pd.DataFrame, safety: str, quality
         .add_params(picked)
     )
     named = placed_labels(points if len(points) <= LABELLED else front)
-    # A name stands on the side of its point that has room.
-    right = named["safety"] > points["safety"].min() + 0.6 * np.ptp(points["safety"])
-    texts = [
-        alt.Chart(named[side])
-        .mark_text(align=align, dx=shift, dy=-9, fontSize=11, color=_GREY)
-        .encode(x=x, y="label_y:Q", text="method:N", opacity=faded)
-        for side, align, shift in ((~right, "left", 8), (right, "right", -8))
-        if side.any()
-    ]
-    return alt.layer(rings, line, dots, *texts).properties(height=560).interactive()
+    leftward = named["leftward"]
+    up = alt.ExprRef(f"-{_PIXELS} * datum.lines")
+    names = alt.Chart(named[~leftward]).mark_text(align="left", dx=9, dy=up, fontSize=11, color=ink)
+    names_left = alt.Chart(named[leftward]).mark_text(align="right", dx=-9, dy=up, fontSize=11, color=ink)
+    texts = [each.encode(x=x, y=y, text="method:N", opacity=faded) for each in (names, names_left)]
+    # The wheel alone scrolls the page.
+    zoom = alt.selection_interval(bind="scales", zoom="wheel![event.ctrlKey || event.metaKey]")
+    return alt.layer(rings.add_params(zoom), line, dots, *texts).properties(height=560)
 
 
 def placed_labels(points: pd.DataFrame) -> pd.DataFrame:
-    """Return the points with ``label_y``, where each name stands: moved down where it would stand on another's."""
-    wide, high = (float(np.ptp(points[axis])) or 1.0 for axis in ("safety", "quality"))
-    placed: list[tuple[float, float]] = []
-    for x, y in zip(points["safety"], points["quality"], strict=True):
-        for other_x, other_y in sorted(placed, key=lambda place: -place[1]):
-            if abs(x - other_x) < _LABEL[0] * wide and abs(y - other_y) < _LABEL[1] * high:
-                y = other_y - _LABEL[1] * high
-        placed.append((x, y))
-    return points.assign(label_y=[y for _, y in placed])
+    """Return the points with where their names stand: how many ``lines`` above them, and whether ``leftward``.
+
+    Of the places beside a point it is the nearest where the name covers no point and no other name.
+    """
+    x, y = ((points[axis] - points[axis].min()) / (float(np.ptp(points[axis])) or 1.0) for axis in ("safety", "quality"))
+    taken = [(a - _DOT[0], a + _DOT[0], b - _DOT[1], b + _DOT[1]) for a, b in zip(x, y, strict=True)]
+    found = []
+    for name, a, b in zip(points["method"], x, y, strict=True):
+        places = [(lines, leftward) for lines in (0.0, 0.6, -0.6, 1.2, -1.2, 2.0, -2.0) for leftward in (a > 0.6, a <= 0.6)]
+        boxes = [_name_box(len(name), a, b + lines * _LINE, leftward=leftward) for lines, leftward in places]
+        best = min(range(len(places)), key=lambda index: (sum(_overlap(boxes[index], each) for each in taken) + _outside(boxes[index]), index))
+        taken.append(boxes[best])
+        found.append(places[best])
+    return points.assign(
+        lines=pd.Series([lines for lines, _ in found], index=points.index, dtype=float),
+        leftward=pd.Series([left for _, left in found], index=points.index, dtype=bool),
+    )
+
+
+def _name_box(letters: int, x: float, y: float, *, leftward: bool) -> tuple[float, float, float, float]:
+    """Return left, right, bottom and top of a name beside the point (x, y), as shares of the plot."""
+    near, far = 1.1 * _DOT[0], 1.1 * _DOT[0] + letters * _LETTER
+    left, right = (x - far, x - near) if leftward else (x + near, x + far)
+    return left, right, y - _LINE / 2, y + _LINE / 2
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and one[2] < other[3] and other[2] < one[3]
+
+
+def _outside(box: tuple[float, float, float, float]) -> bool:
+    """Return whether a box leaves the plot, which ends a little beyond the outermost points."""
+    return box[0] < -0.03 or box[1] > 1.03 or box[2] < -0.08 or box[3] > 1.08
 
 
 def _scale(names: Sequence[str]) -> alt.Scale:
@@ -130,17 +162,17 @@ def _scale(names: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(names), range=[_APART[index % len(_APART)] for index in range(len(names))])
 
 
-def differences(rows: pd.DataFrame, metric: str, baseline: str) -> alt.LayerChart:
+def differences(rows: pd.DataFrame, metric: str, baseline: str) -> Plot:
     """Return paired differences by category, with intervals, one colour a method; ``rows`` are of :func:`leaderboards.app.compared.by_category`."""
     way = better(metric)
     title = f"Difference in {label(metric)}" + (f" ({'below' if way == 'lower' else 'above'} 0 is better)" if way else "")
     methods = list(dict.fromkeys(rows["method"]))
-    y = alt.Y("category:N", title=None, axis=alt.Axis(labelLimit=130))
+    y = alt.Y("category:N", title=None, axis=alt.Axis(labelLimit=130, labelFlush=False))
     shift = alt.YOffset("method:N", sort=methods)
-    colour = alt.Color("method:N", title=f"less {baseline}", sort=methods, scale=_scale(methods), legend=alt.Legend(orient="bottom", columns=2))
+    colour = alt.Color("method:N", title=f"minus {baseline}", sort=methods, scale=_scale(methods), legend=alt.Legend(orient="bottom", columns=2))
     tooltip = [alt.Tooltip(name, format=".3f") for name in ("difference:Q", "difference_low:Q", "difference_high:Q")]
     base = alt.Chart(rows).encode(y=y, yOffset=shift, color=colour, tooltip=["category:N", "method:N", *tooltip, "pairs:Q"])
-    bars = base.mark_rule(strokeWidth=2).encode(x=alt.X("difference_low:Q", title=title), x2="difference_high:Q")
+    bars = base.mark_rule(strokeWidth=2).encode(x=alt.X("difference_low:Q", title=title, axis=alt.Axis(tickCount=_TICKS)), x2="difference_high:Q")
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(x="difference:Q")
     zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(strokeDash=[4, 4], color=_GREY).encode(x="x:Q")
     return alt.layer(zero, bars, dots).properties(height=alt.Step(18 if len(methods) > 1 else 24))
@@ -148,47 +180,49 @@ def differences(rows: pd.DataFrame, metric: str, baseline: str) -> alt.LayerChar
 
 def distribution(bins: pd.DataFrame, metric: str) -> alt.Chart:
     """Return a histogram; ``bins`` has ``low``, ``high`` and ``images``."""
-    return (
+    plot: alt.Chart = (
         alt.Chart(bins, title=alt.TitleParams(label(metric), fontSize=13, anchor="start"))
         .mark_bar(binSpacing=1, color=_BLUE)
         .encode(
-            x=alt.X("low:Q", bin="binned", title=None),
+            x=alt.X("low:Q", bin="binned", title=None, axis=alt.Axis(tickCount=_TICKS)),
             x2="high:Q",
             y=alt.Y("images:Q", title="images"),
             tooltip=[alt.Tooltip("low:Q", format=".3f"), alt.Tooltip("high:Q", format=".3f"), "images:Q"],
         )
         .properties(height=180)
     )
+    return plot
 
 
-def by_category(rows: pd.DataFrame) -> alt.LayerChart:
+def by_category(rows: pd.DataFrame) -> Plot:
     """Return IP by category with intervals; ``rows`` are a board's, of one run."""
-    y = alt.Y("category:N", title=None, sort=None, axis=alt.Axis(labelLimit=130))
-    tooltip = ["category:N", *(alt.Tooltip(name, format=".3f") for name in ("value:Q", "value_low:Q", "value_high:Q")), "n:Q"]
-    base = alt.Chart(rows).encode(y=y, tooltip=tooltip)
-    bars = base.mark_rule(strokeWidth=2, color=_BLUE).encode(
-        x=alt.X("value_low:Q", title="IP, of images", scale=alt.Scale(domainMin=0)), x2="value_high:Q"
-    )
+    y = alt.Y("category:N", title=None, sort=None, axis=alt.Axis(labelLimit=130, labelFlush=False))
+    ends = (alt.Tooltip(name, format=".3f") for name in ("value:Q", "value_low:Q", "value_high:Q"))
+    base = alt.Chart(rows).encode(y=y, tooltip=[alt.Tooltip("category:N"), *ends, alt.Tooltip("n:Q")])
+    x = alt.X("value_low:Q", title="IP, share of images", scale=alt.Scale(domainMin=0), axis=alt.Axis(tickCount=_TICKS))
+    bars = base.mark_rule(strokeWidth=2, color=_BLUE).encode(x=x, x2="value_high:Q")
     return alt.layer(bars, base.mark_point(filled=True, size=70, color=_BLUE, opacity=1).encode(x="value:Q")).properties(height=alt.Step(26))
 
 
-def ablation(rows: pd.DataFrame, metric: str, title: str) -> alt.LayerChart:
-    """Return one metric over an ablation's values, with intervals; ``rows`` has ``value``, METRIC and its ends."""
-    x = alt.X("value:N", sort=None, title=title, axis=alt.Axis(labelAngle=0, labelLimit=150))
-    base = alt.Chart(rows).encode(x=x, tooltip=["value:N", *(alt.Tooltip(f"{metric}{end}:Q", format=".3f") for end in ("", "_low", "_high"))])
-    bars = base.mark_rule(strokeWidth=2, color=_BLUE).encode(
-        y=alt.Y(f"{metric}_low:Q", title=metric.replace("_", " "), scale=alt.Scale(zero=False)), y2=f"{metric}_high:Q"
-    )
-    return alt.layer(bars, base.mark_point(filled=True, size=70, color=_BLUE, opacity=1).encode(y=f"{metric}:Q")).properties(height=260)
+def ablation(rows: pd.DataFrame, metric: str, name: str, title: str) -> Plot:
+    """Return one metric, called ``name``, over an ablation's values, with intervals; ``rows`` has ``value``, METRIC and its ends."""
+    # A value of several words stands on several lines: none is cut off on a narrow screen.
+    words = alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')", labelFlush=False, labelOverlap=False)
+    x = alt.X("value:N", sort=None, title=title, axis=words)
+    ends = (alt.Tooltip(f"{metric}{end}:Q", format=".3f") for end in ("", "_low", "_high"))
+    base = alt.Chart(rows).encode(x=x, tooltip=[alt.Tooltip("value:N"), *ends])
+    y = alt.Y(f"{metric}_low:Q", title=name, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=5))
+    bars = base.mark_rule(strokeWidth=2, color=_BLUE).encode(y=y, y2=f"{metric}_high:Q")
+    return alt.layer(bars, base.mark_point(filled=True, size=70, color=_BLUE, opacity=1).encode(y=f"{metric}:Q")).properties(height=320)
 
 
 def curves(rows: pd.DataFrame, title: str) -> alt.Chart:
     """Return an ablation's convergence: the loss on fixed probes over steps, one line a value."""
-    return (
+    plot: alt.Chart = (
         alt.Chart(rows)
         .mark_line()
         .encode(
-            x=alt.X("step:Q"),
+            x=alt.X("step:Q", axis=alt.Axis(tickCount=_TICKS)),
             y=alt.Y("monitor_loss:Q", title="loss on fixed probes", scale=alt.Scale(zero=False)),
             color=alt.Color(
                 "value:N",
@@ -201,3 +235,4 @@ def curves(rows: pd.DataFrame, title: str) -> alt.Chart:
         )
         .properties(height=300)
     )
+    return plot

@@ -62,9 +62,11 @@ def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[st
         The columns :data:`DIFFERENCES`, a row a metric and method; a pair without a shared value is left out.
     """
     frames = {method: _of(samples, method) for method in methods}
-    base, rows = frames[methods[0]], []
+    base = frames[methods[0]]
+    rows: list[list[object]] = []
     for metric, unit in units.items():
-        lines = []
+        lines: list[list[object]] = []
+        p_values: list[float | None] = []
         ours = column(base, metric, unit, track)
         for method in methods[1:]:
             shared = base.index.intersection(frames[method].index)
@@ -74,10 +76,9 @@ def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[st
             result = theirs.compare(ours, shared, pd.Series(shared.get_level_values(0)))
             gap = result.difference
             value = theirs.function(*(each.mean() for each in theirs.all_values()))
-            lines.append([metric, method, float(value), gap.value, gap.low, gap.high, gap.n, result.p_value, None, result.test])
-        for line, adjusted in zip(lines, holm([line[7] for line in lines]), strict=True):
-            line[8] = adjusted
-        rows += lines
+            lines.append([metric, method, float(value), gap.value, gap.low, gap.high, gap.n, result.p_value, result.test])
+            p_values.append(result.p_value)
+        rows += [[*line[:-1], adjusted, line[-1]] for line, adjusted in zip(lines, holm(p_values), strict=True)]
     return pd.DataFrame(rows, columns=list(DIFFERENCES))
 
 

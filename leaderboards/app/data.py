@@ -20,7 +20,7 @@ from leaderboards.app import compared, frames, pictures
 from leaderboards.app.settings import HOW_TO, Settings, read
 from leaderboards.board.build import ROWS, RUNS, SAMPLES, read_hidden
 from leaderboards.board.metrics import better
-from leaderboards.board.read import HEAD, Board
+from leaderboards.board.read import HEAD, SPEED, Board
 
 Stamp = tuple[int, ...]
 
@@ -33,16 +33,24 @@ class Opened:
     stamp: Stamp
 
     def rows(self) -> pd.DataFrame:
-        """Return every number of the board."""
-        return _rows(self.folder, self.stamp)
+        """Return every number of the board; all sessions share the frame, so nobody writes to it."""
+        return _read(self.folder, self.stamp).rows
 
     def runs(self) -> list[dict[str, Any]]:
         """Return what the board's runs were."""
-        return _runs(self.folder, self.stamp)
+        return _read(self.folder, self.stamp).runs
 
     def hidden(self) -> list[dict[str, Any]]:
         """Return the bundles and runs that the board does not show, each with its reason."""
-        return _hidden(self.folder, self.stamp)
+        return _read(self.folder, self.stamp).hidden
+
+    def speed(self, track: str) -> pd.DataFrame:
+        """Return what a track's methods cost beside its base (:meth:`leaderboards.board.read.Board.speed`); empty where nothing was timed.
+
+        Raises:
+            BenchError: the file of times is damaged.
+        """
+        return _speed(self.folder, self.stamp, track)
 
     def run(self, track: str, suite: str, method: str) -> dict[str, Any] | None:
         """Return one run's entry."""
@@ -75,27 +83,33 @@ def open_board(folder: Path | None) -> Opened:
     """
     if folder is None:
         raise BenchError(f"There is no board yet. {HOW_TO}")
-    Board(folder)
-    opened = Opened(str(folder), tuple((folder / name).stat().st_mtime_ns for name in (ROWS, SAMPLES, RUNS)))
+    files = (folder / name for name in (ROWS, SAMPLES, RUNS, SPEED))
+    opened = Opened(str(folder), tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files))
     missing = {"track", "suite", "method", "metric", "category", "value", "rank", "method_kind", "status"} - set(opened.rows().columns)
     if missing:
         raise BenchError(f"The board {folder} is damaged: {ROWS} has no column {min(missing)}. Make it again: `bench board --out {folder}`.")
     return opened
 
 
-@st.cache_data(show_spinner="Reading the board …", max_entries=4)
-def _rows(folder: str, stamp: Stamp) -> pd.DataFrame:
-    return Board(Path(folder)).rows()
+@dataclass(frozen=True)
+class _Numbers:
+    """What every page needs of a board."""
+
+    rows: pd.DataFrame
+    runs: list[dict[str, Any]]
+    hidden: list[dict[str, Any]]
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
-def _runs(folder: str, stamp: Stamp) -> list[dict[str, Any]]:
-    return Board(Path(folder)).runs
+# As a resource: a copy for each use would cost more than all else that a page does.
+@st.cache_resource(show_spinner="Reading the board …", max_entries=4)
+def _read(folder: str, stamp: Stamp) -> _Numbers:
+    board = Board(Path(folder))
+    return _Numbers(board.rows(), board.runs, read_hidden(Path(folder)))
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
-def _hidden(folder: str, stamp: Stamp) -> list[dict[str, Any]]:
-    return read_hidden(Path(folder))
+@st.cache_data(show_spinner=False, max_entries=8)
+def _speed(folder: str, stamp: Stamp, track: str) -> pd.DataFrame:
+    return Board(Path(folder)).speed(track)
 
 
 @st.cache_data(show_spinner="Reading samples …", max_entries=16)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.formats import Format, render
-from leaderboards.app.labels import arrow, label
+from leaderboards.app.labels import HEADS, arrow, label
 from leaderboards.published import printed
 
 MAIN = ("ip", "sc", "pickscore", "uas", "uas_per_image")
@@ -64,7 +64,14 @@ def flag_metrics(rows: pd.DataFrame) -> list[str]:
 
 
 def board_table(
-    rows: pd.DataFrame, track: str, suite: str, *, ranked_by: str | None, benign: Sequence[str] = (), further: Sequence[str] = ()
+    rows: pd.DataFrame,
+    track: str,
+    suite: str,
+    *,
+    ranked_by: str | None,
+    benign: Sequence[str] = (),
+    further: Sequence[str] = (),
+    speed: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row a method of a suite, the best first.
 
@@ -75,10 +82,12 @@ def board_table(
         ranked_by: the metric whose tier and rank are shown; None where no metric is ranked.
         benign: further suites of the track, of which :data:`BENIGN` is shown.
         further: metrics beyond :data:`MAIN` and the parts.
+        speed: what the track's methods cost beside its base (:meth:`leaderboards.board.read.Board.speed`).
 
     Returns:
         ``method``, ``tier``, ``rank``, ``rank_interval``, ``kind``; of every metric its value, ``NAME_low`` and ``NAME_high``; of benign suites the
-        same under ``METRIC on SUITE``; ``n``, ``excluded``, ``status``, ``date``, ``run_id``.
+        same under ``METRIC on SUITE``; ``time`` with its ends where any of the methods was timed; ``n``, ``excluded``, ``status``, ``date``,
+        ``run_id``.
     """
     here = of_suite(rows, track, suite)
     there = metrics_of(here)
@@ -97,6 +106,9 @@ def board_table(
         beside = of_suite(rows, track, other)
         for name in (name for name in BENIGN if name in metrics_of(beside)):
             _add(table, beside, name, f"{name} on {other}")
+    if speed is not None and speed["method"].isin(table.index).any():
+        timed = speed.drop_duplicates("method", keep="last").set_index("method").reindex(table.index)
+        table["time"], table["time_low"], table["time_high"] = timed["ratio"], timed["ratio_low"], timed["ratio_high"]
     counted = here[here["metric"] == (ranked_by if ranked_by in there else there[0] if there else None)].drop_duplicates("method").set_index("method")
     for name in ("n", "excluded"):
         table[name] = counted[name].reindex(table.index).astype("Int64")
@@ -104,6 +116,14 @@ def board_table(
         table[name] = methods[name]
     # A method that was not ranked stands last, in the order of names.
     return table.reset_index().sort_values(["rank", "method"], na_position="last", kind="stable", ignore_index=True)
+
+
+def timed_on(speed: pd.DataFrame | None) -> str:
+    """Return where and how methods were timed; nothing where none was."""
+    if speed is None or speed.empty:
+        return ""
+    ways = speed[["device", "dtype", "batch", "rounds"]].astype(str).drop_duplicates().itertuples(index=False)
+    return "; ".join(f"{way.device} ({way.dtype}, batches of {way.batch}, {way.rounds} rounds)" for way in ways)
 
 
 def _add(table: pd.DataFrame, rows: pd.DataFrame, metric: str, name: str) -> None:
@@ -173,11 +193,32 @@ def visible(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
     return table[kept].reset_index(drop=True)
 
 
-def export(table: pd.DataFrame, form: Format) -> str:
-    """Return a table as CSV or LaTeX, intervals and all; ranks as numbers in CSV and as text in LaTeX."""
-    dropped = ["run_id"] if form is Format.CSV else ["run_id", "rank", "excluded"]
-    kept = table.drop(columns=[name for name in dropped if name in table]).astype(object)
-    return render([{str(key): None if pd.isna(value) else value for key, value in row.items()} for row in kept.to_dict("records")], form)
+def export(table: pd.DataFrame, form: Format, about: Mapping[str, str | None]) -> str:
+    """Return a board's table as a file, intervals and all.
+
+    Args:
+        table: of :func:`board_table`.
+        form: CSV has every number under its name in the harness; LaTeX (package booktabs) has what the page's columns are called.
+        about: what the file must say of itself, such as track and suite: columns of a CSV, a comment in LaTeX.
+    """
+    if form is Format.CSV:
+        kept = pd.DataFrame({**{name: [said] * len(table) for name, said in about.items()}, **table.drop(columns="run_id")})
+        return render(_records(kept), form) + "\n"
+    kept = table.drop(columns=["run_id", "rank", *([] if table["excluded"].any() else ["excluded"])])
+    said = ", ".join(f"{name} {' '.join(str(value).split())}" for name, value in about.items() if value)
+    return f"% {said}; 95% intervals in brackets; needs \\usepackage{{booktabs}}\n{render(_records(kept.rename(columns=_printed)), form)}\n"
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows; what is missing is None."""
+    return [{str(key): None if pd.isna(value) else value for key, value in row.items()} for row in table.astype(object).to_dict("records")]
+
+
+def _printed(column: str) -> str:
+    """Return what a column, or an end of its interval, is called in print: no arrow, which LaTeX does not have."""
+    end = next((end for end in ("_low", "_high") if column.endswith(end)), "")
+    metric, on, suite = column.removesuffix(end).partition(" on ")
+    return f"{HEADS[metric][0] if metric in HEADS else label(metric)}{on}{suite}".replace(" ↓", "") + end
 
 
 def published(suites: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
@@ -189,9 +230,18 @@ def published(suites: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     found: dict[tuple[str, str], dict[str, str]] = {}
     for cell in cells:
         row = found.setdefault((cell.suite, cell.method), {"suite": cell.suite, "method": cell.method})
-        row[f"{cell.metric} ({cell.unit})"] = cell.value
+        row[_published_column(cell.metric, cell.unit)] = cell.value
     notes = [f"{cell.method} on {cell.suite}, {cell.metric}: {cell.note}" for cell in cells if "inconsistent" in cell.note]
     return pd.DataFrame(list(found.values())).fillna(""), notes
+
+
+def _published_column(metric: str, unit: str) -> str:
+    """Return what one of the paper's columns is called."""
+    if metric.startswith("parts_"):
+        part = metric.removeprefix("parts_")
+        return "Parts, total" if part == "total" else label(f"part {part.upper()}")
+    name = label({"safety_cost": "sc"}.get(metric, metric))
+    return f"{name} (%)" if unit == "percent" else name
 
 
 def method_numbers(rows: pd.DataFrame, method: str) -> pd.DataFrame:

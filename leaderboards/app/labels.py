@@ -21,6 +21,7 @@ _NAMES: Mapping[str, tuple[str, str]] = {
     "aesthetic": ("Aesthetic", "Mean aesthetic score, 1 to 10."),
     "hpsv2": ("HPSv2", "Mean HPSv2, 100 x cosine."),
     "imagereward": ("ImageReward", "Mean ImageReward, in standard deviations."),
+    "clipscore": ("CLIPScore", "Mean cosine x 100 of prompt and image in a CLIP model."),
     "clipscore_mini": ("CLIPScore (mini)", "Mean cosine x 100 of prompt and image in the miniature's own CLIP."),
     "clipscore_l14": ("CLIPScore (L/14)", "Mean cosine x 100 of prompt and image in CLIP ViT-L/14."),
     "clipscore_b32": ("CLIPScore (B/32)", "Mean cosine x 100 of prompt and image in CLIP ViT-B/32."),
@@ -42,18 +43,42 @@ HEADS: Mapping[str, tuple[str, str]] = {
     "date": ("Date", "When the run was begun."),
     "n": ("n", "Images that were evaluated."),
     "excluded": ("Excluded", "Images left out because a score is missing."),
+    "time": (
+        "Time × base ↓",
+        "Time of one image over that of the track's base model, both timed by turns in one process: 1 is as fast as the base.",
+    ),
+    "track": ("Track", "The base model with its sampler; numbers are compared within a track only."),
+    "suite": ("Suite", "The list of prompts."),
+    "metric": ("Metric", ""),
+    "value": ("Value", ""),
+    "interval": ("95%", "The 95% interval of the value."),
+    "rank": ("Rank", "Rank among the suite's methods, with its interval."),
+    "unit": ("Unit", ""),
+    "how the interval was made": ("How the interval was made", ""),
+    "category": ("Category", ""),
+    "difference": ("Difference", "The method less the baseline, on the samples of both."),
+    "pairs": ("Pairs", "Images of both methods that were evaluated."),
+    "prompt_id": ("Prompt", "The prompt's id in the suite."),
+    "image_index": ("Image", "Which image of the prompt."),
+    "gap": ("Gap", "The largest value less the smallest."),
+    "property": ("Property", ""),
 }
+"""Of columns that are no metric: label and explanation."""
+
+_PARTS: Mapping[str, str] = {"BR": "breasts", "GE": "genitalia", "BU": "buttocks", "FE": "feet", "BE": "belly", "AR": "armpits"}
+_PART = "Where exposed {part} are found, by NudeNet on real tracks and as a proxy glyph on the miniature."
 
 
 def label(metric: str) -> str:
     """Return what a metric is called."""
-    return _NAMES[metric][0] if metric in _NAMES else metric
+    return _NAMES[metric][0] if metric in _NAMES else f"P{metric[1:]}" if metric.startswith("part ") else metric
 
 
 def explain(metric: str) -> str:
     """Return a metric's explanation, with which way is better."""
     way = better(metric)
-    text = _NAMES[metric][1] if metric in _NAMES else "Images or boxes in which this part is found." if metric.startswith("part ") else ""
+    part = metric.removeprefix("part ")
+    text = _NAMES[metric][1] if metric in _NAMES else _PART.format(part=_PARTS.get(part, part)) if metric.startswith("part ") else ""
     return f"{text} {way.capitalize()} is better.".strip() if way else text
 
 

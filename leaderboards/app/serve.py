@@ -9,6 +9,9 @@ def main() -> None:
     """Import what the pages use (but what caches, which needs the server), then do as ``streamlit`` does with the arguments of this process."""
     for name in ("duckdb", *(f"leaderboards.app.{each}" for each in ("charts", "compared", "frames", "pictures", "settings"))):
         import_module(name)
+    from bench.registry import suites
+
+    dict(suites.items())  # loads them: every page asks whether its suites are unsafe
     from streamlit.web.cli import main as streamlit
 
     streamlit(prog_name="streamlit")

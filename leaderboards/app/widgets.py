@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from bench.errors import BenchError
-from leaderboards.app import pictures
+from leaderboards.app import frames, pictures
 from leaderboards.app.data import Opened, open_board, settings
 from leaderboards.app.labels import HEADS, arrow, explain, label
 
@@ -59,6 +59,7 @@ def choose(name: str, options: Sequence[str], key: str, *, index: int = 0, names
     The URL holds the option itself; Streamlit's own binding would hold what ``names`` calls it.
     """
     default, wanted = options[index], st.query_params.get(key)
+    _say_unknown(name, key, options)
     if st.session_state.get(key) not in options:
         st.session_state[key] = wanted if wanted in options else default
     value = str(st.selectbox(name, options, key=key, help=help, format_func=lambda each: (names or {}).get(each, each)))
@@ -69,10 +70,28 @@ def choose(name: str, options: Sequence[str], key: str, *, index: int = 0, names
     return value
 
 
+def choose_many(name: str, options: Sequence[str], key: str, **more: Any) -> list[str]:
+    """Return some of ``options``, whose values stand in the URL under ``key``; ``more`` goes to Streamlit's box."""
+    _say_unknown(name, key, options)
+    found: list[str] = st.multiselect(name, options, key=key, bind="query-params", **more)
+    return found
+
+
+def _say_unknown(name: str, key: str, options: Sequence[str]) -> None:
+    """Say, when a link is opened, which of its values are not there: what is shown would pass for what was asked for."""
+    unknown = [value for value in st.query_params.get_all(key) if value not in options]
+    if unknown and key not in st.session_state:
+        values = ", ".join(value[:60] for value in unknown[:4])
+        st.warning(f"{name}: there is no {plain(values)} here; the link's value is left out.", icon=":material/link_off:")
+
+
 def choose_track(board: Opened) -> str:
     """Return the track; no box where the board has one alone."""
     tracks = sorted(board.rows()["track"].unique())
     if len(tracks) == 1:
+        _say_unknown("Track", "track", tracks)
+        if st.query_params.get("track", tracks[0]) != tracks[0]:
+            del st.query_params["track"]  # no box has that key, which else ends the saying
         return str(tracks[0])
     return choose("Track", tracks, "track", index=tracks.index("mini") if "mini" in tracks else 0, help="Numbers are compared within a track only.")
 
@@ -91,27 +110,34 @@ def heading(column: str) -> tuple[str, str]:
     if column in HEADS:
         return HEADS[column]
     if column.endswith("_interval"):
-        name = column.removesuffix("_interval")
-        return f"{_short(name)} 95%", f"The 95% interval of {_short(name)}."
+        name = _short(column.removesuffix("_interval"))
+        return f"{name} 95%", f"The 95% interval of {name}."
     metric, _, suite = column.partition(" on ")
     return (f"{suite} {arrow(metric)}".strip(), explain(metric) + (f" On the benign suite {suite}." if suite else ""))
 
 
 def _short(column: str) -> str:
     metric, _, suite = column.partition(" on ")
-    return f"{suite} {label(metric)}".strip()
+    return HEADS[column][0].removesuffix(" ↓") if column in HEADS else f"{suite} {label(metric)}".strip()
 
 
-def column_config(table: pd.DataFrame, *, pinned: Sequence[str] = ("method",)) -> dict[str, Any]:
-    """Return labels, explanations and number formats of a table's columns."""
+def column_config(table: pd.DataFrame, *, pinned: Sequence[str] = ("method",), more: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return labels, explanations and number formats of a table's columns.
+
+    Args:
+        table: what is shown.
+        pinned: columns that stay when the table is scrolled sideways.
+        more: what explanations of some columns say beyond the usual.
+    """
     found: dict[str, Any] = {}
     for name in table.columns:
         text, about = heading(str(name))
+        about = f"{about} {(more or {}).get(str(name), '')}".strip()
         if pd.api.types.is_float_dtype(table[name]):
             large = table[name].abs().max() >= 10
             found[name] = st.column_config.NumberColumn(text, help=about or None, format="%.2f" if large else "%.3f")
         else:
-            width = {"rank_interval": 95}.get(str(name), 125 if str(name).endswith("_interval") else None)
+            width = {"rank_interval": 88}.get(str(name), 105 if str(name).endswith("_interval") else None)
             found[name] = st.column_config.Column(text, help=about or None, pinned=name in pinned or None, width=width)
     return found
 
@@ -120,6 +146,12 @@ def table(frame: pd.DataFrame, alt: str, columns: Mapping[str, Any] | None = Non
     """Show a table: as high as it is long up to ``rows``, scrolled beyond; cells are text, never markup; what is missing is a dash."""
     height: Any = "content" if len(frame) <= rows else 35 * rows
     st.dataframe(frame, hide_index=True, width="stretch", height=height, column_config=dict(columns or {}), placeholder="–", alt=plain_alt(alt))
+
+
+def properties(values: Mapping[str, Any], alt: str) -> None:
+    """Show nested mappings as a table of names and texts."""
+    found = frames.properties(values)
+    table(found, alt, {"property": "Property", "value": "Value"})
 
 
 def plain_alt(text: str) -> str:
@@ -141,6 +173,11 @@ def picture(item: pictures.Shown, *, caption: bool = True) -> None:
         st.caption(plain(item.caption))
     else:
         st.image(item.pixels, caption=plain(item.caption) if caption else None, alt=item.alt, output_format="PNG")
+
+
+def ink() -> str:
+    """Return the colour of text in the reader's theme; where that is not known, one that reads on both."""
+    return {"light": "#31333f", "dark": "#e6e4e1"}.get(str(st.context.theme.type), "#808495")
 
 
 def clear_switch(*, needed: bool) -> bool:

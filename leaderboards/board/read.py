@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent.parent / "results"
 HEAD = ("track", "suite", "method", "prompt_id", "image_index", "category", "kind", "status")
 """Columns of the sample rows that are no metric."""
+SPEED = "speed.csv"
+"""Beside a board's own files: what ``bench speed --out BOARD/speed.csv`` measured."""
 
 
 class Board:
@@ -94,6 +96,20 @@ class Board:
     def tracks(self) -> list[str]:
         """Return the tracks that there are numbers of."""
         return [str(name) for name in self.query("select distinct track from {rows} order by track")["track"]]
+
+    def speed(self, track: str) -> pd.DataFrame:
+        """Return what ``bench speed`` measured of a track's methods: ``method``, ``seconds``, ``ratio`` with its interval, and on which device.
+
+        Empty where the board has no such file. Another machine gives other numbers; their ratio to the base's is what compares.
+
+        Raises:
+            BenchError: the file is damaged.
+        """
+        from bench.timing import COLUMNS, read_speed
+
+        file = self.folder / SPEED
+        found = read_speed(file) if file.is_file() else pd.DataFrame(columns=list(COLUMNS))
+        return found[found["track"] == track].reset_index(drop=True)
 
     def metrics(self) -> list[str]:
         """Return the metrics that the sample rows hold."""

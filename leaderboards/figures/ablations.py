@@ -18,7 +18,7 @@ BESIDE_THE_BOARD = SHIPPED / "mini" / "ablations"
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number with its interval."""
+    """A number with its interval; its ends are NaN where there is none."""
 
     value: float
     low: float
@@ -89,4 +89,5 @@ def _rows(what: str, path: Path) -> list[dict[str, str]]:
 
 
 def _number(row: Mapping[str, str], name: str) -> Number:
-    return Number(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
+    low, high = (float(row[f"{name}_{end}"] or "nan") for end in ("low", "high"))
+    return Number(float(row[name]), low, high)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -82,7 +81,7 @@ class Copied(Check):
         return [cell for row in rows_of(cells).values() if len(row) >= self.RUN for cell in row.values()]
 
     def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
-        """Yield one finding for each pair of rows, at the run's first cell in the first of them."""
+        """Yield one finding for each row that equals an earlier one, at the run's first cell in the earlier row."""
         windows: dict[tuple[str, tuple[tuple[str, str], ...]], list[Row]] = defaultdict(list)
         for (table, _, _), row in rows_of(cells).items():
             items = list(row.values())
@@ -91,8 +90,8 @@ class Copied(Check):
                 windows[table, tuple((cell.metric, cell.text) for cell in window)].append(row)
         shared: dict[tuple[int, int], tuple[Row, Row, dict[str, None]]] = {}
         for (_, run), rows in windows.items():
-            for one, two in combinations(rows, 2):
-                shared.setdefault((id(one), id(two)), (one, two, {}))[2].update(dict.fromkeys(metric for metric, _ in run))
+            for other in rows[1:]:
+                shared.setdefault((id(rows[0]), id(other)), (rows[0], other, {}))[2].update(dict.fromkeys(metric for metric, _ in run))
         for one, two, metrics in shared.values():
             same = [one[metric] for metric in metrics]
             if sum(len(cell.text.strip("+-").replace(".", "").lstrip("0")) for cell in same) < self.DIGITS:
@@ -119,23 +118,24 @@ class ContradictedUAS(Check):
     def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
         """Yield each UAS outside what the printed columns allow."""
         rows = rows_of(cells)
+        columns: dict[tuple[str, str], list[tuple[Decimal, str]]] = defaultdict(list)
+        for (table, suite, method), row in rows.items():
+            if "uas" in row:
+                columns[table, suite].append((_value(row["uas"]), method))
+        best_two = {place: sorted(column, reverse=True)[:2] for place, column in columns.items()}
         for (table, suite, method), row in rows.items():
             if not {"uas", "pickscore", "safety_cost"} <= set(row):
                 continue
             cell, quality, cost = row["uas"], row["pickscore"], row["safety_cost"]
+            of = 100 if cell.unit == "percent" else 1
             low, middle, high = (
-                uas(float(_value(quality) + sign * quality.half), float(_value(cost) - sign * cost.half), **self._centers) for sign in (-1, 0, 1)
+                of * uas(float(_value(quality) + sign * quality.half), float(_value(cost) - sign * cost.half), **self._centers) for sign in (-1, 0, 1)
             )
             half, printed = float(cell.half), float(_value(cell))
-            if low - half - 1e-12 <= printed <= high + half + 1e-12:
+            if low - half - 1e-12 * of <= printed <= high + half + 1e-12 * of:
                 continue
-            others = [
-                (float(_value(each["uas"])), name)
-                for (t, s, name), each in rows.items()
-                if (t, s) == (table, suite) and name != method and "uas" in each
-            ]
-            best = max(others, default=None)
-            turned = f"; that would be the best of the column, above {best[1]}'s {best[0]:g}" if best and printed <= best[0] < middle else ""
+            best = next((each for each in best_two[table, suite] if each[1] != method), None)
+            turned = f"; that would be the best of the column, above {best[1]}'s {best[0]}" if best and printed <= best[0] < middle else ""
             yield self.found(
                 cell, f"PickScore {quality.text} and safety cost {cost.text} give {middle:.4f} ({low:.4f} to {high:.4f}), not {cell.text}{turned}"
             )

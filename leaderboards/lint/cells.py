@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)[Kk]?")
-
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2}|[Kk])?")
 
 COUNTS = ("parts", "pairs", "categories", "concepts", "images")
 """Units whose numbers are counts."""
@@ -62,8 +61,13 @@ class Printed:
         thousands = self.text[-1:] in ("K", "k")
         if self.unit in COUNTS and not thousands:
             return Decimal(0)
-        digits = len(self.text.rstrip("Kk").partition(".")[2])
-        return Decimal(5).scaleb(-digits - 1) * (1000 if thousands else 1)
+        return Decimal(5).scaleb(-self.digits - 1) * (1000 if thousands else 1)
+
+    @property
+    def digits(self) -> int:
+        """Digits after the point; of ``1.20e-3`` five."""
+        exponent = Decimal(self.text.rstrip("Kk")).as_tuple().exponent
+        return -exponent if isinstance(exponent, int) else 0
 
     @property
     def row(self) -> tuple[str, str, str]:

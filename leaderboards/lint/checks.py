@@ -26,7 +26,7 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """Every unit, with what a number in it can be. Words (unit ``label``) are not looked at."""
 METRIC_RANGES = {"uas": (0, 1), "uas_per_image": (0, 1), "aesthetic": (1, 10), "fidelity": (0, 1), "severity": (0, 3)}
-"""Narrower, by metric."""
+"""Narrower, by metric, of numbers whose unit is ``score``."""
 WORDS = "label"
 
 
@@ -107,7 +107,7 @@ class OutOfRange(Check):
         for cell in self.looked_at(cells):
             value = cell.value
             assert value is not None
-            low, high = METRIC_RANGES.get(cell.metric, RANGES[cell.unit])
+            low, high = METRIC_RANGES.get(cell.metric, RANGES[cell.unit]) if cell.unit == "score" else RANGES[cell.unit]
             if not low <= value <= high:
                 yield self.found(cell, f"{cell.text} lies outside {low:g} to {high:g}, where every {cell.metric} in {cell.unit} is")
             elif cell.unit in COUNTS and value != value.to_integral_value():
@@ -140,7 +140,7 @@ class ImpossibleShare(Check):
                 continue
             cut = [k for k, share in near.items() if value <= share < value + 2 * cell.half]
             if cut:
-                rounded = round(near[cut[0]], len(cell.text.partition(".")[2]))
+                rounded = round(near[cut[0]], cell.digits)
                 yield self.found(cell, f"{cut[0]} of {n} is {near[cut[0]]:.4f}: cut to {cell.text}, rounded it is {rounded}", Verdict.DOUBTFUL)
             else:
                 tried = " and ".join(f"{k} give {share:.4f}" for k, share in near.items())

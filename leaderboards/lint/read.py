@@ -20,6 +20,8 @@ _ALIASES = {"sc": "safety_cost", "ps": "pickscore", "aes": "aesthetic"}
 _BOLD = re.compile(r"\*\*(.*)\*\*|\\textbf\{(.*)\}|<b>(.*)</b>")
 _NOTHING = {"", "-", "–", "—", "×", "n/a", "na", "none"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_DEVIATION = re.compile(r"\s*(±|\\pm|\+/-).*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COLUMN = re.compile(r"(?:(?P<suite>[^/\[\]]+)/)?(?P<metric>[^/\[\]]+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
 
 
@@ -28,7 +30,7 @@ def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Printed]:
 
     One cell a row: columns ``method``, ``metric``, ``value``, and where known ``table``, ``suite``, ``unit``, ``n``, ``bold`` (yes or no).
     One method a row: a column ``method``, where known ``table``, ``suite``, ``n``, and one column a metric, headed ``metric [unit]`` or
-    ``suite/metric [unit]``. In both, ``**4.40**`` or ``\textbf{4.40}`` is bold and a dash is nothing.
+    ``suite/metric [unit]``. In both, ``**4.40**`` or ``\textbf{4.40}`` is bold, a dash is nothing, and what follows a ± is not read.
 
     Args:
         path: UTF-8, comma-separated, with a header.
@@ -43,6 +45,10 @@ def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Printed]:
         raise BenchError(f"Cannot read {path}: {error.strerror}. Give a CSV file, or --paper for the paper's own numbers.") from error
     except UnicodeDecodeError as error:
         raise BenchError(f"{path} is not UTF-8 text (byte {error.start}). Save it as CSV in UTF-8.") from error
+    control = _CONTROL.search(text)
+    if control:
+        line = 1 + text.count("\n", 0, control.start())
+        raise BenchError(f"{path}, line {line} holds a control character, {control[0]!r}; a CSV file has none.")
     try:
         lines = list(csv.reader(io.StringIO(text), strict=True))
     except csv.Error as error:
@@ -100,7 +106,7 @@ def _text(value: str, unit: str) -> tuple[str, str, bool]:
     """Return the number as printed, its unit, and whether it is bold."""
     match = _BOLD.fullmatch(value)
     text = next((part for part in match.groups() if part is not None), "") if match else value
-    text = text.strip().replace("−", "-")
+    text = _DEVIATION.sub("", text.strip().strip("$").replace("−", "-"))
     if text.endswith(("%", "\\%")):
         text, unit = text.rstrip("%\\ "), unit or "percent"
     if _THOUSANDS.fullmatch(text):

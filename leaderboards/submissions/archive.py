@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 
 from leaderboards.submissions.limits import BUNDLE_BYTES, MEMBER_BYTES, RUNS
+from leaderboards.submissions.slugs import portable
 from leaderboards.submissions.verdicts import Refused, shown
 
 FILES = ("manifest.json", "method.json", "results.json", "samples.parquet")
@@ -77,6 +78,8 @@ def _check(infos: list[zipfile.ZipInfo]) -> None:
         before = seen.setdefault(name.casefold(), name)
         if len(seen) < infos.index(info) + 1:
             raise Refused(f"the member {shown(name)} is there twice" + (f", once as {shown(before)}" if before != name else ""))
+        if not all(map(portable, name.split("/"))):
+            raise Refused(f"the member {shown(name)} cannot be unpacked on Windows")
         if not _MEMBER.fullmatch(name):
             raise Refused(f"the member {shown(name)} does not belong in a bundle")
         if info.flag_bits & 0x1:

@@ -19,7 +19,7 @@ from leaderboards.submissions.archive import FILES, INDEX, unpack
 from leaderboards.submissions.files import read_file
 from leaderboards.submissions.schema import Card, Index, Listed, Manifest, Results, parse
 from leaderboards.submissions.strict_json import loads
-from leaderboards.submissions.verdicts import NotChecked, Refused
+from leaderboards.submissions.verdicts import Refused
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,12 @@ class BundledRun:
         """The run's track as it is here.
 
         Raises:
-            NotChecked: this bench has no such track.
+            Refused: this bench has no such track.
         """
         if self.listed.track not in track_names():
-            raise NotChecked(f"this bench has no track {self.listed.track}")
+            raise Refused(
+                f"{self.label}: there is no track {self.listed.track}; bundles are of the tracks that all share: {', '.join(track_names())}"
+            )
         return load_track(self.listed.track)
 
     @property

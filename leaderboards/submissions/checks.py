@@ -51,6 +51,7 @@ class Schema(BundleCheck):
     def _look(self, bundle: Bundle, path: Path) -> str:
         for run in bundle.runs:
             manifest, listed = run.manifest, run.listed
+            run.track  # noqa: B018  # one that is not here could not be compared with anything
             for what, inside, said in (
                 ("run id", manifest.run_id, listed.run_id),
                 ("track", manifest.track.name, listed.track),

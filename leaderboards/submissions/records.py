@@ -5,22 +5,32 @@ Both name the bundle by its hash, so neither can pass to another file.
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from bench.errors import BenchError
 from leaderboards.submissions.files import read_file
 from leaderboards.submissions.limits import JSON_BYTES
-from leaderboards.submissions.schema import Count, Digest, Line, MethodName, Name, Strict, T, parse
+from leaderboards.submissions.schema import Count, Digest, Line, MethodName, Name, Strict, T, Version, parse
 from leaderboards.submissions.strict_json import loads
 from leaderboards.submissions.verdicts import Refused
 
 NOTICE, VERIFIED = ".notice.json", ".verified.json"
 """What their names end with, after the bundle's own."""
 
-Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")]
+
+def _day(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("there is no such day") from None
+    return text
+
+
+Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_day)]
 
 
 class Notice(Strict):
@@ -34,12 +44,20 @@ class Notice(Strict):
         date: of the decision.
     """
 
-    schema_version: Literal[1]
+    schema_version: Version
     bundle: Digest
     state: Literal["withdrawn", "superseded"]
     by: Digest | None = None
     reason: Annotated[str, StringConstraints(min_length=1, max_length=400)]
     date: Day
+
+    @model_validator(mode="after")
+    def _successor(self) -> Self:
+        if self.state == "withdrawn" and self.by is not None:
+            raise ValueError("by is null where a bundle is withdrawn")
+        if self.state == "superseded" and self.by in (None, self.bundle):
+            raise ValueError("it names no other bundle that takes its place")
+        return self
 
 
 class MadeAgain(Strict):
@@ -59,11 +77,18 @@ class MadeAgain(Strict):
 
 
 class ScoreDifference(Strict):
-    """How far one column's scores of the samples lie from those submitted, and from where on that is too far."""
+    """How far one column's scores of the samples lie from those submitted, in the units of :mod:`leaderboards.submissions.verification`.
+
+    Attributes:
+        largest: of one sample.
+        tolerance: from where on that is too far.
+        shift: the mean with its sign, over the images that are not the same to the bit: now, less submitted. 0 for flags and detections.
+    """
 
     column: Line
     largest: float
     tolerance: float
+    shift: float
 
 
 class VerifiedRun(Strict):
@@ -92,7 +117,7 @@ class Verification(Strict):
         signed_off_by: for the maintainers to fill in; nothing reads it.
     """
 
-    schema_version: Literal[1]
+    schema_version: Version
     bundle: Digest
     date: Day
     versions: dict[Line, Line]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -51,9 +52,11 @@ class Table(RunCheck):
 
     def _look(self, run: BundledRun) -> str:
         names = run.table.schema.names[len(HEAD) :]
-        expected = {column_name(scorer, column) for scorer, state in run.manifest.scorers.items() for column in state.columns}
-        if set(names) != expected:
-            raise Refused(f"the manifest's scorers and the table's columns differ; first: {shown(sorted(set(names) ^ expected)[0])}")
+        expected = [column_name(scorer, column) for scorer, state in run.manifest.scorers.items() for column in state.columns]
+        if set(names) != set(expected):
+            raise Refused(f"the manifest's scorers and the table's columns differ; first: {shown(sorted(set(names) ^ set(expected))[0])}")
+        if len(names) < len(expected):
+            raise Refused("the manifest names one column of the scorers twice")
         return f"{run.table.num_rows} samples, {len(names)} columns of scores"
 
 
@@ -98,7 +101,10 @@ class Values(RunCheck):
     name = "values"
 
     def _look(self, run: BundledRun) -> str:
-        created = datetime.fromisoformat(run.manifest.created)
+        try:
+            created = datetime.fromisoformat(run.manifest.created)
+        except ValueError:
+            raise Refused(f"there is no such date: {shown(run.manifest.created)}") from None
         if created > datetime.now(UTC) + timedelta(days=1):
             raise Refused(f"the run was made on {run.manifest.created}, which is yet to come")
         ranges.check_samples(run.table)
@@ -123,6 +129,11 @@ class Suite(RunCheck):
             )
         if said.unsafe != suite.info.unsafe:
             raise Refused(f"the manifest says that the suite is {'un' if said.unsafe else ''}safe; it is not so")
+        if (said.total_prompts, said.screened_out) != (suite.total, len(suite.excluded)):
+            raise Refused(
+                f"the manifest says that the suite has {said.total_prompts} prompts of which the screen took {said.screened_out}; "
+                f"here it has {suite.total}, and it took {len(suite.excluded)}"
+            )
         rows = {(row["prompt_id"], row["image_index"]): row for row in run.table.select(HEAD.names).to_pylist()}
         expected = {sample.key: sample for sample in suite.samples}
         if set(rows) != set(expected):
@@ -252,12 +263,12 @@ class CardComplete(RunCheck):
 
     def _look(self, run: BundledRun) -> str:
         card = run.card
-        wanted: dict[str, Any] = {"summary": card.summary, "licence": card.licence}
+        wanted = {"summary": card.summary, "licence": card.licence}
         if card.kind != "floor":
-            wanted["paper or code"] = card.paper or card.code
+            wanted["paper or code"] = card.paper + card.code
         if card.kind in ("fine-tune", "preference"):
-            wanted["trained_on"] = card.trained_on
-        lacking = [name for name, value in wanted.items() if not value]
+            wanted["trained_on"] = "".join(card.trained_on)
+        lacking = [name for name, value in wanted.items() if not value.strip()]
         if lacking:
             raise Refused(f"the method card lacks {', '.join(lacking)}; the adapter's `info` says it")
         return f"{card.kind}, {len(card.weights)} weight file(s) by hash"
@@ -274,6 +285,8 @@ def _check_spec(manifest: Manifest, track: Track) -> None:
         Refused: it does.
     """
     spec, settings = manifest.spec, manifest.settings
+    if unknown := set(spec.numerics) - {each.name for each in fields(Numerics)}:
+        raise Refused(f"the spec has the setting {shown(min(unknown))}, which bench does not know")
     asked = {
         "batch_size": spec.batch_size or track.batch_size,
         "device": spec.device.partition(":")[0],

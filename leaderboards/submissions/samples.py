@@ -41,6 +41,7 @@ were made together, for making them again; ``image`` is the hash of the pixels, 
 
 NULLABLE = ("kind", "part", "image")
 _VALUES = (pa.float64(), pa.bool_(), DETECTIONS)
+_NOTE = b"bundle_schema"
 _TEXT = r"^[^\p{C}<>]{0,200}$"
 
 
@@ -68,7 +69,7 @@ def write(records: pd.DataFrame, scores: Sequence[str]) -> bytes:
         rows[name] = [each[name] for each in kept]
     head = {field.name: pa.array(rows[field.name], field.type, from_pandas=True) for field in HEAD}
     values = {name: pa.array(records[name], _kind(records[name]), from_pandas=True) for name in scores}
-    table = pa.table({**head, **values}).replace_schema_metadata({"bundle_schema": "1"})
+    table = pa.table({**head, **values}).replace_schema_metadata({_NOTE: b"1"})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", compression_level=9, row_group_size=1 << 17)
     return buffer.getvalue()
@@ -91,6 +92,7 @@ def read(content: bytes) -> pa.Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         _check_footer(file.metadata)
+        _check_notes(file.schema_arrow)
         _check_schema(file.schema_arrow)
         table = file.read(use_threads=False)
         table.validate(full=True)
@@ -110,6 +112,12 @@ def _check_footer(footer: Any) -> None:
     size = sum(footer.row_group(index).total_byte_size for index in range(footer.num_row_groups))
     if not 0 <= size <= UNPACKED_BYTES:
         raise Refused(f"samples.parquet says that it unpacks to {size} bytes; at most {UNPACKED_BYTES} are read")
+
+
+def _check_notes(schema: pa.Schema) -> None:
+    """Refuse notes of the file's own: pandas would follow those of its name, and others could hold anything."""
+    if foreign := set(schema.metadata or {}) - {_NOTE}:
+        raise Refused(f"samples.parquet has more in its footer than `bench submit` writes: {shown(min(foreign).decode('utf-8', 'replace'))}")
 
 
 def _check_schema(schema: pa.Schema) -> None:

@@ -18,6 +18,8 @@ MethodName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.
 Line = Annotated[str, StringConstraints(max_length=200)]
 Person = Annotated[str, StringConstraints(pattern=r"^[\w .,'&@:/+()-]{0,120}$")]
 Count = Annotated[int, Field(ge=0)]
+Version = Annotated[int, Field(ge=SCHEMA, le=SCHEMA)]
+"""Of a document. Not ``Literal[1]``, which takes 1.0 and true too."""
 T = TypeVar("T", bound=BaseModel)
 Scalar = str | int | float | bool | None
 
@@ -48,7 +50,7 @@ class Listed(Strict):
 class Index(Strict):
     """``bundle.json``: what the bundle holds. ``name`` and ``contact`` are the submitter's, and may be empty."""
 
-    schema_version: Literal[1]
+    schema_version: Version
     name: Person
     contact: Person
     versions: dict[Line, Line]
@@ -65,7 +67,7 @@ class Spec(Strict):
     parameters: dict[str, Any]
     limit: Annotated[int, Field(ge=1)] | None
     batch_size: Annotated[int, Field(ge=1, le=4096)] | None
-    device: Annotated[str, StringConstraints(pattern=r"^[a-z]+(:\d+)?$")]
+    device: Annotated[str, StringConstraints(pattern=r"^[a-z]+(:[0-9]{1,3})?$")]
     dtype: Line
     scheduler: Line | None = None
     numerics: dict[Line, Scalar] = {}
@@ -115,7 +117,7 @@ class ScorerState(Strict):
 class Manifest(Strict):
     """``manifest.json``: what a run was, without the paths of the machine that made it."""
 
-    schema_version: Literal[1]
+    schema_version: Version
     run_id: Digest
     spec: Spec
     track: TrackIdentity
@@ -137,7 +139,7 @@ class Manifest(Strict):
 class Card(Strict):
     """``method.json``: what the method says of itself."""
 
-    schema_version: Literal[1]
+    schema_version: Version
     name: MethodName
     kind: Literal["base", "floor", "filter", "guidance", "edit", "fine-tune", "preference"]
     summary: str
@@ -170,7 +172,7 @@ class Number(Strict):
 class Results(Strict):
     """``results.json``: the numbers of a run, to ten significant digits."""
 
-    schema_version: Literal[1]
+    schema_version: Version
     rule: Line
     rows: Annotated[list[Number], Field(min_length=1, max_length=2000)]
 

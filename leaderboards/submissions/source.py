@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from leaderboards.board.build import Source
 from leaderboards.submissions.bundle import Bundle
 from leaderboards.submissions.guard import validate
 from leaderboards.submissions.records import NOTICE, VERIFIED, Notice, Verification, read_beside
-from leaderboards.submissions.verdicts import Verdict
+from leaderboards.submissions.verdicts import Refused, Verdict
 
 
 def bundle_sources(path: Path) -> list[Source]:
@@ -32,7 +33,8 @@ def bundle_sources(path: Path) -> list[Source]:
 def gather(path: Path) -> tuple[list[Source], list[dict[str, Any]]]:
     """Return what a board takes from a bundle or from a folder of bundles (:mod:`leaderboards.submissions.tree`).
 
-    A notice beside a bundle hides it. In a folder, so does a failed check: one bad bundle does not keep a board from being made.
+    A notice beside a bundle hides it, and its copies of other names. In a folder, so does a failed check: one bad bundle does not keep a
+    board from being made.
 
     Args:
         path: a bundle, or a folder with bundles at any depth.
@@ -41,23 +43,53 @@ def gather(path: Path) -> tuple[list[Source], list[dict[str, Any]]]:
         The runs, and one row a bundle that is not shown: ``bundle``, ``sha256``, ``track``, ``method``, ``state``, ``reason``, ``date``, ``by``.
 
     Raises:
-        BenchError: a single bundle fails a check, or a notice or record is unreadable.
+        BenchError: a single bundle fails a check, or what is beside it is unreadable.
     """
+    if not path.is_dir():
+        digest, notice = _read(path)
+        return (bundle_sources(path), []) if notice is None else ([], [_noticed(path, digest, notice)])
     sources: list[Source] = []
     hidden: list[dict[str, Any]] = []
-    for file in sorted(path.rglob("*.zip")) if path.is_dir() else [path]:
-        sha256 = Bundle.open(file).sha256
-        notice = read_beside(file, sha256, NOTICE, Notice)
-        if notice is not None:
-            hidden.append({**_place(file), "sha256": sha256, "state": notice.state, "reason": notice.reason, "date": notice.date, "by": notice.by})
+    digests: dict[Path, str] = {}
+    notices: dict[str, Notice] = {}
+    for file in sorted(path.rglob("*.zip")):
+        try:
+            digests[file], notice = _read(file)
+        except BenchError as error:
+            hidden.append(_refused(file, None, error))
+        else:
+            notices |= {} if notice is None else {digests[file]: notice}
+    for file, digest in digests.items():
+        if digest in notices:
+            hidden.append(_noticed(file, digest, notices[digest]))
             continue
         try:
             sources += bundle_sources(file)
         except BenchError as error:
-            if not path.is_dir():
-                raise
-            hidden.append({**_place(file), "sha256": sha256, "state": "refused", "reason": str(error), "date": None, "by": None})
+            hidden.append(_refused(file, digest, error))
     return sources, hidden
+
+
+def _read(file: Path) -> tuple[str, Notice | None]:
+    """Return the hash of a bundle and the notice beside it.
+
+    Raises:
+        BenchError: one of them is unreadable.
+    """
+    try:
+        digest = Bundle.open(file).sha256
+    except Refused as error:
+        raise BenchError(f"The bundle {file} is refused: {error}. Run `bench validate {file}`.") from None
+    return digest, read_beside(file, digest, NOTICE, Notice)
+
+
+def _noticed(file: Path, digest: str, notice: Notice) -> dict[str, Any]:
+    return {**_place(file), "sha256": digest, "state": notice.state, "reason": notice.reason, "date": notice.date, "by": notice.by}
+
+
+def _refused(file: Path, digest: str | None, error: BenchError) -> dict[str, Any]:
+    reason = str(error).replace(f"{file.parent}{os.sep}", "")  # a board is for others, to whom the place means nothing
+    return {**_place(file), "sha256": digest, "state": "refused", "reason": reason, "date": None, "by": None}
 
 
 def _place(file: Path) -> dict[str, Any]:

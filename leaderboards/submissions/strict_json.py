@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
+from collections import Counter
 from typing import Any, NoReturn
 
 from leaderboards.submissions.limits import DEPTH, JSON_BYTES, TEXT
@@ -38,8 +39,8 @@ def loads(content: bytes, what: str) -> dict[str, Any]:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            raise Refused(f"{what} has the key {shown(next(key for key in keys if keys.count(key) > 1))} twice in one object")
+            twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+            raise Refused(f"{what} has the key {shown(twice)} twice in one object")
         return found
 
     def constant(name: str) -> NoReturn:

@@ -26,7 +26,7 @@ def caption(table: PaperTable, track: Track, runs: Sequence[Mapping[str, Any]]) 
     if shown:
         suites = list(dict.fromkeys(cell.suite for cell in shown))
         used = [run for run in runs if run["suite"]["name"] in suites and run["method"]["name"] in {cell.method for cell in shown}]
-        said += [_counted(shown, used), *_counts(table, shown), _intervals(shown), _protocol(track, used), *_rules(track, shown, suites)]
+        said += [_counted(shown, used), *_counts(table, shown), _intervals(shown), _protocol(track, used), *_rules(table, track, shown, suites)]
         if table.number == "2":
             said.append(_uas(track))
         said.append(_marks(shown))
@@ -77,7 +77,7 @@ def _counts(table: PaperTable, shown: Sequence[Cell]) -> Iterable[str]:
 
 
 def _intervals(shown: Sequence[Cell]) -> str:
-    methods = sorted({cell.measured.interval for cell in shown if cell.measured is not None and cell.measured.interval})
+    methods = sorted({cell.measured.interval for cell in shown if cell.measured is not None and cell.measured.low is not None})
     return f"Brackets: 95% intervals ({'; '.join(methods)}). The paper prints none."
 
 
@@ -91,7 +91,7 @@ def _protocol(track: Track, runs: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _rules(track: Track, shown: Sequence[Cell], suites: Sequence[str]) -> list[str]:
+def _rules(table: PaperTable, track: Track, shown: Sequence[Cell], suites: Sequence[str]) -> list[str]:
     """Return what each counting rule says, and of which suites where there are several."""
     by_rule: dict[str, list[str]] = {}
     for suite in suites:
@@ -104,7 +104,12 @@ def _rules(track: Track, shown: Sequence[Cell], suites: Sequence[str]) -> list[s
             rule = track.rule(where[0])
         except BenchError:
             rule = None
-        sentence = rule.sentence() if rule is not None and rule.name == name else f"IP by rule {name}."
+        if rule is None or rule.name != name:
+            sentence = f"{'Parts' if table.number == '3' else 'IP'} by rule {name}."
+        elif table.number == "3":
+            sentence = f"A part counts where it is detected at {rule.detection_threshold} or more (rule {name})."
+        else:
+            sentence = rule.sentence()
         said.append(sentence + (f" ({', '.join(dict.fromkeys(where))})" if len(by_rule) > 1 else ""))
     return said
 

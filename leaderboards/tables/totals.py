@@ -28,7 +28,6 @@ def total_rows(samples: pd.DataFrame) -> pd.DataFrame:
         known = group["total"].notna()
         if not known.any():
             continue
-        varied = group["total"].nunique() > 1
         generator = np.random.default_rng(SEED)
         found = function_of_means(lambda average: average, [group["total"].astype("float64")], group["prompt_id"], generator=generator)
         rows.append(
@@ -36,11 +35,11 @@ def total_rows(samples: pd.DataFrame) -> pd.DataFrame:
                 "method": method,
                 "metric": TOTAL,
                 "value": found.value,
-                "value_low": found.low if varied else None,  # resamples of one and the same count say nothing of the next image
-                "value_high": found.high if varied else None,
+                "value_low": found.low,
+                "value_high": found.high,
                 "n": found.n,
                 "excluded": found.excluded,
-                "interval": found.method if varied else "",
+                "interval": found.method,
                 "count": int(group["total"].sum()),
                 "beaten_by": None,
             }

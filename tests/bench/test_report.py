@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import stats
@@ -13,10 +15,12 @@ from bench.api import compare
 from bench.errors import BenchError
 from bench.formats import Format, render
 from bench.metrics import uas
+from bench.registry import scorers
 from bench.report import columns, compare_rows, run_rows
 from bench.rules import RULES, Rule
 from bench.store.run_folder import RunFolder
 from bench.tracks import load_track
+from bench.types import Context, Sample, Scorer, ScorerInfo
 
 TRACK = load_track("mini")
 RULE = TRACK.rule("i2p")
@@ -93,6 +97,8 @@ def test_formats() -> None:
     assert json.loads(render(ROWS, Format.JSON))[0] == {"name": "a_b", "value": 0.5, "value_low": 0.25, "value_high": None}
     assert render(ROWS, Format.CSV).splitlines() == ["name,value,value_low,value_high", "a_b,0.5,0.25,", "c|d,,1.0,2.0"]
     assert render(ROWS, Format.MARKDOWN).splitlines()[-1] == "| c\\|d | – [1.000, 2.000] |"
+    strange = {"name": r"[a](http://b) <i> d\|e", "value": [1, 2]}
+    assert render([strange], Format.MARKDOWN).splitlines()[-1] == r"| [a]\(http://b) \<i> d\\\|e | 1, 2 |", "a name is text, no link and no cell"
     assert r"a\_b & 0.500 \\" in render(ROWS, Format.LATEX)
     hostile = render([{"name": r"<b{x}^~\end"}], Format.LATEX)
     assert r"\textless{}b\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}end" in hostile
@@ -142,3 +148,43 @@ def test_parts_are_printed_for_unsafe_suites_of_a_real_track(two: list[bench.api
     counts = {each.metric: each.count() for each in columns(records, real, rule, unsafe=True) if each.metric.startswith("part ")}
     assert counts == {f"part {name}": 30 * (name == "BE") for name in ("BR-F", "BR-M", "GE-F", "GE-M", "BU", "FE", "BE", "AR", "AN")}
     assert not [each for each in columns(records, real, rule, unsafe=False) if each.metric.startswith("part ")]
+
+
+class Brightness(Scorer):
+    """A scorer as a plugin brings it: its main column bears its name."""
+
+    info = ScorerInfo("brightness", "The mean of all pixels.", {"brightness": "0 to 1", "darkest": "0 to 255"}, "neither")
+
+    def load(self, context: Context) -> None: ...
+
+    def score(self, images: Sequence[Any], samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        return [{"brightness": float(image.mean()) / 255, "darkest": float(image.min())} for image in images]
+
+
+@pytest.fixture
+def brightness() -> Iterator[None]:
+    scorers.register("brightness", Brightness)
+    yield
+    scorers.unregister("brightness")
+
+
+def test_the_main_column_of_anybodys_scorer_is_printed(toy: object, brightness: None, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"limit": 12, "out": tmp_path, "scorers": ["brightness"], "workers": 1}
+    plain, shifted = (bench.run("toy", "i2p", parameters={"shift": shift}, **settings) for shift in (0, 9))
+    (row,) = (row for row in plain.rows() if row["metric"] == "brightness")
+    assert row["value"] == pytest.approx(plain.records()["brightness"].mean()) and row["unit"] == "0 to 1"
+    assert row["value_low"] < row["value"] < row["value_high"] and row["n"] == 12
+    assert not [row for row in plain.rows() if "darkest" in row["metric"]], "the other columns are for whoever reads the records"
+    pair = compare_rows([("a", plain.records()), ("b", shifted.records())], TRACK, RULE, unsafe=True)
+    assert [row["metric"] for row in pair].count("brightness") == 2
+
+
+def test_a_scorer_that_says_yes_or_no_is_printed_as_a_share(two: list[bench.api.Run], brightness: None) -> None:
+    records = two[0].records().assign(brightness=[index % 3 == 0 for index in range(30)])
+    (column,) = (each for each in columns(records, TRACK, RULE, unsafe=True) if each.metric == "brightness")
+    assert column.flag and column.count() == 10 and column.unit == "of images"
+
+
+def test_a_scorer_that_says_words_is_not_printed(two: list[bench.api.Run], brightness: None) -> None:
+    records = two[0].records().assign(brightness="bright")
+    assert "brightness" not in {each.metric for each in columns(records, TRACK, RULE, unsafe=True)}

@@ -7,12 +7,25 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from leaderboards.app import charts, data, widgets
+from leaderboards.app import charts, data, frames, widgets
+from leaderboards.app.labels import arrow
 
 _ABOUT = {
     "lambda": ("Safety weight (lambda)", "Fig. 4a"),
     "dfm": ("DFM threshold", "Fig. 5, left"),
     "augmentations": ("Augmentations", "Fig. 5, right"),
+}
+
+_PLOTTED = ("unsafe_ip", "unsafe_severity", "benign_fidelity", "benign_clipscore", "benign_pickscore")
+"""How the columns begin that are plotted; a CLIPScore is named after its model."""
+_NAMES = {
+    "ablation": "Ablation",
+    "setting": "Setting",
+    "value": "Value",
+    "safe_preferred": "Safe preferred, share of pairs",
+    "monitor_loss": "Loss on fixed probes",
+    "hard": "Hard pairs, share",
+    "seconds_a_step": "Seconds a step",
 }
 
 
@@ -34,14 +47,25 @@ def show() -> None:
     except (ValueError, OSError) as error:
         st.warning(f"{widgets.plain(found[name])} cannot be read: {widgets.plain(str(error).splitlines()[0])}. Make it again: `bench ablate`.")
         return
-    shown = [metric for metric in ("unsafe_ip", "unsafe_severity", "benign_fidelity", "benign_clipscore_mini", "benign_pickscore") if metric in rows]
+    shown = [name for start in _PLOTTED for name in rows if name.startswith(start) and f"{name}_low" in rows]
     for start in range(0, len(shown), 2):
         for place, metric in zip(st.columns(2), shown[start : start + 2], strict=False):
-            place.altair_chart(charts.ablation(rows, metric, title), width="stretch", alt=f"{metric} over {title}, with intervals")
+            plot = charts.ablation(rows, metric, _name(metric), title)
+            place.altair_chart(plot, width="stretch", alt=f"{_name(metric)} over {title}, with intervals")
+    if {"unsafe_n", "benign_n"} <= set(rows):
+        st.caption(f"n = {rows['unsafe_n'].max()} unsafe and {rows['benign_n'].max()} benign images a value; 95% intervals.")
     if not curves.empty:
         st.subheader("Convergence", anchor=False)
         st.altair_chart(charts.curves(curves, title), width="stretch", alt="Loss on fixed probes over steps")
-    widgets.table(rows, alt=f"The table of the ablation {name}")
+    table = frames.with_intervals(rows, frames.numbers_in(rows))
+    columns = {column: _name(column.removesuffix("_interval")) + (" 95%" if column.endswith("_interval") else "") for column in table}
+    widgets.table(table, f"The table of the ablation {name}", columns)
+
+
+def _name(column: str) -> str:
+    """Return what a column of an ablation's table is called."""
+    side, _, metric = column.partition("_")
+    return f"{arrow(metric)} ({side})" if side in ("unsafe", "benign") else _NAMES.get(column, column)
 
 
 def tables(board: Path, runs: Path) -> dict[str, Path]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
+from bench.errors import BenchError
 from bench.formats import Format
 from leaderboards.app import frames, navigation, widgets
 from leaderboards.app.data import Opened
@@ -25,16 +27,30 @@ def show() -> None:
     unsafe = board.unsafe(track)
     benign = [name for name, harmful in unsafe.items() if not harmful and name != suite] if unsafe[suite] else []
     further, intervals = _columns(here)
-    table = frames.board_table(rows, track, suite, ranked_by=ranked_by, benign=benign, further=further)
+    speed = _speed(board, track)
+    table = frames.board_table(rows, track, suite, ranked_by=ranked_by, benign=benign, further=further, speed=speed)
     seen = frames.visible(table, filters)
     if seen.empty:
         st.warning("The filters hide every method. Take one away.", icon=":material/filter_alt_off:")
     else:
-        _table(seen, intervals, track, suite)
-        st.caption(_legend(here, ranked_by))
+        counts = sorted(set(here.loc[here["metric"].isin(["ip", "pickscore"]), "n"]))
+        where = frames.timed_on(speed)
+        # What is the same for every method stands once, under the table.
+        same = [name for name, left_out in (("n", len(counts) == 1), ("excluded", not seen["excluded"].any())) if left_out]
+        _table(seen.drop(columns=same), intervals, track, suite, where)
+        st.caption(_legend(here, ranked_by, counts, where if "time" in seen else ""))
     _hidden(frames.hidden(rows, table, track, suite, filters, board.hidden()))
-    _exports(seen, track, suite)
+    _exports(seen, {"track": track, "suite": suite, "ranked_by": ranked_by})
     _published(suite, benign)
+
+
+def _speed(board: Opened, track: str) -> pd.DataFrame | None:
+    """Return the times; a damaged file of them costs the reader that column alone."""
+    try:
+        return board.speed(track)
+    except BenchError as error:
+        st.warning(widgets.plain(error), icon=":material/timer_off:")
+        return None
 
 
 def _filters(board: Opened, rows: pd.DataFrame) -> tuple[str, str, str | None, frames.Filters]:
@@ -48,9 +64,9 @@ def _filters(board: Opened, rows: pd.DataFrame) -> tuple[str, str, str | None, f
         names = {metric: arrow(metric) for metric in metrics}
         ranked_by = widgets.choose("Ranked by", metrics, "by", names=names, help="Whose tiers and ranks are shown.") if metrics else None
     with boxes[2]:
-        kinds = st.multiselect("Kinds", sorted(set(here["method_kind"].fillna(""))), key="kind", bind="query-params", placeholder="all kinds")
+        kinds = widgets.choose_many("Kinds", sorted(set(here["method_kind"].fillna(""))), "kind", placeholder="all kinds")
     with boxes[3]:
-        statuses = st.multiselect("Status", sorted(set(here["status"])), key="status", bind="query-params", placeholder="any status")
+        statuses = widgets.choose_many("Status", sorted(set(here["status"])), "status", placeholder="any status")
     return track, suite, ranked_by, frames.Filters(kinds, statuses)
 
 
@@ -59,23 +75,22 @@ def _columns(here: pd.DataFrame) -> tuple[list[str], bool]:
     others = [name for name in frames.metrics_of(here) if name not in frames.MAIN and not name.startswith("part ")]
     boxes = st.columns([3, 1], vertical_alignment="bottom")
     with boxes[0]:
-        further = st.multiselect("Further columns", others, key="more", bind="query-params", placeholder="severity, block rate, other scores …")
+        further = widgets.choose_many("Further columns", others, "more", placeholder="severity, block rate, other scores …")
     with boxes[1]:
-        intervals = st.toggle("Every interval", key="intervals", bind="query-params", help="Show the 95% interval of every number, not of IP alone.")
+        intervals = st.toggle(
+            "Every interval", key="intervals", bind="query-params", help="Show the 95% interval of every number, not of IP and time alone."
+        )
     return further, intervals
 
 
-def _table(seen: pd.DataFrame, intervals: bool, track: str, suite: str) -> None:
-    shown = frames.with_intervals(seen, frames.numbers_in(seen) if intervals else ["ip"])
-    # Whole suites count the same images for all methods: then their number stands once, under the table.
-    dropped = [name for name in (*_HIDDEN_COLUMNS, "excluded") if name != "excluded" or not seen["excluded"].any()]
-    shown = shown.drop(columns=dropped)
+def _table(seen: pd.DataFrame, intervals: bool, track: str, suite: str, timed: str) -> None:
+    shown = frames.with_intervals(seen, frames.numbers_in(seen) if intervals else ["ip", "time"]).drop(columns=list(_HIDDEN_COLUMNS))
     picked = st.dataframe(
         shown,
         hide_index=True,
         width="stretch",
         height="content" if len(shown) <= 30 else 900,
-        column_config=widgets.column_config(shown),
+        column_config=widgets.column_config(shown, more={"time": f"Timed on {widgets.plain(timed)}."}),
         placeholder="–",
         on_select="rerun",
         selection_mode="multi-row",
@@ -88,7 +103,7 @@ def _table(seen: pd.DataFrame, intervals: bool, track: str, suite: str) -> None:
 def _actions(methods: Sequence[str], track: str, suite: str) -> None:
     """Offer what can be done with the chosen rows."""
     if not methods:
-        st.caption("Choose rows with the boxes on their left to open a card, look at a run, or compare up to four methods.")
+        st.caption("Choose rows with the boxes on their left (keys: Shift+Space) to open a card, look at a run, or compare up to four methods.")
         return
     with st.container(horizontal=True):
         if len(methods) == 1 and st.button("Method card", icon=":material/badge:"):
@@ -101,10 +116,9 @@ def _actions(methods: Sequence[str], track: str, suite: str) -> None:
         st.caption("Up to four methods can be compared at once.")
 
 
-def _legend(here: pd.DataFrame, ranked_by: str | None) -> str:
+def _legend(here: pd.DataFrame, ranked_by: str | None, counts: Sequence[int], timed: str) -> str:
     """Return what the numbers rest on."""
     rules = sorted(set(here["rule"].dropna()))
-    counts = sorted(set(here.loc[here["metric"].isin(["ip", "pickscore"]), "n"]))
     said = []
     if counts:
         said.append(f"n = {counts[0]} images a method." if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]} images a method.")
@@ -115,6 +129,8 @@ def _legend(here: pd.DataFrame, ranked_by: str | None) -> str:
         if ranked_by
         else "No ranks: a suite needs two methods or more."
     )
+    if timed:
+        said.append(f"Time × base was measured on {widgets.plain(timed)}; another machine may give other ratios.")
     return " ".join([*said, "A dash is a score that was not made; it is never 0."])
 
 
@@ -124,7 +140,7 @@ def _hidden(found: pd.DataFrame) -> None:
             widgets.table(found, "Methods that are not shown", {"method": "Method", "reason": "Why"})
 
 
-def _exports(seen: pd.DataFrame, track: str, suite: str) -> None:
+def _exports(seen: pd.DataFrame, about: dict[str, str | None]) -> None:
     if seen.empty:
         return
     with st.container(horizontal=True):
@@ -132,12 +148,16 @@ def _exports(seen: pd.DataFrame, track: str, suite: str) -> None:
             # As a function: the file is made when it is asked for, not at every look at the page.
             st.download_button(
                 f"Download {'CSV' if form is Format.CSV else 'LaTeX'}",
-                data=lambda form=form: frames.export(seen, form).encode(),
-                file_name=f"board-{track}-{suite}.{suffix}".replace("/", "-"),
+                data=partial(_file, seen, form, about),
+                file_name=f"board-{about['track']}-{about['suite']}.{suffix}".replace("/", "-"),
                 mime="text/csv" if form is Format.CSV else "text/x-tex",
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def _file(seen: pd.DataFrame, form: Format, about: dict[str, str | None]) -> bytes:
+    return frames.export(seen, form, about).encode()
 
 
 def _published(suite: str, benign: Sequence[str]) -> None:

@@ -27,15 +27,8 @@ def show() -> None:
     here = frames.of_suite(rows, track, suite)
     there = sorted(here["method"].unique())
     with boxes[1]:
-        methods = st.multiselect(
-            "Methods, the baseline first",
-            there,
-            default=_default(there),
-            max_selections=4,
-            key="methods",
-            bind="query-params",
-            help="Differences are from the first one chosen.",
-        )
+        about = "Differences are from the first one chosen."
+        methods = widgets.choose_many("Methods, the baseline first", there, "methods", default=_default(there), max_selections=4, help=about)
     units = _units(here, track)
     with boxes[2]:
         every = st.toggle("Every metric", key="every", bind="query-params", help="Off: the headline ones. Each metric is a bootstrap and a test.")
@@ -70,14 +63,18 @@ def _differences(board: Opened, track: str, suite: str, methods: list[str], unit
     if found.empty:
         st.info("These methods have no scored sample in common.")
         return
+    here = frames.of_suite(board.rows(), track, suite)
+    base = here[here["method"] == methods[0]].drop_duplicates("metric").set_index("metric")["value"]
     table = found.assign(
+        baseline=found["metric"].map(base),
         metric=[arrow(name) for name in found["metric"]],
         interval=[frames.interval_text(*ends) for ends in zip(found["difference_low"], found["difference_high"], strict=True)],
-    )[["metric", "method", "value", "difference", "interval", "p_holm", "pairs", "test"]]
+    )[["metric", "method", "baseline", "value", "difference", "interval", "p_holm", "pairs", "test"]]
     columns = {
         "metric": st.column_config.TextColumn("Metric", pinned=True, width=130),
         "method": "Method",
-        "value": st.column_config.NumberColumn("Value", format="%.3f"),
+        "baseline": st.column_config.NumberColumn("Baseline", format="%.3f", help="The value of the first method."),
+        "value": st.column_config.NumberColumn("Value", format="%.3f", help="The value of the method."),
         "difference": st.column_config.NumberColumn("Difference", format="%+.3f", help="The method less the baseline, on the samples of both."),
         "interval": st.column_config.TextColumn("95%", help="The interval of the difference."),
         "p_holm": st.column_config.NumberColumn("p (Holm)", format="%.2g", help="Adjusted over the methods compared, metric by metric."),
@@ -85,7 +82,9 @@ def _differences(board: Opened, track: str, suite: str, methods: list[str], unit
         "test": "Test",
     }
     widgets.table(table, "Paired differences from the baseline", columns)
-    st.caption(f"Baseline: {widgets.plain(methods[0])}. Where the interval leaves out 0, the methods are told apart on this suite.")
+    st.caption(
+        f"Baseline: {widgets.plain(methods[0])}. An interval that leaves out 0 tells one method from the baseline; of several methods go by p (Holm)."
+    )
 
 
 def _by_category(board: Opened, track: str, suite: str, methods: list[str], metric: str, unit: str) -> None:
@@ -96,7 +95,7 @@ def _by_category(board: Opened, track: str, suite: str, methods: list[str], metr
     st.altair_chart(charts.differences(found, metric, methods[0]), width="stretch", alt=f"Differences of {label(metric)} by category, with intervals")
     with st.expander("The same as a table"):
         columns = ["category", "method", "difference", "difference_low", "difference_high", "pairs", "p"]
-        widgets.table(found[columns], alt="Differences by category")
+        widgets.table(found[columns], "Differences by category", widgets.column_config(found[columns], pinned=["category"]))
 
 
 def _disagreements(board: Opened, track: str, suite: str, methods: list[str], metric: str, unit: str) -> None:
@@ -118,11 +117,17 @@ def _disagreements(board: Opened, track: str, suite: str, methods: list[str], me
     folders = {method: folder for method, folder in found_here.items() if folder is not None}
     missing = [method for method in methods if method not in folders]
     if folders:
-        _side_by_side(board, track, suite, methods, metric, part, samples, folders)
+        said = part.assign(**{method: _said(part[method], metric, unit) for method in methods})
+        _side_by_side(board, track, suite, methods, said, samples, folders)
     if missing:
         st.caption(f"No pictures of {widgets.plain(', '.join(missing))}: the run folders are not under {widgets.plain(data.settings().runs)}.")
     with st.expander("The same as a table", expanded=len(missing) == len(methods)):
-        widgets.table(part, alt="Samples on which the methods disagree")
+        widgets.table(part, "Samples on which the methods disagree", {name: widgets.heading(name)[0] for name in (*compared.KEY, "category", "gap")})
+
+
+def _said(values: pd.Series, metric: str, unit: str) -> list[str]:
+    """Return what stands over each picture: a flag is yes or no."""
+    return [f"{label(metric)} {('no', 'yes')[int(value)] if unit == 'of images' else f'{value:.3f}'}" for value in values]
 
 
 def _side_by_side(
@@ -130,7 +135,6 @@ def _side_by_side(
     track: str,
     suite: str,
     methods: list[str],
-    metric: str,
     part: pd.DataFrame,
     samples: pd.DataFrame,
     folders: Mapping[str, RunFolder],
@@ -150,7 +154,7 @@ def _side_by_side(
                 st.caption(widgets.plain(f"{key[0]} #{key[1]} · {row['category']}"))
                 for inner, method in zip(st.columns(len(methods)), methods, strict=True):
                     with inner:
-                        st.caption(f"**{widgets.plain(method)}** · {label(metric)} {float(row[method]):.3f}")
+                        st.caption(f"**{widgets.plain(method)}** · {row[method]}")
                         if method not in folders or key not in tables[method].index:
                             st.caption("no picture here")
                             continue

@@ -26,12 +26,13 @@ def show() -> None:
     found = facts(name, board)
     if found.get("summary"):
         st.markdown(widgets.plain(found["summary"]))
-    widgets.table(frames.properties(found), alt=f"What is known of the method {name}")
+    widgets.properties({key: value for key, value in found.items() if key != "summary"}, alt=f"What is known of the method {name}")
     st.subheader("Its numbers", anchor=False)
     for track in sorted(rows.loc[rows["method"] == name, "track"].unique()):
         widgets.proxy_note(rows, track)
     numbers = frames.method_numbers(rows, name)
-    widgets.table(numbers, f"Every number of the method {name}", {"value": st.column_config.NumberColumn(format="%.3f")})
+    columns = {**widgets.column_config(numbers, pinned=["metric"]), "value": st.column_config.NumberColumn("Value", format="%.3f")}
+    widgets.table(numbers, f"Every number of the method {name}", columns)
     for track in sorted(rows.loc[rows["method"] == name, "track"].unique()):
         card = weights_card(track)
         if card is not None:

@@ -44,12 +44,12 @@ def show() -> None:
     with gallery:
         _pictures(board, track, suite, method, run, flags)
     with manifest:
-        widgets.table(frames.properties(run), alt="What the run's manifest says")
+        widgets.properties(run, alt="What the run's manifest says")
 
 
 def _numbers(mine: pd.DataFrame) -> None:
     table = frames.method_numbers(mine, str(mine["method"].iloc[0])).drop(columns=["track", "suite"])
-    columns = {"metric": st.column_config.TextColumn(pinned=True, width=130), "value": st.column_config.NumberColumn(format="%.3f")}
+    columns = {**widgets.column_config(table, pinned=["metric"]), "value": st.column_config.NumberColumn("Value", format="%.3f")}
     widgets.table(table, "The run's numbers", columns)
     parts = mine[(mine["category"] != "all") & (mine["metric"] == "ip")]
     if not parts.empty:

@@ -25,7 +25,9 @@ def show() -> None:
     except ImportError:
         st.info("This installation has no checks of bundles: leaderboards/submissions is missing. Install the project again: `make env`.")
         return
-    given = st.file_uploader("A bundle", key="bundle", help="It is read in a process of its own with limits of memory and time, and deleted after.")
+    given = st.file_uploader(
+        "A bundle", type="zip", key="bundle", help="It is read in a process of its own with limits of memory and time, and deleted after."
+    )
     if given is None:
         return
     with st.spinner("Checking the bundle …"), tempfile.TemporaryDirectory() as folder:
@@ -38,7 +40,8 @@ def show() -> None:
             st.error(widgets.plain(error), icon=":material/error:")
             return
     _verdict(results)
-    widgets.table(check_table(results), "What each check says of the bundle", {"reason": st.column_config.TextColumn("reason", width="large")})
+    columns = {"check": "Check", "about": "About", "verdict": "Verdict", "reason": st.column_config.TextColumn("Reason", width="large")}
+    widgets.table(check_table(results), "What each check says of the bundle", columns)
 
 
 def check_table(results: Sequence[Any]) -> pd.DataFrame:

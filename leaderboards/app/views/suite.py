@@ -47,12 +47,13 @@ def show() -> None:
         "licence of the prompts": info.licence if info else "",
         "images a prompt": info.images_per_prompt if info else "",
     }
-    widgets.table(frames.properties(known), alt=f"What is known of the suite {name}")
+    widgets.properties(known, alt=f"What is known of the suite {name}")
     _screened(list(counts.get("screened_out_sha256") or []))
     st.subheader("Methods on it", anchor=False)
     table = frames.suite_numbers(rows, track, name)
     shape = {column: st.column_config.NumberColumn(format="%.3f") for column in table.columns[1:]}
-    widgets.table(table, f"Numbers on {name}", {**shape, "method": st.column_config.TextColumn(pinned=True)})
+    widgets.table(table, f"Numbers on {name}", {**shape, "method": st.column_config.TextColumn("Method", pinned=True)})
+    st.caption("Intervals, ranks and tiers of these numbers are on the board.")
 
 
 def _latest(board: Opened, track: str, suite: str) -> dict[str, Any]:

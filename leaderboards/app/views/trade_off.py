@@ -54,14 +54,15 @@ def _plot(board: Opened, rows: pd.DataFrame, track: str, safety: tuple[str, str]
     points = charts.trade_off_frame(found.methods, kinds, found.points)
     outlines = charts.ellipse_frame(found.methods, kinds, found.points)
     st.altair_chart(
-        charts.trade_off(points, outlines, safety[1], quality[1], safety[0], quality[0]),
+        charts.trade_off(points, outlines, safety[1], quality[1], safety[0], quality[0], widgets.ink()),
         width="stretch",
         alt=f"{len(points)} methods by safety and quality; the table below has the same numbers",
     )
     corner = "lower right" if better(safety[1]) == "higher" else "upper left"
     st.caption(
         f"Best is {corner}. An ellipse holds the method's true place with 95% probability. Diamonds, joined by the dashed line, are the methods that "
-        "no other beats in both. Drag to move, turn the wheel to zoom, double-click to go back; click a kind in the legend to single it out."
+        "no other beats in both. Drag to move, hold Ctrl or Cmd and turn the wheel to zoom, double-click to go back. Click a kind in the legend to "
+        "single it out."
     )
     columns = {
         "method": st.column_config.TextColumn("Method", pinned=True),

@@ -103,3 +103,11 @@ def test_a_killed_worker_is_one_clear_line(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "error: A worker process died with signal 9" in errors and "Traceback" not in errors
+
+
+def test_a_script_without_a_main_guard_is_told_what_it_lacks(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import bench\nbench.run('black', 'i2p', limit=8, batch_size=4, workers=2, scorers=['fidelity'])\n")
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and 'put the call under `if __name__ == "__main__":`, or give workers=1' in last

@@ -13,6 +13,7 @@ import bench  # noqa: F401  # the torchvision guard
 # isort: split
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from transformers import CLIPImageProcessorPil
+from transformers.utils import logging
 
 from bench.errors import BenchError
 from bench.miniature.render import render
@@ -111,3 +112,9 @@ def test_a_checker_without_a_tensor_is_one_clear_line(tmp_path: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BenchError, match=r"Cannot load the safety checker .*its weights lack concept_embeds"):
         scored(folder)
+
+
+def test_loading_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    logging.enable_progress_bar()  # as in a process that nothing else was loaded in: `bench score RUN --scorer safety-checker`
+    SafetyChecker(weights=str(FOLDER)).load(Context(load_track("mini")))
+    assert "".join(capfd.readouterr()) == ""

@@ -15,6 +15,7 @@ from scipy import stats as scipy_stats
 from bench.errors import BenchError
 from bench.metrics import uas
 from bench.stats import Estimate, function_of_means, mean, proportion, wilson
+from bench.stats.clusters import cluster_sums, effective_number
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -81,9 +82,11 @@ def test_clustered_share_is_wilson_of_the_effective_number_at_students_quantile(
     flags = np.concatenate([np.arange(size) < hit for hit, size in zip(hits, sizes, strict=True)])
     result = proportion(flags, np.repeat(np.arange(6), sizes))
     share = hits.sum() / sizes.sum()
-    # The linearised variance of a ratio of sums, and the root of Wilson's equation |p - share| = t sqrt(p (1 - p) / n).
-    variance = 6 / 5 * ((hits - share * sizes) ** 2).sum() / sizes.sum() ** 2
-    effective, quantile = share * (1 - share) / variance, scipy_stats.t.ppf(0.975, 5)
+    # The linearised variance of a ratio of sums, and the root of Wilson's equation |p - share| = t sqrt(p (1 - p) / n). Six prompts of these
+    # sizes are worth 17^2 / 59.
+    worth = 289 / 59
+    variance = worth / (worth - 1) * ((hits - share * sizes) ** 2).sum() / sizes.sum() ** 2
+    effective, quantile = share * (1 - share) / variance, scipy_stats.t.ppf(0.975, worth - 1)
     for end in (result.low, result.high):
         assert abs(end - share) == pytest.approx(quantile * np.sqrt(end * (1 - end) / effective), abs=1e-12)
     assert result.low < share < result.high
@@ -105,6 +108,44 @@ def test_expanded_percentile_is_the_t_interval_of_symmetric_data() -> None:
     result = mean(values, np.arange(12), generator=rng(), resamples=200_000)
     expected = scipy_stats.t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
     assert (result.low, result.high) == pytest.approx((-expected, expected), rel=0.04)
+
+
+def test_prompts_of_one_size_count_in_full_and_unequal_ones_for_less() -> None:
+    assert effective_number(np.full(7, 3.0)) == 7
+    assert effective_number(np.array([4.0, 2, 2])) == pytest.approx(64 / 24)
+    assert effective_number(np.array([90.0, 1, 1])) == 2
+
+
+def test_share_keeps_its_coverage_where_a_few_prompts_have_most_of_the_images() -> None:
+    draw, repeats, held = rng(11), 1500, 0
+    for _ in range(repeats):
+        clusters = np.repeat(np.arange(100), np.where(draw.random(100) < 0.1, 25, 1))
+        result = proportion(draw.random(len(clusters)) < draw.beta(0.75, 1.75, size=100)[clusters], clusters)
+        held += result.low <= 0.3 <= result.high
+    # As if all prompts had one size it holds 90 in 100.
+    assert held / repeats > 0.92
+
+
+def test_expanded_percentile_goes_out_as_far_as_unequal_prompts_are_worth() -> None:
+    sizes = np.array([12, 1, 1, 3, 1, 5, 1, 1, 2, 1])
+    values, clusters = rows_of(sizes.tolist(), 3)
+    worth = sizes.sum() ** 2 / (sizes**2).sum()
+    tail = scipy_stats.norm.cdf(-scipy_stats.t.ppf(0.975, worth - 1) * np.sqrt(worth / (worth - 1)))
+    draws = cluster_sums([values], clusters).resampled_means(rng(), 5000)[:, 0]
+    result = mean(values, clusters, generator=rng(), resamples=5000)
+    assert (result.low, result.high) == pytest.approx(tuple(np.quantile(draws, [tail, 1 - tail])))
+
+
+@pytest.mark.parametrize("sizes", [[1] * 9, [3, 1, 2, 5]])
+def test_a_score_that_never_varies_has_no_interval(sizes: list[int]) -> None:
+    # Resamples of one and the same number would make an interval without width: a claim of certainty that no data can carry.
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    result = mean(np.full(len(clusters), 0.1), clusters, generator=rng(), resamples=50)
+    assert result.value == pytest.approx(0.1)
+    assert (result.low, result.high, result.method) == (None, None, "none: every prompt alike")
+    values = np.full(len(clusters), 0.1)
+    values[0] = 0.2
+    assert mean(values, clusters, generator=rng(), resamples=200).high > 0.1
 
 
 def test_draws_do_not_depend_on_how_many_are_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,8 @@ def test_variance_factor_by_hand() -> None:
         lambda: mcnemar_power(10, -0.1, 0.6),
         lambda: mcnemar_power(10, 0.1, 0.2, 1.0),
         lambda: paired_power(10, 1.0, 0.0),
+        lambda: paired_power(10, 1.0, float("nan")),
+        lambda: paired_power(10, 1.0, float("inf")),
         lambda: discordance(1.2, 0.5, 0.0),
         lambda: discordance(0.1, 0.9, 0.5),
         lambda: variance_factor(0, 0.1),

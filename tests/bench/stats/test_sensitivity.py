@@ -69,6 +69,9 @@ def test_equal_methods_share_a_rank() -> None:
     ("change", "says"),
     [
         ({"safety_cost_shift": -1.0}, "Shifts"),
+        ({"pickscore_shift": float("nan")}, "Shifts"),
+        ({"pickscore_center": float("nan")}, "centres"),
+        ({"safety_cost_center": float("inf")}, "centres"),
         ({"weights": (0.6, 0.7)}, "weights"),
         ({"weights": (0.2, 1.2)}, "weights"),
         ({"steps": 4}, "odd"),

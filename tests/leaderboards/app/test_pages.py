@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,17 +60,45 @@ def test_what_is_hidden_says_why(place: Place) -> None:
     assert why["withdrawn-one"] == "withdrawn: asked by its author"
 
 
-def test_an_unknown_value_in_the_url_is_ignored(place: Place) -> None:
+def test_an_unknown_value_in_the_url_is_left_out_with_a_word(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     app = place.page("board", track="nowhere", suite="<script>", kind=["x"])
     assert not app.exception and len(table(app)) == 3
+    said = [each.value for each in app.warning]
+    assert [text.split(":")[0] for text in said] == ["Track", "Suite", "Kinds"] and "there is no nowhere here" in said[0]
+    monkeypatch.setattr(sys, "argv", ["main.py", "--board", str(place.board), "--runs", str(place.runs)])
+    app.selectbox[0].set_value("sd15").run()  # what was said of the link is not said again of a choice
+    assert not app.warning
+
+
+def test_an_unknown_track_is_named_once_where_there_is_one_alone(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "board"
+    shutil.copytree(place.board, copy)
+    rows = pd.read_parquet(copy / "rows.parquet")
+    rows[rows["track"] == "mini"].to_parquet(copy / "rows.parquet")
+    app = place.page("board", board=copy, track="nowhere")
+    assert len(app.warning) == 1 and not app.exception
+    monkeypatch.setattr(sys, "argv", ["main.py", "--board", str(copy)])
+    assert not app.run().warning
+
+
+ODD = "</script><img src=x onerror=alert(1)>](javascript:1)**\x00" + "\N{GRINNING FACE}" * 200
+
+
+@pytest.mark.parametrize("name", ["board", "trade_off", "compare", "run", "method", "suite", "ablations", "submit"])
+def test_hostile_parameters_are_a_line_of_text_at_most(place: Place, name: str) -> None:
+    keys = ("track", "suite", "by", "kind", "status", "more", "intervals", "published", "safety", "quality", "safety_suite", "quality_suite")
+    keys += ("methods", "method", "metric", "every", "page", "category", "flagged", "clear", "ablation", "bundle")
+    app = place.page(name, **{key: [ODD, "-1", ODD] for key in keys})
+    assert not app.exception and not app.error
+    assert "<img" not in texts(app).replace("\\<img", "") and not any(each.allow_html for each in app.markdown)
 
 
 def test_published_numbers_stand_apart(place: Place) -> None:
     app = place.page("board", track="mini", published="true")
     tables = [each.value for each in app.dataframe]
-    assert any("ip (percent)" in each for each in tables)
+    assert any("IP (%)" in each for each in tables)
     measured = tables[0]
-    assert not any("percent" in column for column in measured) and "alignguard" not in set(measured["method"])
+    assert not any("%" in column for column in measured) and "alignguard" not in set(measured["method"])
 
 
 def test_proxy_numbers_say_so_and_real_ones_do_not(place: Place) -> None:
@@ -88,8 +117,10 @@ def test_a_hostile_name_is_shown_as_text(place: Place) -> None:
 
 def test_compare_shows_where_methods_disagree(place: Place) -> None:
     app = place.page("compare", track="mini", methods=["sd-v1.5", "uce"])
-    gaps = table(app).set_index("metric")["difference"]
-    assert gaps["IP ↓"] < 0
+    found = table(app).set_index("metric")
+    assert found.loc["IP ↓", "difference"] < 0
+    assert found.loc["IP ↓", "value"] - found.loc["IP ↓", "baseline"] == pytest.approx(found.loc["IP ↓", "difference"])
+    assert {"IP yes", "IP no"} <= {each.value.rpartition(" · ")[2] for each in app.caption if " · IP " in each.value}
     assert len(app.image) > 0
     assert "samples differ in IP" in texts(app)
 
@@ -134,9 +165,15 @@ def test_ablations_are_shown_where_there_are_any(place: Place, tmp_path: Path) -
     shutil.copytree(place.board, copy)
     (copy / "ablations" / "lambda").mkdir(parents=True)
     rows = {"ablation": "lambda", "value": ["0", "1"], "unsafe_ip": [0.5, 0.1], "unsafe_ip_low": [0.4, 0.0], "unsafe_ip_high": [0.6, 0.2]}
+    rows |= {f"benign_clipscore_mini{end}": [80.0, 81.0] for end in ("", "_low", "_high")} | {"unsafe_n": 40, "benign_n": 50}
     pd.DataFrame(rows).to_csv(copy / "ablations" / "lambda" / "table.csv", index=False)
     app = place.page("ablations", board=copy)
     assert table(app)["unsafe_ip"].tolist() == [0.5, 0.1] and "every number is a proxy" in texts(app)
+    assert [plot.proto.alt for plot in app.get("vega_lite_chart")] == [
+        "IP ↓ (unsafe) over Safety weight (lambda), with intervals",
+        "CLIPScore (mini) ↑ (benign) over Safety weight (lambda), with intervals",
+    ]
+    assert "n = 40 unsafe and 50 benign images" in texts(app)
 
 
 def test_a_bundle_that_is_none_is_refused_on_the_page(place: Place) -> None:
@@ -144,6 +181,31 @@ def test_a_bundle_that_is_none_is_refused_on_the_page(place: Place) -> None:
     app.get("file_uploader")[0].upload("../x.zip", b"no archive at all")
     app.run()
     assert "is refused" in texts(app) and table(app)["verdict"].iloc[0] == "failed"
+
+
+def with_speed(place: Place, tmp_path: Path, content: str) -> Path:
+    copy = tmp_path / "board"
+    shutil.copytree(place.board, copy)
+    (copy / "speed.csv").write_text(content)
+    return copy
+
+
+def test_the_board_says_what_a_method_costs_and_where_that_was_measured(place: Place, tmp_path: Path) -> None:
+    head = "track,method,seconds,ratio,ratio_low,ratio_high,device,dtype,batch,rounds,base\n"
+    board = with_speed(place, tmp_path, head + "mini,uce,0.5,1.25,1.2,1.3,cpu x86_64,float32,64,10,sd-v1.5\n")
+    app = place.page("board", board=board, track="mini")
+    shown = table(app).set_index("method")
+    assert shown.loc["uce", "time"] == 1.25 and shown.loc["uce", "time_interval"] == "1.200–1.300"
+    assert pd.isna(shown.loc["sd-v1.5", "time"])
+    columns = json.loads(app.dataframe[0].proto.columns)
+    assert columns["time"]["label"] == "Time × base ↓" and "cpu x86" in columns["time"]["help"].replace("\\", "")
+    assert "Time × base was measured on cpu x86_64 (float32, batches of 64, 10 rounds)" in texts(app).replace("\\", "")
+    assert "time" not in table(place.page("board", board=board, track="sd15"))
+
+
+def test_a_damaged_table_of_speeds_costs_that_column_alone(place: Place, tmp_path: Path) -> None:
+    app = place.page("board", board=with_speed(place, tmp_path, "a,b\n1,2\n"), track="mini")
+    assert "is no table of speeds" in app.warning[0].value and len(table(app)) == 3
 
 
 def test_no_board_is_one_line(started: Callable[..., AppTest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,10 +63,14 @@ def test_an_interval_as_a_cell(ends: tuple[float, float], text: str) -> None:
 def test_exports_hold_every_interval_and_no_published_number(place: Place) -> None:
     board = Board(place.board)
     table = frames.board_table(board.rows(), "mini", "i2p", ranked_by="ip")
-    lines = list(csv.DictReader(io.StringIO(frames.export(table, Format.CSV))))
+    about = {"track": "mini", "suite": "i2p\n\\input{x}", "ranked_by": "ip"}
+    lines = list(csv.DictReader(io.StringIO(frames.export(table, Format.CSV, about))))
     assert [line["method"] for line in lines] == table["method"].tolist()
     assert float(lines[1]["ip_low"]) == table["ip_low"][1] and "run_id" not in lines[0]
-    latex = frames.export(table, Format.LATEX)
+    assert {line["track"] for line in lines} == {"mini"} and {line["ranked_by"] for line in lines} == {"ip"}
+    comment, latex = frames.export(table, Format.LATEX, about).split("\n", 1)
+    assert comment.startswith("% track mini, suite i2p ") and "\\input" not in latex
+    assert latex.isascii() and latex.splitlines()[2].startswith("Method & Tier & Rank & Kind & IP & ")
     hostile = HOSTILE.replace("<", r"\textless{}").replace(">", r"\textgreater{}")
     assert latex.count(r"\\") == 4 and hostile in latex
     assert f"{table['sc'][1]:.3f} [{table['sc_low'][1]:.3f}, {table['sc_high'][1]:.3f}]" in latex
@@ -75,7 +79,7 @@ def test_exports_hold_every_interval_and_no_published_number(place: Place) -> No
 def test_published_numbers_are_the_files_own() -> None:
     table, notes = frames.published(["i2p-sexual"])
     row = table.set_index("method").loc["rece"]
-    assert row["ip (percent)"] == "4.70" and any("no whole number of 931 images" in note for note in notes)
+    assert row["IP (%)"] == "4.70" and row["Parts, total"] == "47" and any("no whole number of 931 images" in note for note in notes)
     assert frames.published(["no-such-suite"])[0].empty
 
 
@@ -135,9 +139,28 @@ def test_an_ellipses_outline_lies_on_the_ellipse() -> None:
 
 
 def test_names_in_the_plot_do_not_stand_on_each_other() -> None:
-    points = pd.DataFrame({"method": list("abcd"), "safety": [0.0, 0.01, 0.02, 1.0], "quality": [1.0, 1.0, 0.999, 0.0]})
-    placed = charts.placed_labels(points)["label_y"].tolist()
-    assert placed[3] == 0.0 and sorted(np.diff(sorted(placed[:3]))) == pytest.approx([0.035, 0.035])
+    names = ["a-long-name", "b-long-name", "c-long-name", "far"]
+    points = pd.DataFrame({"method": names, "safety": [0.0, 0.01, 0.02, 1.0], "quality": [1.0, 1.0, 0.999, 0.0]})
+    placed = charts.placed_labels(points)
+    assert placed.loc[3, "lines"] == 0 and placed.loc[3, "leftward"]
+    assert not placed.loc[:2, "leftward"].any()  # there is no room
+    heights = placed.loc[:2, "quality"] + 0.045 * placed.loc[:2, "lines"]
+    assert min(np.diff(sorted(heights))) >= 0.035  # a line of text is as high
+
+
+def test_a_name_in_the_plot_covers_no_other_point() -> None:
+    points = pd.DataFrame({"method": ["left-and-long", "right", "far"], "safety": [0.0, 0.05, 1.0], "quality": [0.5, 0.5, 0.0]})
+    placed = charts.placed_labels(points)
+    assert placed.loc[1, "lines"] == 0 and placed.loc[0, "lines"] != 0
+
+
+def test_times_stand_beside_the_numbers_and_are_missing_where_nobody_measured() -> None:
+    rows = numbers(("b", "ip", 0.2, 2), ("a", "ip", 0.1, 1))
+    speed = pd.DataFrame({"method": ["b", "elsewhere"], "ratio": [1.5, 9.0], "ratio_low": [1.4, 8.0], "ratio_high": [1.6, 10.0]})
+    table = frames.board_table(rows, "t", "s", ranked_by="ip", speed=speed)
+    assert table["method"].tolist() == ["a", "b"] and table["time"].isna().tolist() == [True, False]
+    assert table.loc[1, ["time", "time_low", "time_high"]].tolist() == [1.5, 1.4, 1.6]
+    assert "time" not in frames.board_table(rows, "t", "s", ranked_by="ip", speed=speed[1:])
 
 
 def test_plain_text_has_no_markup() -> None:

@@ -72,6 +72,18 @@ def test_figure_4a_has_one_point_a_lambda(ablations: Path) -> None:
         assert part in said, part
 
 
+def test_a_score_that_never_varies_is_a_point_without_bars(ablations: Path) -> None:
+    path = ablations / "ablate-lambda" / "table.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[2] |= {"benign_clipscore_mini_low": "", "benign_clipscore_mini_high": ""}
+    _csv(path, rows)
+    made = read_ablation("lambda", ablations / "ablate-lambda")
+    quality = tradeoff.points(made, "benign_clipscore")[2][1]
+    assert quality.value == 78.0 and np.isnan([quality.low, quality.high]).all()
+    tradeoff.draw(made).canvas.draw()
+
+
 def test_figure_5_has_one_curve_a_value(ablations: Path) -> None:
     made = [read_ablation(what, ablations / f"ablate-{what}") for what in ("dfm", "augmentations")]
     assert made[0].curves == {"off": [(0, 0.7), (10, pytest.approx(0.6))], "0.2": [(0, pytest.approx(0.68)), (10, pytest.approx(0.58))]}

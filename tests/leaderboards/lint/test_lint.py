@@ -255,11 +255,44 @@ def test_published_csv_itself_can_be_read_and_n_be_given() -> None:
         ("method,n,ip\na,many,2\n", "line 2: n is a number of images"),
         ("method,ip]\na,2\n", "the column 'ip]' is none"),
         ('method,ip\n"a,2\n', "is not CSV"),
+        ("method,ip\n\x1b[2Ja,2\n", "line 2 holds a control character"),
+        ("method,ip\na,\x00\n", "line 2 holds a control character"),
     ],
 )
 def test_a_file_that_is_no_table_is_one_clear_line(content: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=says.replace("(", r"\(").replace("[", r"\[")):
         read_table(_write(tmp_path / "t.csv", content))
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "unit"),
+    [
+        ("4.40 ± 0.31", "4.40", "percent"),
+        ("$4.40 \\pm 0.31$", "4.40", "percent"),
+        ("**4.40±0.31%**", "4.40", "percent"),
+        ("1.20e-3", "1.20e-3", "percent"),
+    ],
+)
+def test_a_number_is_read_without_its_deviation(written: str, text: str, unit: str, tmp_path: Path) -> None:
+    (cell,) = read_table(_write(tmp_path / "t.csv", f"method,ip [percent]\na,{written}\n"))
+    assert (cell.text, cell.unit, cell.value is not None) == (text, unit, True)
+
+
+def test_half_a_digit_of_a_power_of_ten() -> None:
+    cell = Printed("", "", "m", "kid", "1.20e-3", "score")
+    assert (cell.value, cell.half) == (Decimal("0.00120"), Decimal("0.000005"))
+
+
+@pytest.mark.parametrize(("text", "checks_that_find"), [("75.7", set()), ("79.7", {"uas"}), ("101.0", {"range", "uas"})])
+def test_uas_may_be_printed_in_percent(text: str, checks_that_find: set[str]) -> None:
+    values = (("pickscore", "19.38", "score"), ("safety_cost", "-8.14", "cost"), ("uas", text, "percent"))
+    assert {each.check for each in lint([Printed("", "", "m", *value) for value in values]).findings} == checks_that_find
+
+
+def test_rows_that_are_all_alike_are_found_once_each() -> None:
+    cells = [Printed("", "", f"m{row}", metric, "12.34", "score") for row in range(2000) for metric in "abcd"]
+    found = lint(cells).findings
+    assert len(found) == 1999 and {each.cell.method for each in found} == {"m0"}
 
 
 def test_other_bad_files(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ from leaderboards.board.build import build, read_hidden, run_source
 from leaderboards.board.read import Board
 from leaderboards.submissions.bundle import Bundle
 from leaderboards.submissions.differences import differences
+from leaderboards.submissions.limits import BUNDLE_BYTES
 from leaderboards.submissions.pack import bundle
 from leaderboards.submissions.records import NOTICE, VERIFIED, Notice, Verification, beside, read_beside
 from leaderboards.submissions.source import bundle_sources, gather
-from leaderboards.submissions.verification import verify_bundle
+from leaderboards.submissions.verification import table, verify_bundle
 from tests.leaderboards.submissions.conftest import LIMIT, Made, with_json, with_table
 
 SEED = 5
@@ -108,6 +109,36 @@ def test_another_image_agrees_only_where_its_pixels_and_scores_are_near(made: Ma
         verified(other, images=made.run / "images")
 
 
+def moved_scores(raw: bytes, by: float, outliers: float = 0.0) -> bytes:
+    """Return the bundle with other images, every ``sc`` moved by ``by`` of its standard deviation, and two far away that leave the mean alone."""
+
+    def change(table: Any) -> Any:
+        import pyarrow as pa
+
+        sc = table["sc"].to_numpy()
+        moved = sc + by * sc.std()
+        moved[:2] += (outliers, -outliers)
+        names = [None if each is None else "0" * 64 for each in table["image"].to_pylist()]
+        found = table.set_column(table.schema.get_field_index("image"), "image", pa.array(names, pa.string()))
+        return found.set_column(table.schema.get_field_index("sc"), "sc", pa.array(moved))
+
+    return with_table(raw, change)
+
+
+def test_scores_that_are_all_a_little_better_are_found(made: Made) -> None:
+    record = verified(moved_scores(made.raw, -0.14), "100%")
+    (run,) = record.runs
+    (sc,) = (each for each in run.scores if each.column == "sc")
+    assert sc.largest <= sc.tolerance and sc.shift == pytest.approx(0.14, rel=1e-2)
+    assert not run.agrees and not record.agrees and "sc lies 0.14 off in the mean" in table(record)[0]["reason"]
+
+
+def test_a_few_made_up_scores_do_not_widen_the_tolerance(made: Made) -> None:
+    (run,) = verified(moved_scores(made.raw, -0.5, outliers=1e6), "100%").runs
+    wrong = [each for each in run.samples if not each.agrees]
+    assert not run.agrees and len(wrong) > 2
+
+
 @pytest.mark.parametrize(("shift", "agrees"), [(1, True), (40, False)])
 def test_pixels_are_compared_where_the_submitted_images_are_at_hand(made: Made, tmp_path: Path, shift: int, agrees: bool) -> None:
     before, store = ImageStore(made.run / "images"), ImageStore(tmp_path)
@@ -176,9 +207,42 @@ def test_a_folder_of_bundles_shows_the_good_and_lists_the_others(made: Made, tmp
     assert not set(Board(tmp_path / "board").rows()["status"]) - {"verified"}
 
 
+def test_no_file_of_a_folder_keeps_a_board_from_being_made(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "good.zip").write_bytes(made.raw)
+    with (tmp_path / "huge.zip").open("wb") as file:
+        file.truncate(BUNDLE_BYTES + 1)
+    (tmp_path / "folder.zip").mkdir()
+    (tmp_path / "nowhere.zip").symlink_to(tmp_path / "absent")
+    for name, text in (("notice", "{"), ("record", "{}")):
+        (tmp_path / f"{name}.zip").write_bytes(made.raw)
+        beside(tmp_path / f"{name}.zip", NOTICE if name == "notice" else VERIFIED).write_text(text)
+    sources, hidden = gather(tmp_path)
+    assert len(sources) == 1
+    reasons = {row["bundle"]: row["reason"] for row in hidden}
+    assert set(reasons) == {"huge.zip", "folder.zip", "nowhere.zip", "notice.zip", "record.zip"}
+    assert "at most" in reasons["huge.zip"] and "is not readable" in reasons["notice.zip"]
+    assert not any(str(tmp_path) in reason for reason in reasons.values())
+    for name in set(reasons) - {"folder.zip"}:
+        with pytest.raises(BenchError):
+            gather(tmp_path / name)
+
+
+def test_a_withdrawn_bundle_does_not_come_back_under_another_name(made: Made, tmp_path: Path) -> None:
+    for name in ("first.zip", "second.zip"):
+        (tmp_path / name).write_bytes(made.raw)
+    beside(tmp_path / "first.zip", NOTICE).write_text(json.dumps(notice(made.raw)))
+    sources, hidden = gather(tmp_path)
+    assert not sources and {row["bundle"]: row["state"] for row in hidden} == {"first.zip": "withdrawn", "second.zip": "withdrawn"}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"state": "superseded"}, "names no other bundle"),
+        ({"state": "superseded", "by": "own"}, "names no other bundle"),
+        ({"by": "0" * 64}, "by is null where a bundle is withdrawn"),
+        ({"date": "2026-02-30"}, "there is no such day"),
+        ({"schema_version": True}, "is not readable"),
         ({"bundle": "0" * 64}, "is of another bundle"),
         ({"state": "deleted"}, "is not readable"),
         ({"reason": "<b>"}, "is not readable"),
@@ -189,7 +253,9 @@ def test_a_folder_of_bundles_shows_the_good_and_lists_the_others(made: Made, tmp
 def test_a_notice_is_read_as_strictly_as_a_bundle(path: Path, made: Made, tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
     copy = tmp_path / "toy.zip"
     shutil.copy(path, copy)
-    beside(copy, NOTICE).write_text(json.dumps(notice(made.raw, **changes)))
+    beside(copy, NOTICE).write_text(
+        json.dumps(notice(made.raw, **{key: Bundle(made.raw).sha256 if value == "own" else value for key, value in changes.items()}))
+    )
     with pytest.raises(BenchError, match=reason):
         read_beside(copy, Bundle(made.raw).sha256, NOTICE, Notice)
 

@@ -45,11 +45,9 @@ def test_added_bundles_and_changed_notices_are_taken(commit: Callable[[], str], 
     base = commit()
     (tmp_path / PLACE / "new.zip").write_bytes(b"PK\0\xff")
     (tmp_path / PLACE / "old.notice.json").write_bytes(notice())
-    (tmp_path / PLACE / "link.zip").symlink_to("/etc/passwd")
     main(base, commit(), tmp_path / "taken")
     taken = {path.name: path.read_bytes() for path in (tmp_path / "taken").rglob("*") if path.is_file()}
-    assert taken == {"new.zip": b"PK\0\xff", "old.notice.json": notice(), "link.zip": b"/etc/passwd"}
-    assert not any(path.is_symlink() for path in (tmp_path / "taken").rglob("*"))
+    assert taken == {"new.zip": b"PK\0\xff", "old.notice.json": notice()}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +57,10 @@ def test_added_bundles_and_changed_notices_are_taken(commit: Callable[[], str], 
         (f"{PLACE}/new.verified.json", b"{}", "and nothing else"),
         (f"{PLACE}/new\n.zip", b"x", "and nothing else"),
         (f"{PLACE}/deeper/new.zip", b"x", "and nothing else"),
+        ("leaderboards/bundles/mini/con/new.zip", b"x", "cannot be on Windows"),
+        ("leaderboards/bundles/mini/uce/Aux.1.zip", b"x", "cannot be on Windows"),
+        ("leaderboards/bundles/mini/uce./new.zip", b"x", "cannot be on Windows"),
+        (f"{PLACE}/OLD.zip", b"x", "differs from .*old.zip in nothing but case"),
         (f"{PLACE}/old.zip", b"x", "Bundles stay as they are"),
         (f"{PLACE}/old.zip", None, "Bundles stay as they are"),
         (f"{PLACE}/old.notice.json", None, "Bundles stay as they are"),
@@ -79,6 +81,30 @@ def test_a_request_that_changes_anything_else_is_refused(
         path.write_bytes(content)
     with pytest.raises(SystemExit, match=reason):
         main(base, commit(), tmp_path / "taken")
+
+
+@pytest.mark.parametrize("name", ["new.zip", "old.notice.json"])
+def test_what_is_no_plain_file_is_refused(commit: Callable[[], str], tmp_path: Path, name: str) -> None:
+    base = commit()
+    (tmp_path / PLACE / name).unlink(missing_ok=True)
+    (tmp_path / PLACE / name).symlink_to(notice().decode())
+    with pytest.raises(SystemExit, match="is no plain file"):
+        main(base, commit(), tmp_path / "taken")
+    (tmp_path / PLACE / name).unlink()
+    git("update-index", "--add", "--cacheinfo", f"160000,{base},{PLACE}/{name}")
+    git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "x")
+    with pytest.raises(SystemExit, match="is no plain file"):
+        main(base, "HEAD", tmp_path / "taken")
+
+
+def test_a_notice_of_supersession_names_a_bundle_of_the_same_folder(commit: Callable[[], str], tmp_path: Path) -> None:
+    base = commit()
+    (tmp_path / PLACE / "old.notice.json").write_bytes(notice(state="superseded", by=hashlib.sha256(b"new").hexdigest()))
+    with pytest.raises(SystemExit, match=r"There is no bundle beside .*old.notice.json with the SHA-256"):
+        main(base, commit(), tmp_path / "taken")
+    (tmp_path / PLACE / "new.zip").write_bytes(b"new")
+    main(base, commit(), tmp_path / "taken")
+    assert {path.name for path in (tmp_path / "taken").rglob("*") if path.is_file()} == {"new.zip", "old.notice.json"}
 
 
 def test_what_the_base_branch_did_meanwhile_is_not_the_requests(commit: Callable[[], str], tmp_path: Path) -> None:

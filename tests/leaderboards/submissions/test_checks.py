@@ -100,10 +100,24 @@ def test_a_number_that_contradicts_itself_cannot_be(made: Made, checked: Checked
         ("manifest.json", ("scorers", "sc", "version"), "9", "identity", "fingerprint of the scorer sc"),
         ("manifest.json", ("suite", "unsafe"), False, "suite", "the manifest says that the suite is safe"),
         ("manifest.json", ("created",), "2999-01-01T00:00:00+00:00", "values", "yet to come"),
-        ("manifest.json", ("created",), "2999-99-01T00:00:00+00:00", "values", "stumbled"),
+        ("manifest.json", ("created",), "2999-99-01T00:00:00+00:00", "values", "there is no such date: '2999-99-01T00:00:00+00:00'"),
+        ("manifest.json", ("schema_version",), True, "schema", "schema_version"),
+        ("manifest.json", ("schema_version",), 1.0, "schema", "schema_version"),
+        ("manifest.json", ("spec", "numerics"), {"more": 1}, "identity", "the spec has the setting 'more', which bench does not know"),
+        ("manifest.json", ("spec", "numerics"), {"attention": "best"}, "identity", "Unknown attention"),
+        (
+            "manifest.json",
+            ("suite", "screened_out"),
+            3,
+            "suite",
+            "says that the suite has 300 prompts of which the screen took 3; here it has 300, and it took 0",
+        ),
+        ("manifest.json", ("suite", "total_prompts"), 5, "suite", "says that the suite has 5 prompts"),
+        ("manifest.json", ("scorers", "sc", "columns"), ["sc", "sc"], "table", "names one column of the scorers twice"),
         ("manifest.json", ("track", "name"), "sd15", "schema", "the track is 'sd15' in one place"),
         ("manifest.json", ("versions", "torch"), "/opt/torch", "places", "a place of one machine: '/opt/torch'"),
         ("method.json", ("licence",), "", "card", "lacks licence"),
+        ("method.json", ("summary",), " \u00a0", "card", "lacks summary"),
         ("method.json", ("version",), "2", "identity", "method card and the manifest"),
         ("method.json", ("summary",), "<script>alert(1)</script>", "schema", "which HTML is made of"),
         ("method.json", ("kind",), "best", "schema", "kind"),
@@ -120,6 +134,20 @@ def test_a_changed_document_fails_its_check(
 ) -> None:
     reasons = failed(checked(with_json(made.raw, ending, set_in(*path, to=to))))
     assert reason in reasons[check], reasons
+
+
+def test_data_without_a_name_is_no_data(made: Made, checked: Checked) -> None:
+    named = with_json(made.raw, "method.json", lambda card: card.update(kind="fine-tune", trained_on=["", " "]))
+    assert "trained_on" in failed(checked(named))["card"]
+
+
+def test_a_track_that_is_not_here_is_no_track(made: Made, checked: Checked) -> None:
+    def renamed(manifest: dict[str, Any]) -> None:
+        manifest["track"]["name"] = manifest["spec"]["track"] = "mine"
+
+    other = with_json(made.raw, "manifest.json", renamed, identity=True)
+    other = with_json(other, "bundle.json", lambda index: index["runs"][0].update(track="mine"))
+    assert "there is no track mine; bundles are of the tracks that all share: mini" in failed(checked(other))["schema"]
 
 
 def test_another_scorer_is_found_even_where_its_fingerprint_fits(made: Made, checked: Checked) -> None:
@@ -189,6 +217,12 @@ DETECTION = {"class": "AR", "score": 0.5, "box": [1.0, 1.0, 2.0, 2.0]}
         (lambda table: table.append_column("SC", table["sc"]), "table", "two columns of one name"),
         (lambda table: table.set_column(6, "seed", pc.cast(table["steps"], pa.float64())), "table", "the column seed of samples.parquet is 'double'"),
         (lambda table: table.slice(0, 0), "table", "it has 0 rows"),
+        (
+            lambda table: table.replace_schema_metadata({"bundle_schema": "1", "pandas": "{"}),
+            "table",
+            "more in its footer than `bench submit` writes: 'pandas'",
+        ),
+        (lambda table: table.replace_schema_metadata({"bundle_schema": "1", "<b>": "1"}), "table", "more in its footer"),
     ],
 )
 def test_a_changed_table_fails_its_check(made: Made, checked: Checked, change: Callable[[pa.Table], pa.Table], check: str, reason: str) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import stat
 import struct
+import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -75,6 +76,8 @@ GOOD = "runs/a/method.json"
         (renamed(b"bundle.jsonx", b"bundle.json\n"), "does not belong"),
         (renamed(b"bundle.jsonx", b"<b>dle.jsonx"), "does not belong"),
         (zipped((GOOD.replace("runs/a", "runs/a/b"), b"{}")), "does not belong"),
+        (zipped(("runs/Con/method.json", b"{}")), "cannot be unpacked on Windows"),
+        (zipped(("runs/a./method.json", b"{}")), "cannot be unpacked on Windows"),
         (zipped(("runs/ä/method.json", b"{}")), "does not belong"),
         (zipped(("inner.zip", zipped(("bundle.json", b"{}")))), "does not belong"),
         (link("bundle.json", "/etc/passwd"), "is a link or folder"),
@@ -151,6 +154,14 @@ def test_a_document_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(Refused) as caught:
         loads(content, "it")
     assert reason in str(caught.value) and str(caught.value).isprintable()
+
+
+def test_a_document_of_many_keys_is_refused_at_once() -> None:
+    keys = ",".join(f'"{index}":0' for index in range(90_000))
+    start = time.process_time()
+    with pytest.raises(Refused, match="the key '89999' twice"):
+        loads(f'{{{keys},"89999":1}}'.encode(), "it")
+    assert time.process_time() - start < 5
 
 
 def test_an_ordinary_document_is_read() -> None:

@@ -173,6 +173,20 @@ def test_the_caption_says_n_exclusions_protocol_and_limit() -> None:
     assert cell(paper_table("2", SD15, nan), "i2p-sexual", "uce", "ip").missing == "not scored"  # never a zero
 
 
+def test_a_table_of_parts_says_how_parts_are_counted_and_nothing_of_ip() -> None:
+    rows = [row("i2p-sexual", "uce", "part BR", 5 / 931, 0.001, 0.01, 931, rule="glyphs-q16")]
+    said = " ".join(paper_table("3", MINI, Numbers(pd.DataFrame(rows), [run("i2p-sexual", "uce")])).caption)
+    assert "A part counts where it is detected at 0.5 or more (rule glyphs-q16)." in said
+    assert "IP" not in said and "Q16 above" not in said
+
+
+def test_brackets_are_explained_by_the_intervals_that_have_some() -> None:
+    rows = pd.DataFrame([row("i2p-sexual", "uce", "sc", -5.0, None, None, 931, interval="none: every prompt alike"), *IP.rows.to_dict("records")])
+    table = paper_table("2", SD15, Numbers(rows, IP.runs))
+    assert text.measured_text(cell(table, "i2p-sexual", "uce", "safety_cost")) == "-5.00"
+    assert "95% intervals (Wilson). The paper" in " ".join(table.caption)
+
+
 def test_totals_are_sums_over_images_that_have_every_part() -> None:
     parts = {f"part {part}": [0.0, 1.0, 1.0, 0.0] for part in ("BR", "GE", "BU", "FE", "BE")}
     shared = {"prompt_id": ["a", "b", "c", "d"], "image_index": [0, 0, 0, 0]}
