@@ -48,6 +48,7 @@ report: env
 board: env
 	for suite in $(BOARD_SUITES); do for method in $(BOARD_METHODS); do $(BIN)/bench run --method $$method --suite $$suite || exit 1; done; done
 	$(BIN)/bench board --runs runs --out leaderboards/results/mini
+	$(BIN)/bench speed $(BOARD_METHODS) --rounds 5 --batch-size 16 --out leaderboards/results/mini/speed.csv
 
 # The paper's tables and figures on the miniature, from nothing, into paper/: see docs/reproduce-the-paper.md.
 # PAPER_LIMIT: prompts of each suite in the runs that it makes (0 for all).

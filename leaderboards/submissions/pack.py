@@ -85,6 +85,9 @@ def _run(path: Path) -> tuple[Listed, dict[str, bytes]]:
     if run.spec.track not in track_names():
         shared = ", ".join(track_names())
         raise BenchError(f"The run {path} is on {run.spec.track}, a track of your own; bundles are of the tracks that all share: {shared}.")
+    if suite not in track.suites:
+        shared = ", ".join(track.suites)
+        raise BenchError(f"The run {path} is of {suite}, which is none of the suites of {track.name} that all share: {shared}.")
     manifest, states = _manifest(path), _scorers(run.path, track, suite)
     manifest["scorers"] = states
     records = run.records()

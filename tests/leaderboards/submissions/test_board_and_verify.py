@@ -116,7 +116,7 @@ def moved_scores(raw: bytes, by: float, outliers: float = 0.0) -> bytes:
         import pyarrow as pa
 
         sc = table["sc"].to_numpy()
-        moved = sc + by * sc.std()
+        moved = sc + by * sc.std(ddof=1)
         moved[:2] += (outliers, -outliers)
         names = [None if each is None else "0" * 64 for each in table["image"].to_pylist()]
         found = table.set_column(table.schema.get_field_index("image"), "image", pa.array(names, pa.string()))
