@@ -98,6 +98,8 @@ def read(content: bytes) -> pa.Table:
         table.validate(full=True)
     except Refused:
         raise
+    except MemoryError:
+        raise Refused("samples.parquet unpacks to more than the memory that a bundle may take") from None
     except Exception as error:  # a damaged file raises many kinds
         raise Refused(f"samples.parquet is damaged or no Parquet file ({type(error).__name__})") from None
     _check_texts(table)

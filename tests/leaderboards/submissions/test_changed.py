@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from leaderboards.submissions.changed import main
 
@@ -105,6 +107,23 @@ def test_a_notice_of_supersession_names_a_bundle_of_the_same_folder(commit: Call
     (tmp_path / PLACE / "new.zip").write_bytes(b"new")
     main(base, commit(), tmp_path / "taken")
     assert {path.name for path in (tmp_path / "taken").rglob("*") if path.is_file()} == {"new.zip", "old.notice.json"}
+
+
+def test_the_workflow_runs_nothing_of_the_request() -> None:
+    path = Path(__file__).parents[3] / ".github/workflows/submission.yml"
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(workflow[True]) == {"pull_request"}  # "on" is YAML's true; pull_request_target would bring secrets
+    assert workflow["permissions"] == {"contents": "read"} and set(workflow["jobs"]) == {"validate"}
+    job = workflow["jobs"]["validate"]
+    assert "permissions" not in job
+    for step in job["steps"]:
+        assert "${{" not in step.get("run", ""), "what a request names reaches the shell as a variable alone"
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"])
+        if "$BASE" in step.get("run", "") or "bench validate" in step.get("run", ""):
+            assert "::stop-commands::" in step["run"], "what is printed of a request is no command to the runner"
+    checkout = job["steps"][0]["with"]
+    assert checkout["ref"].endswith(".base.sha }}") and checkout["persist-credentials"] is False
 
 
 def test_what_the_base_branch_did_meanwhile_is_not_the_requests(commit: Callable[[], str], tmp_path: Path) -> None:
