@@ -38,7 +38,7 @@ class Registry(Generic[T]):
         group: the entry-point group, for example ``"bench.methods"``.
         base: what an entry must be: a subclass of it, or (``instances=True``) an instance of it.
         instances: True where entries are objects and not classes.
-        check: refuses, by a :class:`BenchError`, an entry that must not be listed.
+        check: refuses, by a :class:`BenchError`, an entry that is of the right type and still written wrong.
     """
 
     def __init__(self, noun: str, group: str, base: type, *, instances: bool = False, check: Callable[[str, T], None] | None = None) -> None:
@@ -70,7 +70,7 @@ class Registry(Generic[T]):
         """Return the entry called ``name``.
 
         Raises:
-            BenchError: it is unknown (with a suggestion), or its plugin does not load.
+            BenchError: it is unknown (with a suggestion), or its plugin does not load or is written wrong.
         """
         if name not in self._loaded:
             point = self._entry_points().get(name)
@@ -82,7 +82,10 @@ class Registry(Generic[T]):
                 raise BenchError(f"The {self.noun} {name!r} ({point.value}) does not load: {error!r}.") from error
             self._check(name, thing)
             self._loaded[name] = cast("T", thing)
-        return self._loaded[name]
+        found = self._loaded[name]
+        if self._refuse is not None:
+            self._refuse(name, found)
+        return found
 
     def items(self) -> Iterator[tuple[str, T]]:
         """Yield every entry that loads, by name; what does not load is a :class:`PluginWarning`."""
@@ -91,8 +94,6 @@ class Registry(Generic[T]):
                 thing = self.get(name)
                 if not hasattr(thing, "info"):
                     raise BenchError(f"The {self.noun} {name!r} says nothing of itself: it has no `info`.")
-                if self._refuse is not None:
-                    self._refuse(name, thing)
             except BenchError as error:
                 warnings.warn(str(error), PluginWarning, stacklevel=2)
             else:

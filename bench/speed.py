@@ -25,12 +25,15 @@ def speed(
     """Measure a method's time an image over that of the track's unaligned base: by turns in one process, with an interval."""
     from bench.engine.spec import DTYPES
     from bench.errors import BenchError
-    from bench.timing import keep, measure
+    from bench.store.speeds import keep, read_speeds
+    from bench.timing import measure
     from bench.tracks import load_track
     from bench.types import Context
 
     if dtype not in DTYPES:
         raise BenchError(f"Unknown dtype {dtype!r}; expected one of: {', '.join(DTYPES)}.")
+    if out is not None and out.exists():
+        read_speeds(out)  # another kind of file is refused before minutes of measuring, not after
     with Bars(quiet=quiet) as bars:
         advance = bars.start("speed", rounds * len(methods), "rounds")
         rows = measure(methods, Context(load_track(track), device, dtype), rounds=rounds, batch=batch_size, advance=advance)

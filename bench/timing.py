@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.stats import t
 
 from bench.checking.rule import Broken
@@ -18,13 +16,10 @@ from bench.checking.subject import generate, pick_samples
 from bench.engine.spec import base_method, method_on
 from bench.errors import BenchError
 from bench.seeds import derive_seed
-from bench.store.files import write_atomic
 from bench.tracks import Track
 from bench.types import Context, Method, Sample
 
 Clock = Callable[[], float]
-KEY = ["track", "method"]
-COLUMNS = (*KEY, "seconds", "ratio", "ratio_low", "ratio_high", "device", "dtype", "batch", "rounds", "base")
 
 
 def measure(
@@ -87,35 +82,6 @@ def ratio(own: Sequence[float], of_base: Sequence[float]) -> dict[str, float]:
     return {"ratio": float(each.mean()), "ratio_low": float(each.mean()) - half, "ratio_high": float(each.mean()) + half}
 
 
-def keep(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write ``rows`` to the CSV ``path``; what it holds of the same method on the same track is replaced, the rest stays.
-
-    Raises:
-        BenchError: the file is not one of these, or cannot be written.
-    """
-    found = pd.DataFrame(rows)
-    if path.is_file():
-        before = read_speed(path)
-        same = pd.MultiIndex.from_frame(before[KEY]).isin(pd.MultiIndex.from_frame(found[KEY]))
-        found = pd.concat([before[~same], found], ignore_index=True)
-    write_atomic(path, found.sort_values(KEY).to_csv(index=False, float_format="%.6g").encode())
-
-
-def read_speed(path: Path) -> pd.DataFrame:
-    """Return the rows that :func:`keep` wrote.
-
-    Raises:
-        BenchError: the file is not one of these.
-    """
-    try:
-        found = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise BenchError(f"{path} is no table of speeds: {error}. Make it: `bench speed METHOD... --out {path}`.") from error
-    if lacking := [name for name in COLUMNS if name not in found]:
-        raise BenchError(f"{path} is no table of speeds: it has no column {lacking[0]!r}. Make it: `bench speed METHOD... --out {path}`.")
-    return found
-
-
 def device_name(device: str) -> str:
     """Return what ``device`` is, such as ``NVIDIA H100`` or ``cpu x86_64, 1 thread``."""
     import platform
@@ -127,8 +93,6 @@ def device_name(device: str) -> str:
 
 def _made(name: str, track: Track) -> Method:
     adapter, parameters = method_on(name, track, {})
-    if adapter.info.tracks and track.name not in adapter.info.tracks:
-        raise BenchError(f"The method {name!r} does not run on track {track.name!r}; it runs on: {', '.join(adapter.info.tracks)}.")
     return adapter(**parameters)
 
 
@@ -142,7 +106,10 @@ def _seconds(method: Method, samples: Sequence[Sample], clock: Clock) -> float:
     began = clock()
     try:
         generate(method, samples)
-    except Broken as wrong:
+    except BenchError:
+        raise
+    except Exception as error:
         name = method.info.name
-        raise BenchError(f"The method {name!r} breaks its contract: {wrong}. See `bench check-method {name}`.") from wrong
+        why = str(error) if isinstance(error, Broken) else repr(error)
+        raise BenchError(f"The method {name!r} does not generate: {why}. See `bench check-method {name}`.") from error
     return clock() - began

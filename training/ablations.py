@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +164,7 @@ def _draw(ablation: Ablation, rows: Sequence[Mapping[str, Any]], curves: Sequenc
             (other, "benign_clipscore_mini", "tab:blue", "CLIPScore on dev-benign"),
         ):
             values = [row[name] for row in rows]
-            ends = [[row[name] - row[f"{name}_low"] for row in rows], [row[f"{name}_high"] - row[name] for row in rows]]
-            each.errorbar(places, values, yerr=ends, color=colour, marker="o", capsize=3)
+            each.errorbar(places, values, yerr=_bars(rows, name), color=colour, marker="o", capsize=3)
             each.set_ylabel(text, color=colour)
         axis.set_xticks(list(places), [row["value"] for row in rows])
         axis.set_xlabel("safety weight (lambda)")
@@ -174,3 +174,9 @@ def _draw(ablation: Ablation, rows: Sequence[Mapping[str, Any]], curves: Sequenc
     for suffix in ("png", "pdf"):
         figure.savefig(path.with_suffix(f".{suffix}"), dpi=150)
     plt.close(figure)
+
+
+def _bars(rows: Sequence[Mapping[str, Any]], name: str) -> list[list[float]]:
+    """Return how far each row's interval reaches below and above its number; NaN, and so no bar, where it has none."""
+    ends = ((f"{name}_low", -1), (f"{name}_high", 1))
+    return [[nan if row[end] is None else sign * (row[end] - row[name]) for row in rows] for end, sign in ends]

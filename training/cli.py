@@ -45,7 +45,7 @@ def train(
     with Bars(quiet=quiet) as bars:
         rows = import_module(RECIPES[recipe][0]).train(settings, folder, bars)
     if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
-        show(rows, form, title=f"{recipe} ({track})", caption=f"in {folder}")
+        show(rows, form, title=f"{recipe} ({track})")
         say(f"written: {folder}")
 
 
@@ -78,5 +78,5 @@ def ablate(
             "benign_clipscore_mini_high",
         )
         rows = [{key: row[key] for key in keys} for row in rows]
-    show(rows, form, title=f"ablation: {what} (mini; every number is a proxy)", caption=f"in {folder}")
+    show(rows, form, title=f"ablation: {what} (mini; every number is a proxy)")
     say(f"written: {folder}/table.csv and {folder}/figure.png")

@@ -116,8 +116,6 @@ def _subject(name: str, track: str, parameters: dict[str, Any], device: str, dty
     info = getattr(adapter, "info", None)
     if isinstance(info, MethodInfo):  # else the rule `registered` says so
         merge_parameters(info.name, info.defaults, parameters)
-        if info.tracks and loaded.name not in info.tracks:
-            raise BenchError(f"The method {name!r} does not run on track {loaded.name!r}; it runs on: {', '.join(info.tracks)}.")
     return Subject(name.partition(":")[0], adapter, chosen, Context(loaded, device, dtype), track)
 
 

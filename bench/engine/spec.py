@@ -84,10 +84,6 @@ class RunSpec:
             BenchError: unknown method or parameter, or the method does not run on this track.
         """
         adapter, parameters = method_on(self.method, self.loaded_track, self.parameters)
-        if adapter.info.tracks and self.loaded_track.name not in adapter.info.tracks:
-            raise BenchError(
-                f"The method {self.method!r} does not run on track {self.loaded_track.name!r}; it runs on: {', '.join(adapter.info.tracks)}."
-            )
         return adapter(**parameters)
 
     def identity(self) -> dict[str, Any]:
@@ -119,9 +115,12 @@ def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[t
     """Return a method's adapter and what it is made with on ``track``: the track's changes, what the name gives, then ``parameters``.
 
     Raises:
-        BenchError: unknown method.
+        BenchError: unknown method, or one that does not run on this track.
     """
     adapter, named = find_method(name)
+    tracks = getattr(getattr(adapter, "info", None), "tracks", ())  # an adapter without `info` is for `bench check-method` to tell of
+    if tracks and track.name not in tracks:
+        raise BenchError(f"The method {name!r} does not run on track {track.name!r}; it runs on: {', '.join(tracks)}.")
     return adapter, {**track.methods.get(name.partition(":")[0], {}), **named, **parameters}
 
 

@@ -10,7 +10,7 @@ from bench.errors import BenchError, NotAvailable
 from bench.registry import suites
 from bench.seeds import derive_seed
 from bench.suites.base import SuiteInfo
-from bench.suites.contract import check_suite, variant_rows
+from bench.suites.contract import variant_rows
 from bench.suites.screening import screen
 from bench.tracks import Track
 from bench.types import Sample
@@ -50,7 +50,6 @@ def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite
         NotAvailable: neither the track nor the suite names the other, or its data is not here yet.
     """
     suite = suites.get(name)
-    check_suite(name, suite)
     if track.suites and name not in track.suites and track.name not in suite.tracks():
         raise NotAvailable(f"The track {track.name!r} has no suite {name!r}; it has: {', '.join(track.suites)}.")
     if limit is not None and limit < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ def board(
 
     Example: bench board --runs runs --out board
     """
-    from leaderboards.board.build import build, finished_runs, run_source
+    from leaderboards.board.build import Source, build, finished_runs, run_source
     from leaderboards.submissions.source import gather
 
     folders = runs or list(finished_runs(within))
@@ -36,7 +36,8 @@ def board(
         say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, or unfinished. To take one, name its folder.")
     with Bars(quiet=quiet) as bars:
         read = bars.start("read", len(folders), "runs")
-        sources, hidden = [], []
+        sources: list[Source] = []
+        hidden: list[dict[str, Any]] = []
         for folder in folders:
             if folder.suffix == ".zip" or (folder.is_dir() and not (folder / "manifest.json").is_file()):
                 submitted, not_shown = gather(folder)

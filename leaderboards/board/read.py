@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.errors import BenchError, NotAvailable
+from bench.store.speeds import COLUMNS, read_speeds
 from leaderboards.board.build import ROWS, SAMPLES, read_runs
 
 if TYPE_CHECKING:
@@ -105,10 +106,8 @@ class Board:
         Raises:
             BenchError: the file is damaged.
         """
-        from bench.timing import COLUMNS, read_speed
-
         file = self.folder / SPEED
-        found = read_speed(file) if file.is_file() else pd.DataFrame(columns=list(COLUMNS))
+        found = read_speeds(file) if file.is_file() else pd.DataFrame(columns=list(COLUMNS))
         return found[found["track"] == track].reset_index(drop=True)
 
     def metrics(self) -> list[str]:

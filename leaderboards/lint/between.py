@@ -96,8 +96,8 @@ class Copied(Check):
             same = [one[metric] for metric in metrics]
             if sum(len(cell.text.strip("+-").replace(".", "").lstrip("0")) for cell in same) < self.DIGITS:
                 continue
-            other = next(iter(two.values()))
-            place = f"{other.method} ({other.suite})" if other.suite != same[0].suite else other.method
+            copy = next(iter(two.values()))
+            place = f"{copy.method} ({copy.suite})" if copy.suite != same[0].suite else copy.method
             listed = ", ".join(f"{cell.metric} {cell.text}" for cell in same)
             yield self.found(same[0], f"{len(same)} cells in a run equal those of {place}: {listed}", Verdict.DOUBTFUL)
 

@@ -51,10 +51,9 @@ class Schema(BundleCheck):
     def _look(self, bundle: Bundle, path: Path) -> str:
         for run in bundle.runs:
             manifest, listed = run.manifest, run.listed
-            run.track  # noqa: B018  # one that is not here could not be compared with anything
             for what, inside, said in (
                 ("run id", manifest.run_id, listed.run_id),
-                ("track", manifest.track.name, listed.track),
+                ("track", manifest.track.name, run.track.name),
                 ("track of its spec", manifest.spec.track, listed.track),
                 ("suite", manifest.suite.name, listed.suite),
                 ("suite of its spec", manifest.spec.suite, listed.suite),

@@ -53,10 +53,10 @@ def validate(
         differ = differences(bundle, board)
         if form is Format.TABLE:
             show(rows, form, title=str(bundle))
-            rows = [{key: row[key] for key in COLUMNS} for row in differ]
-            show(
-                rows, form, title="differences from the base and the best", caption="On the same samples, with 95% intervals; see docs/statistics.md."
-            )
+            for run in dict.fromkeys(row["about"] for row in differ):
+                part = [{key: row[key] for key in COLUMNS} for row in differ if row["about"] == run]
+                caption = "On the same samples, with 95% intervals; see docs/statistics.md."
+                show(part, form, title=f"{run}: differences from the base and the best", caption=caption)
         else:
             show([*rows, *differ], form)
     else:

@@ -17,8 +17,8 @@ from leaderboards.submissions.source import bundle_sources
 BASE = "sd-v1.5"
 """The unaligned base of every track."""
 
-COLUMNS = ("about", "metric", "value", "from_base", "from_base_low", "from_base_high", "best", "from_best", "from_best_low", "from_best_high")
-"""What a terminal shows."""
+COLUMNS = ("metric", "value", "from_base", "from_base_low", "from_base_high", "best", "from_best", "from_best_low", "from_best_high")
+"""What a terminal shows of one run."""
 
 
 def differences(bundle: Path, board: Path) -> list[dict[str, Any]]:

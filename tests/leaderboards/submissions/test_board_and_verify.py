@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import bench
@@ -20,6 +21,7 @@ from bench.store.images import ImageStore
 from leaderboards.board.build import build, read_hidden, run_source
 from leaderboards.board.read import Board
 from leaderboards.submissions.bundle import Bundle
+from leaderboards.submissions.cli import validate
 from leaderboards.submissions.differences import differences
 from leaderboards.submissions.limits import BUNDLE_BYTES
 from leaderboards.submissions.pack import bundle
@@ -291,3 +293,19 @@ def test_bench_verify_takes_a_bundle(made: Made, path: Path, tmp_path: Path) -> 
     assert record is not None and record.amount == "5%" and record.seed > 10**6
     copy.write_bytes(made.raw[:-1])
     assert run_cli("verify", copy, "--regenerate", "5%").exit_code == 1
+
+
+def test_bench_validate_prints_checks_and_differences(path: Path, base: Path, tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(validate)
+    build([run_source(base)], tmp_path)
+    printed = CliRunner().invoke(app, [str(path), "--board", str(tmp_path)])
+    assert printed.exit_code == 0 and "i2p-sexual/toy: differences from the base and the best" in printed.stdout
+    rows = json.loads(CliRunner().invoke(app, [str(path), "--board", str(tmp_path), "--format", "json"]).stdout)
+    assert {row["verdict"] for row in rows if row["check"] != "differences"} == {"passed", "not checked"}
+    assert {row["metric"] for row in rows if row["check"] == "differences"} >= {"ip", "uas"}
+    bad = tmp_path / "bad[/b].zip"  # what rich takes for markup
+    bad.parent.mkdir()
+    bad.write_bytes(b"no zip")
+    refused = CliRunner().invoke(app, [str(bad)])
+    assert refused.exit_code == 1 and "bad[/b].zip" in refused.stdout
