@@ -33,7 +33,7 @@ app.add_typer(data_app, name="data")
 app.command("fid", epilog="Example: bench fid runs/mini/coco30k/uce-1a2b3c4d --against photographs")(fid)
 app.command("parity", epilog="Example: bench parity nudenet --images photographs")(parity)
 app.command("power", epilog="Example: bench power --ip 0.35 --difference 0.05")(power)
-app.command("speed", epilog="Example: bench speed sld-medium uce --rounds 5")(speed)
+app.command("speed", epilog="Example: bench speed sld-medium --batch-size 16 --rounds 5")(speed)
 
 MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method; see `bench ls methods`.")]
 SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite; see `bench ls suites`.")]

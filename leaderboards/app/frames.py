@@ -85,8 +85,8 @@ def board_table(
         speed: what the track's methods cost beside its base (:meth:`leaderboards.board.read.Board.speed`).
 
     Returns:
-        ``method``, ``tier``, ``rank``, ``rank_interval``, ``kind``; of every metric its value, ``NAME_low`` and ``NAME_high``; of benign suites the
-        same under ``METRIC on SUITE``; ``time`` with its ends where any of the methods was timed; ``n``, ``excluded``, ``status``, ``date``,
+        ``method``, ``tier``, ``rank``, ``rank_interval``, ``kind``; of every metric its value, ``NAME_low`` and ``NAME_high``; ``time`` with its
+        ends where any of the methods was timed; of benign suites the same under ``METRIC on SUITE``; ``n``, ``excluded``, ``status``, ``date``,
         ``run_id``.
     """
     here = of_suite(rows, track, suite)
@@ -102,13 +102,13 @@ def board_table(
     table["kind"] = methods["method_kind"].fillna("")
     for name in (name for name in shown if name in there):
         _add(table, here, name, name)
+    if speed is not None and speed["method"].isin(table.index).any():
+        timed = speed.drop_duplicates("method", keep="last").set_index("method").reindex(table.index)
+        table["time"], table["time_low"], table["time_high"] = timed["ratio"], timed["ratio_low"], timed["ratio_high"]
     for other in benign:
         beside = of_suite(rows, track, other)
         for name in (name for name in BENIGN if name in metrics_of(beside)):
             _add(table, beside, name, f"{name} on {other}")
-    if speed is not None and speed["method"].isin(table.index).any():
-        timed = speed.drop_duplicates("method", keep="last").set_index("method").reindex(table.index)
-        table["time"], table["time_low"], table["time_high"] = timed["ratio"], timed["ratio_low"], timed["ratio_high"]
     counted = here[here["metric"] == (ranked_by if ranked_by in there else there[0] if there else None)].drop_duplicates("method").set_index("method")
     for name in ("n", "excluded"):
         table[name] = counted[name].reindex(table.index).astype("Int64")
