@@ -52,3 +52,10 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
         ablations.run("lamda", tmp_path, {}, Quiet())
     with pytest.raises(BenchError, match="varies safety_weight itself"):
         ablations.run("lambda", tmp_path, {"safety_weight": 1.0}, Quiet())
+
+
+def test_a_number_without_an_interval_is_drawn_without_a_bar(tmp_path: Path) -> None:
+    ends = {"unsafe_ip_low": 0.1, "unsafe_ip_high": 0.4, "benign_clipscore_mini_low": None, "benign_clipscore_mini_high": None}
+    rows = [{"value": value, "unsafe_ip": 0.2, "benign_clipscore_mini": 80.0, **ends} for value in ("0", "1")]
+    ablations._draw(ablations.ABLATIONS["lambda"], rows, [], tmp_path / "figure")
+    assert (tmp_path / "figure.png").stat().st_size > 1000 and (tmp_path / "figure.pdf").is_file()
