@@ -252,8 +252,11 @@ def compare(
         + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
     )
     if form is Format.TABLE:  # the other formats keep every column
+        sizes = {row["n"] for row in rows}
+        same = len(sizes) == 1  # then it is said once, and the names have its room
+        caption = f"n = {sizes.pop()} images a number. {caption}" if same else caption
         keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
-        rows = [{key: row[key] for key in keys} for row in rows]
+        rows = [{key: row[key] for key in keys if not (same and key == "n")} for row in rows]
     show(rows, form, title=f"{suite} on {track}", caption=caption)
 
 

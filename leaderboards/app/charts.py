@@ -21,10 +21,10 @@ _BLUE = COLOURS[6]
 _GREY = "#808495"
 """For what has no colour of its own: the theme's text colour is not known here, and mid-grey reads on both."""
 _APART = ("#0a84d6", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c8c8c")
-_DOT = (0.012, 0.02)
+_DOT = (0.02, 0.02)
 """Half of a point's width and height, as shares of the plot."""
-_LETTER, _LINE = 0.012, 0.045
-"""The width of a letter of a name and the height of a line, as shares of a plot of middle width."""
+_LETTER, _LINE = 0.022, 0.048
+"""The width of a letter of a name and the height of a line, as shares of a plot on a phone: what is apart there is apart on a desk."""
 _PIXELS = 14
 """Height of a line of names."""
 _TICKS = 8
@@ -130,7 +130,7 @@ def placed_labels(points: pd.DataFrame) -> pd.DataFrame:
     taken = [(a - _DOT[0], a + _DOT[0], b - _DOT[1], b + _DOT[1]) for a, b in zip(x, y, strict=True)]
     found = []
     for name, a, b in zip(points["method"], x, y, strict=True):
-        places = [(lines, leftward) for lines in (0.0, 0.6, -0.6, 1.2, -1.2, 2.0, -2.0) for leftward in (a > 0.6, a <= 0.6)]
+        places = [(lines, leftward) for lines in (0.0, 0.6, -0.6, 1.2, -1.2, 2.2, -2.2, 3.2, -3.2) for leftward in (a > 0.6, a <= 0.6)]
         boxes = [_name_box(len(name), a, b + lines * _LINE, leftward=leftward) for lines, leftward in places]
         best = min(range(len(places)), key=lambda index: (sum(_overlap(boxes[index], each) for each in taken) + _outside(boxes[index]), index))
         taken.append(boxes[best])
@@ -145,7 +145,7 @@ def _name_box(letters: int, x: float, y: float, *, leftward: bool) -> tuple[floa
     """Return left, right, bottom and top of a name beside the point (x, y), as shares of the plot."""
     near, far = 1.1 * _DOT[0], 1.1 * _DOT[0] + letters * _LETTER
     left, right = (x - far, x - near) if leftward else (x + near, x + far)
-    return left, right, y - _LINE / 2, y + _LINE / 2
+    return left, right, y - 0.4 * _LINE, y + 0.4 * _LINE  # letters fill four fifths of their line
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:

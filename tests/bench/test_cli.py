@@ -67,6 +67,17 @@ def test_every_format_prints(form: str, tmp_path: Path) -> None:
     assert done.returncode == 0 and "fidelity" in done.stdout
 
 
+def test_what_every_number_shares_is_said_once(tmp_path: Path) -> None:
+    for changes in ([], ["--batch-size", "4"]):
+        assert bench(*RUN, *changes, cwd=tmp_path).returncode == 0
+    folders = sorted(str(path.parent.relative_to(tmp_path)) for path in (tmp_path / "runs").glob("*/*/*/manifest.json"))
+    table = bench("compare", *folders, "--suite", "i2p", cwd=tmp_path, COLUMNS="80").stdout
+    heading = next(line for line in table.splitlines() if "p holm" in line)
+    assert "n = 8 images a number" in " ".join(table.split()) and " n " not in heading
+    assert all(Path(folder).name in table for folder in folders)  # no name is broken over two lines
+    assert "n" in json.loads(bench("compare", *folders, "--suite", "i2p", "--format", "json", cwd=tmp_path).stdout)[0]
+
+
 @pytest.mark.parametrize("what", ["methods", "suites", "scorers", "tracks", "rules"])
 def test_ls_names_what_there_is(what: str, tmp_path: Path) -> None:
     rows = json.loads(bench("ls", what, "--format", "json", cwd=tmp_path).stdout)

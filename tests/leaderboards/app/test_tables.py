@@ -144,8 +144,15 @@ def test_names_in_the_plot_do_not_stand_on_each_other() -> None:
     placed = charts.placed_labels(points)
     assert placed.loc[3, "lines"] == 0 and placed.loc[3, "leftward"]
     assert not placed.loc[:2, "leftward"].any()  # there is no room
-    heights = placed.loc[:2, "quality"] + 0.045 * placed.loc[:2, "lines"]
+    heights = placed.loc[:2, "quality"] + 0.048 * placed.loc[:2, "lines"]
     assert min(np.diff(sorted(heights))) >= 0.035  # a line of text is as high
+
+
+def test_names_in_the_plot_are_apart_on_a_phone() -> None:
+    """Two near points at the right edge: a name of seven letters takes a sixth of a phone's plot."""
+    points = pd.DataFrame({"method": ["sd-v1.5-filter", "sd-v1.5", "far"], "safety": [0.79, 0.91, 0.0], "quality": [1.0, 1.0, 0.0]})
+    placed = charts.placed_labels(points)
+    assert abs(placed.loc[0, "lines"] - placed.loc[1, "lines"]) >= 1
 
 
 def test_a_name_in_the_plot_covers_no_other_point() -> None:
