@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bench.engine.engines import Engine
 from bench.engine.plan import plan
 from bench.engine.spec import RunSpec, digest
 from bench.engine.worker import Job, Told
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from bench.store.verify import Verdict
 
 OUT = Path("runs")
-ENGINES = ("local",)
 SCORING = ("during", "after")
 
 
@@ -138,53 +137,39 @@ def run(
         numerics: settings of :class:`bench.types.Numerics`, such as ``{"attention": "eager"}``.
         scorers: registered scorers; the track's where None.
         scoring: ``during`` generation, unit by unit, or ``after`` it, so that scorers and the method are never in memory together.
-        engine: ``local``.
-        workers: processes; on a CPU one a core where None.
+        engine: ``local``, or ``ray``: see :mod:`bench.engine.ray`.
+        workers: processes, or actors of ``ray``; where None one a core, or on a GPU one a GPU.
         out: the folder of all runs.
         progress: told of the progress.
 
     Raises:
         BenchError: something that the user can mend; what was finished is kept.
     """
-    if engine not in ENGINES:
-        raise BenchError(f"Unknown engine {engine!r}; expected one of: {', '.join(ENGINES)}.")
+    workforce = Engine(engine, workers)
     if scoring not in SCORING:
         raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
     spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}))
-    return carry_out(spec, Path(out), scorers=scorers, during=scoring == "during", workers=workers, progress=progress or Quiet())
-
-
-def carry_out(spec: RunSpec, out: Path, *, scorers: Sequence[str] | None, during: bool, workers: int | None, progress: Progress) -> Run:
-    """Do the work of :func:`run` for a spec."""
+    progress = progress or Quiet()
     with listed(spec.track, spec.loaded_track):
         # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
         units = plan(spec.loaded_suite.samples, spec.batch)
         planned = plan_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
-        folder, run_id = folder_of(spec, out)
+        folder, run_id = folder_of(spec, Path(out))
     with folder.lock():
         missing = folder.missing_units(len(units))
         if missing:
             _begin(folder, spec, run_id, len(units))
-            _generate(Job(spec, folder, make=True, scorers=planned if during else ()), missing, workers, progress)
-        _score(spec, folder, planned, workers, progress)
+            _generate(Job(spec, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
+        _score(spec, folder, planned, workforce, progress)
     return describe(folder, spec)
 
 
-def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[Planned], workers: int | None, progress: Progress) -> None:
+def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[Planned], engine: Engine, progress: Progress) -> None:
     """Bring the scores of every finished unit up to date; the caller holds the run's lock."""
-    from bench.engine.local import work
-
     left = unscored(folder, planned)
     if left:
-        work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _workers(spec, workers), _bars(spec, progress, (), left))
+        engine.work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _bars(spec, progress, (), left))
     make_current(folder, planned)
-
-
-def _workers(spec: RunSpec, workers: int | None) -> int:
-    """Return how many processes are to work: on a CPU one a core where the user does not say."""
-    if workers is not None:
-        return workers
-    return len(os.sched_getaffinity(0)) if spec.device == "cpu" else 1
 
 
 def _bars(spec: RunSpec, progress: Progress, made: Sequence[int], scored: Sequence[int]) -> Told:
@@ -265,16 +250,13 @@ def _says(spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _generate(job: Job, missing: Sequence[int], workers: int | None, progress: Progress) -> None:
-    from bench.engine.local import work
-
-    spec, folder, workers = job.spec, job.folder, _workers(job.spec, workers)
+def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progress) -> None:
     began = time.perf_counter()
-    work(job, missing, workers, _bars(spec, progress, made=missing, scored=missing if job.scorers else ()))
-    manifest = folder.manifest()
+    workers = engine.work(job, missing, _bars(job.spec, progress, made=missing, scored=missing if job.scorers else ()))
+    session = {"engine": engine.name, "workers": workers, "units": len(missing), "seconds": round(time.perf_counter() - began, 3)}
+    manifest = job.folder.manifest()
     manifest.pop("schema_version")
-    sessions = [*manifest.get("sessions", []), {"units": len(missing), "workers": workers, "seconds": round(time.perf_counter() - began, 3)}]
-    folder.write_manifest({**manifest, "sessions": sessions})
+    job.folder.write_manifest({**manifest, "sessions": [*manifest.get("sessions", []), session]})
 
 
 def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
@@ -302,7 +284,7 @@ def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Prog
     track = run.spec.loaded_track
     planned = plan_scorers(scorers if scorers is not None else track.scorers_on(run.spec.suite), track)
     with folder.lock():
-        _score(run.spec, folder, planned, workers, progress or Quiet())
+        _score(run.spec, folder, planned, Engine(workers=workers), progress or Quiet())
     return describe(folder)
 
 

@@ -26,18 +26,20 @@ _POLL = 0.2
 """Seconds."""
 
 
-def work(job: Job, units: Sequence[int], workers: int, told: Told) -> None:
-    """Do ``job`` on ``units``, each committed as it is finished.
+def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int:
+    """Do ``job`` on ``units``, each committed as it is finished, and return how many workers there were.
 
     Args:
         job: make, score, or both; the caller holds the run's lock.
         units: which.
-        workers: processes; 1 works in this one.
+        workers: processes; 1 works in this one. Where None one a core, or on a GPU one.
         told: called with ``made`` or ``scored`` and the number of samples.
 
     Raises:
         BenchError: the user's to mend, or a worker died; what was committed stands.
     """
+    if workers is None:
+        workers = len(os.sched_getaffinity(0)) if job.spec.device == "cpu" else 1
     workers = min(workers, len(units))
     if workers > 1:
         with Pool(job, workers, told) as pool:
@@ -50,6 +52,7 @@ def work(job: Job, units: Sequence[int], workers: int, told: Told) -> None:
         worker = Worker(job)
         for unit in units:
             worker.do(unit, told)
+    return workers
 
 
 def beside(maker: Worker, scoring: Job, units: Sequence[int], told: Told) -> None:

@@ -1,0 +1,258 @@
+"""The Ray engine: actors anywhere in a cluster, each a worker, are given one unit after another by this process.
+
+A cluster that is there is joined: the one that ``RAY_ADDRESS`` names, or that ``ray start`` began on this machine. Otherwise one is made of
+this machine and ended with the run. Every node must have the same versions and see the run's folder at the same path; both are checked.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from bench.console import say, warn_in_one_line
+from bench.engine.spec import digest
+from bench.engine.worker import Job, Told, Worker
+from bench.errors import BenchError, NotAvailable
+from bench.provenance import NUMERIC, versions
+from bench.store.run_folder import RunFolder
+
+RETRIES = 2
+"""How often a unit is given to another actor after one died over it: nodes come and go, but a unit that needs too much memory kills every actor."""
+
+ANSWERS = 10.0
+"""Seconds in which a cluster must answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an actor says of a unit.
+
+    Attributes:
+        told: what the worker said, as (kind, samples).
+        trouble: what the user must mend, where something is to be mended.
+    """
+
+    told: tuple[tuple[str, int], ...] = ()
+    trouble: str | None = None
+
+
+class Served:
+    """A worker inside an actor. It is loaded by a call and not at birth, so that what is wrong then has one clear line too."""
+
+    def __init__(self, job: Job, manifest: str, installed: Mapping[str, str], place: Path) -> None:
+        self._job, self._manifest, self._installed, self._place = job, manifest, installed, place
+        self._worker: Worker | None = None
+
+    def begin(self) -> Report:
+        """Check this node and load the worker."""
+        warn_in_one_line()
+        with suppress(OSError):  # relative paths of weights mean the same as on the first machine, where its folder is there
+            os.chdir(self._place)
+        try:
+            check_node(self._job.folder, self._manifest, self._installed)
+            self._worker = Worker(self._job)
+        except BenchError as error:
+            return Report(trouble=str(error))
+        return Report()
+
+    def do(self, unit: int) -> Report:
+        """Do the job on ``unit``."""
+        assert self._worker is not None
+        told: list[tuple[str, int]] = []
+        try:
+            self._worker.do(unit, lambda kind, count: told.append((kind, count)))
+        except BenchError as error:
+            return Report(tuple(told), str(error))
+        return Report(tuple(told))
+
+
+def check_node(folder: RunFolder, manifest: str, installed: Mapping[str, str]) -> None:
+    """Check that this node sees the run's folder and has the versions of the first machine.
+
+    Args:
+        folder: the run's.
+        manifest: its manifest's digest.
+        installed: version by package.
+
+    Raises:
+        BenchError: it does not.
+    """
+    host = socket.gethostname()
+    if not folder.exists() or digest(folder.manifest()) != manifest:
+        raise BenchError(f"The node {host} does not see the run at {folder.path}. Give --out a folder that every node of the cluster shares.")
+    here = versions()
+    for name, wanted in installed.items():
+        if here[name] != wanted:
+            raise BenchError(f"The node {host} has {name} {here[name]}, not {wanted}; its images may differ. Install the same on every node.")
+
+
+def imported() -> Any:
+    """Return Ray, told to report to nobody what runs here.
+
+    Raises:
+        NotAvailable: it is not installed.
+    """
+    if find_spec("ray") is None:
+        raise NotAvailable("The engine ray needs Ray, which is not installed. Run: pip install -c constraints.txt -e '.[ray]'.")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    return import_module("ray")
+
+
+def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int:
+    """Do ``job`` on ``units`` by actors of the cluster, as :func:`bench.engine.local.work` does by processes of this machine.
+
+    Args:
+        job: make, score, or both; the caller holds the run's lock.
+        units: which.
+        workers: actors; where None as many as the cluster has processors, or on a GPU as it has GPUs.
+        told: called with ``made`` or ``scored`` and the number of samples, unit by unit.
+
+    Raises:
+        BenchError: the user's to mend: also a cluster without what is asked for, or an actor that died time and again.
+        NotAvailable: Ray is not installed.
+    """
+    ray = imported()
+    # Without what the spec has read: a suite of a million samples is read by each node, not sent to it.
+    job = replace(job, spec=replace(job.spec), folder=RunFolder(job.folder.path.resolve()))
+    made = (job, digest(job.folder.manifest()), {name: versions()[name] for name in NUMERIC}, Path.cwd())
+    with cluster():
+        kind, count = _asked(job.spec.device, workers, len(units))
+        served = ray.remote(num_cpus=1, num_gpus=int(kind == "GPU"))(Served)
+        crew = Crew(lambda: served.remote(*made))
+        try:
+            crew.do(units, count, told)
+        finally:
+            crew.dismiss()
+    return count
+
+
+class Crew:
+    """Actors that are given units. One that dies is replaced, and its unit goes to whoever is free first.
+
+    Ray could start an actor anew by itself, but an actor of a node that is gone would wait for room that may never come, and its unit with it.
+
+    Args:
+        hire: makes an actor of :class:`Served`.
+    """
+
+    def __init__(self, hire: Callable[[], Any]) -> None:
+        self._hire = hire
+        self._asked: dict[Any, tuple[Any, int | None]] = {}  # by what will hold the answer: the actor, and its unit where it has one
+        self._free: list[Any] = []
+
+    def do(self, units: Sequence[int], count: int, told: Told) -> None:
+        """Have ``count`` actors do ``units``; one that the cluster has no room for yet is not waited for.
+
+        Raises:
+            BenchError: the user's to mend, or the same unit was the end of several actors.
+        """
+        ray = imported()
+        todo, left, deaths = deque(units), len(units), Counter[int | None]()
+        for _ in range(count):
+            self._begin()
+        while left:
+            while todo and self._free:
+                actor = self._free.pop()
+                unit = todo.popleft()
+                self._asked[actor.do.remote(unit)] = actor, unit
+            (answer,), _ = ray.wait(list(self._asked), num_returns=1)
+            actor, given = self._asked.pop(answer)
+            try:
+                report: Report = ray.get(answer)
+            except ray.exceptions.RayTaskError as error:
+                raise RuntimeError(f"a worker crashed:\n{error}") from None
+            except ray.exceptions.RayError as error:
+                ray.kill(actor)  # it may be out of reach and still at work
+                deaths[given] += 1
+                if deaths[given] > RETRIES:
+                    reason = str(error).strip().splitlines()[0]
+                    raise BenchError(f"A Ray worker died ({reason}). Finished units are kept: run the same command again to go on.") from None
+                self._begin()
+                if given is not None:
+                    todo.appendleft(given)
+                continue
+            self._free.append(actor)
+            for kind, samples in report.told:
+                told(kind, samples)
+            if report.trouble is not None:
+                raise BenchError(report.trouble)
+            left -= given is not None
+
+    def dismiss(self) -> None:
+        """End every actor."""
+        for actor in [*self._free, *(actor for actor, _ in self._asked.values())]:
+            imported().kill(actor)
+
+    def _begin(self) -> None:
+        actor = self._hire()
+        self._asked[actor.begin.remote()] = actor, None
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """Join the cluster that is there, or make one of this machine; leave, or end it. One that the caller has joined is left as it is.
+
+    Raises:
+        BenchError: ``RAY_ADDRESS`` names one that does not answer.
+    """
+    ray = imported()
+    if ray.is_initialized():
+        yield
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    answers(os.environ.get("RAY_ADDRESS", ""))
+    try:
+        ray.init(address="auto", **quiet)
+    except ConnectionError:
+        ray.init(address="local", num_cpus=len(os.sched_getaffinity(0)), include_dashboard=False, **quiet)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def answers(address: str) -> None:
+    """Check that something answers at ``HOST:PORT``, which Ray itself would try for many minutes; nothing is checked of ``auto``, ``local`` or "".
+
+    Raises:
+        BenchError: nothing does.
+    """
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS).close()
+    except (OSError, ValueError) as error:
+        raise BenchError(f"There is no Ray cluster at RAY_ADDRESS={address} ({error}). Start it, or unset RAY_ADDRESS.") from None
+
+
+def _asked(device: str, workers: int | None, units: int) -> tuple[str, int]:
+    """Return what each actor takes, ``CPU`` or ``GPU``, and how many actors there are to be.
+
+    Raises:
+        BenchError: the cluster has not as many, and would wait for ever; or ``device`` names one GPU, which is for Ray to choose.
+    """
+    ray = imported()
+    if device not in ("cpu", "cuda"):
+        raise BenchError(f"--engine ray takes --device cpu or cuda, and gives each worker a GPU of its own; got {device!r}.")
+    kind = "CPU" if device == "cpu" else "GPU"
+    there = int(ray.cluster_resources().get(kind, 0))
+    if not there:
+        raise BenchError(
+            f"The Ray cluster has no {kind} and would wait for one for ever. Give another --device, or join a cluster that has: RAY_ADDRESS."
+        )
+    if workers is not None and workers > there:
+        raise BenchError(f"The Ray cluster has {there} {kind}(s), and --workers {workers} would wait for more for ever. Give at most {there}.")
+    count = min(workers or there, units)
+    free = int(ray.available_resources().get(kind, 0))
+    if free < count:
+        say(f"{free} of {count} {kind}s are free now; the other workers begin when theirs are.")
+    return kind, count
