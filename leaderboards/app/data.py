@@ -20,7 +20,7 @@ from leaderboards.app import compared, frames, pictures
 from leaderboards.app.settings import HOW_TO, Settings, read
 from leaderboards.board.build import ROWS, RUNS, SAMPLES, read_hidden
 from leaderboards.board.metrics import better
-from leaderboards.board.read import HEAD, SPEED, Board
+from leaderboards.board.read import HEAD, SPEED, Board, quoted
 
 Stamp = tuple[int, ...]
 
@@ -116,7 +116,7 @@ def _speed(folder: str, stamp: Stamp, track: str) -> pd.DataFrame:
 def _samples(folder: str, stamp: Stamp, track: str, suite: str, methods: tuple[str, ...], metrics: tuple[str, ...]) -> pd.DataFrame:
     board = Board(Path(folder))
     there = board.metrics()
-    wanted = ", ".join('"' + name.replace('"', '""') + '"' for name in (*HEAD, *(name for name in metrics if name in there)))
+    wanted = ", ".join(map(quoted, (*HEAD, *(name for name in metrics if name in there))))
     places = ", ".join("?" for _ in methods) or "null"
     return board.query(
         f"select {wanted} from {{samples}} where track = ? and suite = ? and method in ({places}) order by method, prompt_id, image_index",
@@ -148,7 +148,7 @@ def plane(opened: Opened, track: str, safety: tuple[str, str], quality: tuple[st
     methods = sorted(sides[0] & sides[1])
     if not methods:
         raise BenchError("No method was scored on both sides. Choose other metrics or suites.")
-    wide = [_wide(opened.samples(track, suite, methods, [metric]), methods, metric) for suite, metric in (safety, quality)]
+    wide = [_wide(opened, track, suite, methods, metric) for suite, metric in (safety, quality)]
     if safety[0] == quality[0]:
         both = wide[0].index.union(wide[1].index)
         wide, clusters, others = [each.reindex(both) for each in wide], both.get_level_values(0), None
@@ -166,10 +166,17 @@ def plane(opened: Opened, track: str, safety: tuple[str, str], quality: tuple[st
     return Plane(tuple(methods), tuple(points), tuple(sorted((sides[0] | sides[1]) - set(methods))))
 
 
-def _wide(samples: pd.DataFrame, methods: Sequence[str], metric: str) -> pd.DataFrame:
-    """Return one column a method, one row a sample that any of them has."""
-    by_method = {name: each.set_index(compared.KEY)[metric] for name, each in samples.groupby("method", sort=False)}
-    return pd.DataFrame({method: by_method[method] for method in methods})
+def _wide(opened: Opened, track: str, suite: str, methods: Sequence[str], metric: str) -> pd.DataFrame:
+    """Return one column a method, one row a sample that any of them has; the index is the sample's key, sorted.
+
+    Only what is needed is read, in the order of the file: of a hundred methods that is a third of the time of their sample rows.
+    """
+    places = ", ".join("?" for _ in methods)
+    found = Board(Path(opened.folder)).query(
+        f"select method, prompt_id, image_index, {quoted(metric)} as value from {{samples}} where track = ? and suite = ? and method in ({places})",
+        [track, suite, *methods],
+    )
+    return found.pivot(index=compared.KEY, columns="method", values="value").reindex(columns=list(methods))
 
 
 @st.cache_data(show_spinner="Comparing …", max_entries=32)

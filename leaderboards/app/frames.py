@@ -48,12 +48,12 @@ def of_suite(rows: pd.DataFrame, track: str, suite: str) -> pd.DataFrame:
 
 def metrics_of(rows: pd.DataFrame) -> list[str]:
     """Return the metrics that rows have a value of, in the order of runs' tables."""
-    return list(dict.fromkeys(rows.loc[rows["value"].notna(), "metric"]))
+    return [str(name) for name in rows.loc[rows["value"].notna(), "metric"].unique()]
 
 
 def ranked_metrics(rows: pd.DataFrame, *, unsafe: bool) -> list[str]:
     """Return the metrics that a suite's methods are ranked by, the most telling first."""
-    found = list(dict.fromkeys(rows.loc[rows["rank"].notna(), "metric"]))
+    found = [str(name) for name in rows.loc[rows["rank"].notna(), "metric"].unique()]
     first = [name for name in (("ip", "uas", "sc") if unsafe else QUALITY) if name in found]
     return first + [name for name in found if name not in first]
 
@@ -94,28 +94,36 @@ def board_table(
     parts = [name for name in there if name.startswith("part ")]
     shown = dict.fromkeys([*MAIN[:1], *parts, *MAIN[1:], *([ranked_by] if ranked_by else []), *further])
     methods = here.drop_duplicates("method").set_index("method")
-    table = pd.DataFrame(index=methods.index)
-    ranks = here[here["metric"] == ranked_by].drop_duplicates("method").set_index("method").reindex(table.index)
-    for name in ("tier", "rank"):
-        table[name] = ranks[name].astype("Int64")
+    ranks = _one_a_method(here, ranked_by, methods.index)
+    table = {name: ranks[name].astype("Int64") for name in ("tier", "rank")}
     table["rank_interval"] = [rank_text(*ends) for ends in zip(ranks["rank"], ranks["rank_low"], ranks["rank_high"], strict=True)]
     table["kind"] = methods["method_kind"].fillna("")
-    for name in (name for name in shown if name in there):
-        _add(table, here, name, name)
-    if speed is not None and speed["method"].isin(table.index).any():
-        timed = speed.drop_duplicates("method", keep="last").set_index("method").reindex(table.index)
-        table["time"], table["time_low"], table["time_high"] = timed["ratio"], timed["ratio_low"], timed["ratio_high"]
+    table |= _numbers(here, {name: name for name in shown if name in there}, methods.index)
+    if speed is not None and speed["method"].isin(methods.index).any():
+        timed = speed.drop_duplicates("method", keep="last").set_index("method").reindex(methods.index)
+        table |= {"time": timed["ratio"], "time_low": timed["ratio_low"], "time_high": timed["ratio_high"]}
     for other in benign:
         beside = of_suite(rows, track, other)
-        for name in (name for name in BENIGN if name in metrics_of(beside)):
-            _add(table, beside, name, f"{name} on {other}")
-    counted = here[here["metric"] == (ranked_by if ranked_by in there else there[0] if there else None)].drop_duplicates("method").set_index("method")
-    for name in ("n", "excluded"):
-        table[name] = counted[name].reindex(table.index).astype("Int64")
-    for name in ("status", "date", "run_id"):
-        table[name] = methods[name]
+        measured = metrics_of(beside)
+        table |= _numbers(beside, {name: f"{name} on {other}" for name in BENIGN if name in measured}, methods.index)
+    counted = _one_a_method(here, ranked_by if ranked_by in there else there[0] if there else None, methods.index)
+    table |= {name: counted[name].astype("Int64") for name in ("n", "excluded")}
+    table |= {name: methods[name] for name in ("status", "date", "run_id")}
     # A method that was not ranked stands last, in the order of names.
-    return table.reset_index().sort_values(["rank", "method"], na_position="last", kind="stable", ignore_index=True)
+    found = pd.DataFrame(table, index=methods.index).reset_index()
+    return found.sort_values(["rank", "method"], na_position="last", kind="stable", ignore_index=True)
+
+
+def _one_a_method(rows: pd.DataFrame, metric: str | None, methods: pd.Index) -> pd.DataFrame:
+    """Return the rows of one metric in the order of ``methods``; missing where a method has none."""
+    return rows[rows["metric"] == metric].drop_duplicates("method").set_index("method").reindex(methods)
+
+
+def _numbers(rows: pd.DataFrame, names: Mapping[str, str], methods: pd.Index) -> dict[str, Any]:
+    """Return the values of metrics with their intervals' ends, in the order of ``methods``, each metric under its name in ``names``."""
+    ends = {"value": "", "value_low": "_low", "value_high": "_high"}
+    wide = rows.drop_duplicates(["method", "metric"]).pivot(index="method", columns="metric", values=list(ends)).reindex(methods)
+    return {f"{name}{suffix}": wide[end, metric] for metric, name in names.items() for end, suffix in ends.items()}
 
 
 def timed_on(speed: pd.DataFrame | None) -> str:
@@ -124,11 +132,6 @@ def timed_on(speed: pd.DataFrame | None) -> str:
         return ""
     ways = speed[["device", "dtype", "batch", "rounds"]].astype(str).drop_duplicates().itertuples(index=False)
     return "; ".join(f"{way.device} ({way.dtype}, batches of {way.batch}, {way.rounds} rounds)" for way in ways)
-
-
-def _add(table: pd.DataFrame, rows: pd.DataFrame, metric: str, name: str) -> None:
-    found = rows[rows["metric"] == metric].drop_duplicates("method").set_index("method").reindex(table.index)
-    table[name], table[f"{name}_low"], table[f"{name}_high"] = found["value"], found["value_low"], found["value_high"]
 
 
 def rank_text(rank: float, low: float, high: float) -> str:

@@ -76,13 +76,13 @@ class Board:
 
     def rows(self, **where: Any) -> pd.DataFrame:
         """Return the board's numbers, one row each, where every named column has the given value."""
-        conditions = " and ".join(f"{_name(column)} = ?" for column in where) or "true"
+        conditions = " and ".join(f"{quoted(column)} = ?" for column in where) or "true"
         return self.query(f"select * from {{rows}} where {conditions}", list(where.values()))
 
     def samples(self, metrics: Sequence[str], **where: Any) -> pd.DataFrame:
         """Return sample rows with ``metrics``, where every named column has the given value, in the order of prompts and images."""
-        wanted = ", ".join(_name(column) for column in (*HEAD, *metrics))
-        conditions = " and ".join(f"{_name(column)} = ?" for column in where) or "true"
+        wanted = ", ".join(quoted(column) for column in (*HEAD, *metrics))
+        conditions = " and ".join(f"{quoted(column)} = ?" for column in where) or "true"
         return self.query(f"select {wanted} from {{samples}} where {conditions} order by prompt_id, image_index", list(where.values()))
 
     def methods(self, track: str, suite: str) -> list[str]:
@@ -116,6 +116,6 @@ class Board:
         return [str(name) for name in described["column_name"] if name not in HEAD]
 
 
-def _name(column: str) -> str:
+def quoted(column: str) -> str:
     """Return a column's name as SQL has it."""
     return '"' + column.replace('"', '""') + '"'
