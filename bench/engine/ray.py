@@ -1,7 +1,7 @@
 """The Ray engine: actors anywhere in a cluster, each a worker, are given one unit after another by this process.
 
-A cluster that is there is joined: the one that ``RAY_ADDRESS`` names, or that ``ray start`` began on this machine. Otherwise one is made of
-this machine and ended with the run. Every node must have the same versions and see the run's folder at the same path; both are checked.
+The cluster at ``RAY_ADDRESS`` is joined; without that, one is made of this machine and ended with the run. Every node must have the same
+versions and see the run's folder at the same path; both are checked.
 """
 
 from __future__ import annotations
@@ -198,29 +198,31 @@ class Crew:
 
 @contextmanager
 def cluster() -> Iterator[None]:
-    """Join the cluster that is there, or make one of this machine; leave, or end it. One that the caller has joined is left as it is.
+    """Join the cluster at ``RAY_ADDRESS``, or make one of this machine; leave, or end it. One that the caller has joined is left as it is.
 
     Raises:
-        BenchError: ``RAY_ADDRESS`` names one that does not answer.
+        BenchError: none answers there.
     """
     ray = imported()
     if ray.is_initialized():
         yield
         return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    answers(os.environ.get("RAY_ADDRESS", ""))
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    _answers(address)
+    # Of a cluster that is there Ray knows the processors.
+    own = {"num_cpus": len(os.sched_getaffinity(0)), "include_dashboard": False} if address == "local" else {}
     try:
-        ray.init(address="auto", **quiet)
-    except ConnectionError:
-        ray.init(address="local", num_cpus=len(os.sched_getaffinity(0)), include_dashboard=False, **quiet)
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
+    except ConnectionError as error:
+        raise _no_cluster(address, str(error).splitlines()[0]) from None
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def answers(address: str) -> None:
-    """Check that something answers at ``HOST:PORT``, which Ray itself would try for many minutes; nothing is checked of ``auto``, ``local`` or "".
+def _answers(address: str) -> None:
+    """Check that something answers at ``HOST:PORT``, which Ray itself would try for many minutes; a word such as ``auto`` is for Ray to read.
 
     Raises:
         BenchError: nothing does.
@@ -231,7 +233,11 @@ def answers(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS).close()
     except (OSError, ValueError) as error:
-        raise BenchError(f"There is no Ray cluster at RAY_ADDRESS={address} ({error}). Start it, or unset RAY_ADDRESS.") from None
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> BenchError:
+    return BenchError(f"There is no Ray cluster at RAY_ADDRESS={address} ({reason}). Start it, or unset RAY_ADDRESS to use this machine.")
 
 
 def _asked(device: str, workers: int | None, units: int) -> tuple[str, int]:

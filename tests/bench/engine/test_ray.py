@@ -177,8 +177,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(whole: pd.DataFrame, tmp_path: Pa
     assert run.complete and equal(run.records(), whole)
 
 
-def test_an_address_where_nothing_answers_is_one_line(tmp_path: Path) -> None:
-    environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1"}
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:x", "ray://127.0.0.1:1"])
+def test_an_address_where_nothing_answers_is_one_line(address: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "RAY_ADDRESS": address}
     done = subprocess.run([*COMMAND, "--scorer", "fidelity", "--engine", "ray"], cwd=tmp_path, capture_output=True, text=True, env=environment)
     (line,) = done.stderr.strip().splitlines()
-    assert done.returncode == 2 and line.startswith("error: There is no Ray cluster at RAY_ADDRESS=127.0.0.1:1")
+    assert done.returncode == 2 and line.startswith(f"error: There is no Ray cluster at RAY_ADDRESS={address} (")
