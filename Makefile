@@ -6,11 +6,12 @@ STAMP := $(VENV)/.installed
 LIMIT ?= 210
 PAPER_LIMIT ?= 60
 SHARDS ?= 2
+BOARD := leaderboards/results/mini
 BOARD_SUITES ?= i2p i2p-sexual nsfw56k-sexual sneakyprompt mma drawbench pickapic hpd coco30k
 BOARD_METHODS ?= sd-v1.5 sd-v1.5-filter sld-weak sld-medium sld-strong sld-max safree esd-u esd-x uce rece alignguard \
 	diffusion-dpo-quality diffusion-dpo-safety t2i-spo black
 
-.PHONY: env demo test lint slow miniature report board paper clean
+.PHONY: env demo test lint slow miniature report board ablations paper clean
 
 env: $(STAMP)
 
@@ -45,20 +46,27 @@ miniature: env
 report: env
 	$(BIN)/python -m training.miniature.report
 
-# The board that ships: every method on every suite of the miniature, hours on a laptop. What is finished is not done again.
-board: env
+# The board that ships: every method on every suite of the miniature, and the ablations. Hours on a laptop; what is finished is not done again.
+board: ablations
 	for suite in $(BOARD_SUITES); do for method in $(BOARD_METHODS); do $(BIN)/bench run --method $$method --suite $$suite || exit 1; done; done
-	$(BIN)/bench board --runs runs --out leaderboards/results/mini
-	$(BIN)/bench speed $(BOARD_METHODS) --rounds 5 --batch-size 16 --out leaderboards/results/mini/speed.csv
+	$(BIN)/bench board --runs runs --out $(BOARD)
+	$(BIN)/bench speed $(BOARD_METHODS) --rounds 5 --batch-size 16 --out $(BOARD)/speed.csv
+	for what in lambda dfm augmentations; do \
+		mkdir -p $(BOARD)/ablations/$$what && cp runs/training/mini/ablate-$$what/table.csv runs/training/mini/ablate-$$what/curves.csv $(BOARD)/ablations/$$what/ || exit 1; \
+	done
+	mkdir -p $(BOARD)/libraalign && cp runs/training/mini/libraalign/manifest.json $(BOARD)/libraalign/
 
-# The paper's tables and figures on the miniature, from nothing, into paper/: see docs/reproduce-the-paper.md.
-# PAPER_LIMIT: prompts of each suite in the runs that it makes (0 for all). SHARDS: processes that make the data set, one core and 1.5 GB each.
-paper: env
+# The paper's ablations on the miniature: the data set, and eleven trainings on it. SHARDS: processes that make the data set, a core and 1.5 GB each.
+ablations: env
 	for shard in $$(seq 0 $$(($(SHARDS) - 1))); do $(BIN)/bench train libraalign --set shard=$$shard/$(SHARDS) & done; wait
 	$(BIN)/bench train libraalign
 	$(BIN)/bench ablate lambda --set steps=100 --set dfm=null --limit 140
 	$(BIN)/bench ablate dfm --set steps=80 --set 'kinds={"harmful-safe":100,"safe-safe":20}' --limit 40
 	$(BIN)/bench ablate augmentations --set steps=80 --set 'kinds={"harmful-safe":100,"safe-safe":20}' --limit 40
+
+# The paper's tables and figures on the miniature, from nothing, into paper/: see docs/reproduce-the-paper.md.
+# PAPER_LIMIT: prompts of each suite in the runs that it makes (0 for all).
+paper: ablations
 	$(BIN)/bench paper --out paper --limit $(PAPER_LIMIT)
 
 clean:

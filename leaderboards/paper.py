@@ -29,8 +29,6 @@ from leaderboards.tables.make import NUMBERS as TABLES
 from leaderboards.tables.make import make_table
 
 TRACK = "mini"
-DATA = Path("runs/training") / TRACK / "libraalign"
-"""Where ``bench train libraalign`` puts the data set."""
 
 
 def needed() -> list[tuple[str, str]]:
@@ -89,9 +87,7 @@ def _made(what: str, make: Callable[[], list[Path]]) -> dict[str, Any]:
 
 
 def _table(number: str, out: Path, board: Path) -> list[Path]:
-    first = number == "1"
-    data = DATA if first and (DATA / "manifest.json").is_file() else None
-    made = make_table(number, TRACK, board=None if first else board, data=data)
+    made = make_table(number, TRACK, board=None if number == "1" else board)
     forms = {"tex": text.latex(made), "md": text.markdown(made), "csv": render(made.rows(), Format.CSV), "json": render(made.rows(), Format.JSON)}
     return [_write(out / f"table-{number}.{suffix}", content) for suffix, content in forms.items()]
 

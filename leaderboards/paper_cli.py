@@ -21,7 +21,7 @@ def paper(
 ) -> None:
     """Make all of the paper's tables and figures on the miniature, and lint its own numbers.
 
-    Figures 4a and 5 need `bench ablate`, and Table 1's counts `bench train libraalign`: `make paper` runs them first.
+    Ablations (Figures 4a and 5) and the data set's counts (Table 1) are those made here, otherwise those that ship; `make paper` makes them.
 
     Example: bench paper --board board --out paper
     """

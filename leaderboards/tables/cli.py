@@ -14,7 +14,12 @@ def table(
     number: Annotated[str, typer.Argument(help="1 (data sets), 2 (safety and quality), 3 (body parts) or 5 (benign prompts).")],
     track: Annotated[str, typer.Option("--track", "-t", help="The measured numbers' track.")] = "mini",
     board: Annotated[Path | None, typer.Option("--board", "-b", help="A board that `bench board` made; the one that ships where not given.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Table 1: the folder that `bench train libraalign` wrote.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Table 1: the folder that `bench train libraalign` wrote; the one made here, or whose counts ship, where not given."
+        ),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
 ) -> None:
     """Print a table of the paper: its numbers as printed, and the measured ones beside them in columns of their own.

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.store.files import read_json
+from leaderboards.board.read import SHIPPED
 from leaderboards.published import Printed, lookup, printed
 from leaderboards.tables.captions import SOURCE
 from leaderboards.tables.cells import Cell, Measured, Panel, PaperTable
@@ -48,6 +49,12 @@ def dataset_table(folder: Path | None, cells: Sequence[Printed] | None = None) -
             line.append(_with(cell, manifest, proxy=proxy) if name == OURS else cell)
         rows.append((name, tuple(line)))
     return PaperTable("1", "T2I safety data sets", "libraalign", proxy, (Panel("", COLUMNS, tuple(rows)),), _caption(manifest, proxy=proxy))
+
+
+def data_of(track: str) -> Path | None:
+    """Return the LibraAlign that was made here on a track, else the one whose counts ship beside the track's board, else None."""
+    places = (Path("runs/training") / track / "libraalign", SHIPPED / track / "libraalign")
+    return next((folder for folder in places if (folder / "manifest.json").is_file()), None)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

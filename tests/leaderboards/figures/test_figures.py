@@ -21,7 +21,7 @@ from bench.errors import BenchError
 from bench.store.run_folder import RunFolder
 from bench.tracks import load_track
 from leaderboards.figures import attacks, curves, grid, tradeoff
-from leaderboards.figures.ablations import Number, read_ablation
+from leaderboards.figures.ablations import BESIDE_THE_BOARD, Number, read_ablation
 from leaderboards.figures.cli import figure
 from leaderboards.figures.make import Inputs, make_figure
 from leaderboards.tables.build import Numbers
@@ -82,6 +82,15 @@ def test_a_score_that_never_varies_is_a_point_without_bars(ablations: Path) -> N
     quality = tradeoff.points(made, "benign_clipscore")[2][1]
     assert quality.value == 78.0 and np.isnan([quality.low, quality.high]).all()
     tradeoff.draw(made).canvas.draw()
+
+
+@pytest.mark.parametrize(("what", "values"), [("lambda", 5), ("dfm", 4), ("augmentations", 4)])
+def test_the_shipped_ablations_can_be_drawn(what: str, values: int) -> None:
+    made = read_ablation(what, BESIDE_THE_BOARD / what)
+    assert len(made.values) == values and set(made.curves) == set(made.values) and all(made.curves.values())
+    numbers = [number for row in made.numbers.values() for number in row.values()]
+    assert all(number.low <= number.value <= number.high for number in numbers if number.low == number.low)
+    (tradeoff.draw(made) if what == "lambda" else curves.draw([made])).draw_without_rendering()
 
 
 def test_figure_5_has_one_curve_a_value(ablations: Path) -> None:

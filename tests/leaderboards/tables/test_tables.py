@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from bench.errors import BenchError
 from bench.store.files import write_json
 from bench.tracks import Track, load_track
+from leaderboards.board.read import SHIPPED
 from leaderboards.published import printed
 from leaderboards.tables import text
 from leaderboards.tables.build import Numbers, paper_table
@@ -248,6 +249,15 @@ def _data(folder: Path, harmful: str) -> Path:
     about = {"title": "LibraAlign, tiny", "judge": "the truth", "cost": "sc", "quality": "pickscore"}
     write_json(folder / "manifest.json", {"counts": counts, "config": {"prompts": {"harmful": harmful}}, **about})
     return folder
+
+
+def test_table_1_counts_what_was_made_here_before_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = cell(make_table("1"), "", "LibraAlign (Ours)", "pairs").measured
+    assert shipped is not None and shipped.value == json.loads((SHIPPED / "mini" / "libraalign" / "manifest.json").read_text())["counts"]["pairs"]
+    made = _data(tmp_path / "runs" / "training" / "mini" / "libraalign", "mini")
+    assert make_table("1").panels == dataset_table(made).panels != make_table("1", data=SHIPPED / "mini" / "libraalign").panels
+    assert cell(make_table("1", "sd15"), "", "LibraAlign (Ours)", "pairs").measured is None
 
 
 def test_table_1_counts_the_data_set_that_was_made(tmp_path: Path) -> None:
