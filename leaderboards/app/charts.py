@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -21,6 +22,7 @@ _BLUE = COLOURS[6]
 _GREY = "#808495"
 """For what has no colour of its own: the theme's text colour is not known here, and mid-grey reads on both."""
 _APART = ("#0a84d6", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c8c8c")
+_DASHES = ([1, 0], [8, 4], [4, 4], [2, 6])
 _DOT = (0.02, 0.02)
 """Half of a point's width and height, as shares of the plot."""
 _LETTER, _LINE = 0.022, 0.048
@@ -216,23 +218,17 @@ def ablation(rows: pd.DataFrame, metric: str, name: str, title: str) -> Plot:
     return alt.layer(bars, base.mark_point(filled=True, size=70, color=_BLUE, opacity=1).encode(y=f"{metric}:Q")).properties(height=320)
 
 
-def curves(rows: pd.DataFrame, title: str) -> alt.Chart:
-    """Return an ablation's convergence: the loss on fixed probes over steps, one line a value."""
-    plot: alt.Chart = (
-        alt.Chart(rows)
-        .mark_line()
-        .encode(
-            x=alt.X("step:Q", axis=alt.Axis(tickCount=_TICKS)),
-            y=alt.Y("monitor_loss:Q", title="loss on fixed probes", scale=alt.Scale(zero=False)),
-            color=alt.Color(
-                "value:N",
-                title=title,
-                sort=None,
-                scale=_scale(list(dict.fromkeys(rows["value"]))),
-                legend=alt.Legend(orient="bottom", columns=2, labelLimit=300),
-            ),
-            tooltip=["value:N", "step:Q", alt.Tooltip("monitor_loss:Q", format=".4f")],
-        )
-        .properties(height=300)
+def curves(rows: pd.DataFrame, title: str) -> Plot:
+    """Return an ablation's convergence: the loss on fixed probes over steps, one line a value. Lines that coincide show through each other's gaps."""
+    names = list(dict.fromkeys(rows["value"]))
+    legend = alt.Legend(orient="bottom", columns=2, labelLimit=300, symbolType="stroke", symbolSize=600, symbolStrokeWidth=2)
+    shared: dict[str, Any] = {"title": title, "sort": None, "legend": legend}
+    base = alt.Chart(rows).encode(
+        x=alt.X("step:Q", axis=alt.Axis(tickCount=_TICKS)),
+        y=alt.Y("monitor_loss:Q", title="loss on fixed probes", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=_TICKS)),
+        color=alt.Color("value:N", scale=_scale(names), **shared),
+        tooltip=["value:N", "step:Q", alt.Tooltip("monitor_loss:Q", format=".4f")],
     )
-    return plot
+    dashes = alt.Scale(domain=names, range=[_DASHES[index % len(_DASHES)] for index in range(len(names))])
+    lines = base.mark_line().encode(strokeDash=alt.StrokeDash("value:N", scale=dashes, **shared))
+    return alt.layer(lines, base.mark_point(filled=True, size=30, opacity=1)).properties(height=440)

@@ -53,7 +53,8 @@ def show() -> None:
             plot = charts.ablation(rows, metric, _name(metric), title)
             place.altair_chart(plot, width="stretch", alt=f"{_name(metric)} over {title}, with intervals")
     if {"unsafe_n", "benign_n"} <= set(rows):
-        st.caption(f"n = {rows['unsafe_n'].max()} unsafe and {rows['benign_n'].max()} benign images a value; 95% intervals.")
+        counts = f"n = {rows['unsafe_n'].max()} unsafe and {rows['benign_n'].max()} benign images a value, of one training each."
+        st.caption(f"{counts} The 95% intervals are those of prompts; another seed of the training would add to them.")
     if not curves.empty:
         st.subheader("Convergence", anchor=False)
         st.altair_chart(charts.curves(curves, title), width="stretch", alt="Loss on fixed probes over steps")
@@ -69,8 +70,9 @@ def _name(column: str) -> str:
 
 
 def tables(board: Path, runs: Path) -> dict[str, Path]:
-    """Return the folders that hold an ablation's ``table.csv``, by name: those beside the board, then those of this machine."""
+    """Return the folders that hold an ablation's ``table.csv``, by name, in the paper's order; this machine's go before those beside the board."""
     found = {path.parent.name: path.parent for path in sorted((board / "ablations").glob("*/table.csv"))}
     for path in sorted((runs / "training").glob("*/ablate-*/table.csv")):
         found[path.parent.name.removeprefix("ablate-")] = path.parent
-    return found
+    order = [*_ABOUT, *sorted(set(found) - set(_ABOUT))]
+    return {name: found[name] for name in order if name in found}

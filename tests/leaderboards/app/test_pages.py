@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from leaderboards.board.read import SHIPPED
 from tests.leaderboards.app.conftest import HOSTILE, PROMPT, PROMPTS, Place
 
 PAGES = ("board", "trade_off", "compare", "run", "method", "suite")
@@ -174,6 +175,13 @@ def test_ablations_are_shown_where_there_are_any(place: Place, tmp_path: Path) -
         "CLIPScore (mini) ↑ (benign) over Safety weight (lambda), with intervals",
     ]
     assert "n = 40 unsafe and 50 benign images" in texts(app)
+
+
+def test_the_shipped_ablations_are_on_their_page(place: Place) -> None:
+    app = place.page("ablations", board=SHIPPED / "mini")
+    assert app.selectbox[0].options == ["Safety weight (lambda)", "DFM threshold", "Augmentations"]  # as in the paper
+    assert table(app)["value"].tolist() == ["0", "0.15", "0.5", "1", "2"]
+    assert "Loss on fixed probes over steps" in [plot.proto.alt for plot in app.get("vega_lite_chart")]
 
 
 def test_a_bundle_that_is_none_is_refused_on_the_page(place: Place) -> None:
