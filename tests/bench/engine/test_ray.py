@@ -63,6 +63,7 @@ def test_two_actors_give_the_same_bits(joined: None, whole: pd.DataFrame, tmp_pa
     assert (session["engine"], session["workers"], session["units"]) == ("ray", 2, ROWS // 4)
 
 
+@pytest.mark.slow
 def test_an_actor_that_dies_is_replaced(joined: None, whole: pd.DataFrame, tmp_path: Path) -> None:
     killed: list[int] = []
 
@@ -159,6 +160,7 @@ def test_without_ray_there_is_a_command(monkeypatch: pytest.MonkeyPatch) -> None
 COMMAND = [sys.executable, "-m", "bench", "run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", str(ROWS), "--batch-size", "4", "-q"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
     """In a cluster of its own, made and ended by the command."""
     command = [*COMMAND, "--scorer", "fidelity", "--engine", "ray"]
