@@ -49,6 +49,7 @@ def test_the_suite_and_the_scorer_are_there(site: Path, tmp_path: Path) -> None:
     assert "brightness" in {row["scorer"] for row in rows(site, tmp_path, "ls", "scorers")}
 
 
+@pytest.mark.slow
 def test_a_killed_run_of_the_suite_goes_on(site: Path, tmp_path: Path) -> None:
     run = ["run", "--method", "sd-v1.5", "--suite", "tidy-shapes", "--limit", "12", "--batch-size", "2", "--scorer", "brightness", "-q"]
     line, environment = command(site, *run)

@@ -9,9 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
+from typing import Protocol
 
 import pytest
+
+from bench import cli
 
 BENCH = [sys.executable, "-m", "bench"]
 RUN = ["run", "--method", "black", "--suite", "i2p", "--limit", "8", "--scorer", "fidelity"]
@@ -19,6 +23,30 @@ RUN = ["run", "--method", "black", "--suite", "i2p", "--limit", "8", "--scorer",
 
 def bench(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*BENCH, *arguments], cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment})
+
+
+class Called(Protocol):
+    """How :func:`here` is called."""
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line with ``arguments``."""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
+    """The command line in this process and ``tmp_path``: seconds less a call than a process of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli.app, "registered_commands", list(cli.app.registered_commands))
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(left.value.code or 0), said.out, said.err)
+
+    return call
 
 
 MISTAKES = [
@@ -44,8 +72,8 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("arguments", "says"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
-def test_a_mistake_is_one_clear_line(arguments: list[str], says: str, tmp_path: Path) -> None:
-    done = bench(*arguments, cwd=tmp_path)
+def test_a_mistake_is_one_clear_line(arguments: list[str], says: str, here: Called) -> None:
+    done = here(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -62,46 +90,47 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "markdown", "latex", "table"])
-def test_every_format_prints(form: str, tmp_path: Path) -> None:
-    done = bench(*RUN, "--format", form, cwd=tmp_path)
+def test_every_format_prints(form: str, here: Called) -> None:
+    done = here(*RUN, "--workers", "1", "--format", form)
     assert done.returncode == 0 and "fidelity" in done.stdout
 
 
-def test_what_every_number_shares_is_said_once(tmp_path: Path) -> None:
+def test_what_every_number_shares_is_said_once(here: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for changes in ([], ["--batch-size", "4"]):
-        assert bench(*RUN, *changes, cwd=tmp_path).returncode == 0
+        assert here(*RUN, *changes, "--workers", "1").returncode == 0
     folders = sorted(str(path.parent.relative_to(tmp_path)) for path in (tmp_path / "runs").glob("*/*/*/manifest.json"))
-    table = bench("compare", *folders, "--suite", "i2p", cwd=tmp_path, COLUMNS="80").stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    table = here("compare", *folders, "--suite", "i2p").stdout
     heading = next(line for line in table.splitlines() if "p holm" in line)
     assert "n = 8 images a number" in " ".join(table.split()) and " n " not in heading
     assert all(Path(folder).name in table for folder in folders)  # no name is broken over two lines
-    assert "n" in json.loads(bench("compare", *folders, "--suite", "i2p", "--format", "json", cwd=tmp_path).stdout)[0]
+    assert "n" in json.loads(here("compare", *folders, "--suite", "i2p", "--format", "json").stdout)[0]
 
 
 @pytest.mark.parametrize("what", ["methods", "suites", "scorers", "tracks", "rules"])
-def test_ls_names_what_there_is(what: str, tmp_path: Path) -> None:
-    rows = json.loads(bench("ls", what, "--format", "json", cwd=tmp_path).stdout)
+def test_ls_names_what_there_is(what: str, here: Called) -> None:
+    rows = json.loads(here("ls", what, "--format", "json").stdout)
     assert {"methods": "uce", "suites": "i2p", "scorers": "pickscore", "tracks": "mini", "rules": "libra6"}[what] in {
         next(iter(row.values())) for row in rows
     }
 
 
 @pytest.mark.parametrize("name", ["uce", "i2p", "clipscore_l14", "mini"])
-def test_show_describes_one_thing(name: str, tmp_path: Path) -> None:
-    rows = json.loads(bench("show", name, "--format", "json", cwd=tmp_path).stdout)
+def test_show_describes_one_thing(name: str, here: Called) -> None:
+    rows = json.loads(here("show", name, "--format", "json").stdout)
     assert {"property": "name", "value": name} in rows
 
 
-def test_status_verify_and_score(tmp_path: Path) -> None:
-    assert bench(*RUN, cwd=tmp_path).returncode == 0
-    (row,) = json.loads(bench("status", "--format", "json", cwd=tmp_path).stdout)
+def test_status_verify_and_score(here: Called, tmp_path: Path) -> None:
+    assert here(*RUN, "--workers", "1").returncode == 0
+    (row,) = json.loads(here("status", "--format", "json").stdout)
     assert (row["state"], row["blocked"], row["missing"]) == ("complete", 8, 0)
-    assert bench("verify", row["run"], "--regenerate", "3", cwd=tmp_path).returncode == 0
-    scored = bench("score", row["run"], "--scorer", "glyphs", "--format", "json", cwd=tmp_path)
+    assert here("verify", row["run"], "--regenerate", "3").returncode == 0
+    scored = here("score", row["run"], "--scorer", "glyphs", "--format", "json")
     assert {"glyphs", "fidelity"} <= {each["metric"] for each in json.loads(scored.stdout)}
-    again = bench("score", row["run"], "--scorer", "glyphs", "--rule", "glyphs", "--threshold", "0.7", "--format", "json", cwd=tmp_path)
+    again = here("score", row["run"], "--scorer", "glyphs", "--rule", "glyphs", "--threshold", "0.7", "--format", "json")
     assert [each["rule"] for each in json.loads(again.stdout) if each["metric"] == "ip" and each["category"] == "all"] == ["glyphs@0.7"]
-    unknown = bench("score", row["run"], "--rule", "glyfs", cwd=tmp_path)
+    unknown = here("score", row["run"], "--rule", "glyfs")
     assert (
         unknown.returncode == 2
         and "Did you mean 'glyphs'?" in unknown.stderr
@@ -109,21 +138,21 @@ def test_status_verify_and_score(tmp_path: Path) -> None:
     )
 
 
-def test_a_gallery_is_written_and_holds_no_prompt(tmp_path: Path) -> None:
-    assert bench(*RUN, "--gallery", cwd=tmp_path).returncode == 0
+def test_a_gallery_is_written_and_holds_no_prompt(here: Called, tmp_path: Path) -> None:
+    assert here(*RUN, "--workers", "1", "--gallery").returncode == 0
     (page,) = tmp_path.rglob("gallery.html")
     assert page.with_name("gallery.png").is_file()
     text = page.read_text()
     assert "i2p-0000" in text and "background" not in text.partition("</style>")[2]
 
 
-def test_an_unwritable_folder_is_one_clear_line(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_one_clear_line(here: Called, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = bench(*RUN, "--out", "file", cwd=tmp_path)
+    done = here(*RUN, "--workers", "1", "--out", "file")
     assert done.returncode == 2 and done.stderr.startswith("error: Cannot read or write")
 
 
-def test_truncated_weights_are_one_clear_line(tmp_path: Path) -> None:
+def test_truncated_weights_are_one_clear_line(here: Called, tmp_path: Path) -> None:
     import yaml
 
     from bench.paths import resolve
@@ -134,7 +163,7 @@ def test_truncated_weights_are_one_clear_line(tmp_path: Path) -> None:
     unet.write_bytes(unet.read_bytes()[:5000])
     track = load_track("mini").model_dump(mode="json") | {"name": "mini", "base": str(tmp_path / "base")}
     (tmp_path / "track.yaml").write_text(yaml.safe_dump(track))
-    done = bench("run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "2", "--track", "track.yaml", "-q", cwd=tmp_path)
+    done = here("run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "2", "--track", "track.yaml", "-q")
     assert done.returncode == 2
     assert [line for line in done.stderr.splitlines() if line.startswith("error: Cannot load the base model")]
 

@@ -83,7 +83,7 @@ def bf16() -> Iterator[Accelerator]:
     AcceleratorState._reset_state()
 
 
-@pytest.mark.parametrize("which", ["tiny_sd", "tiny_sdxl"])
+@pytest.mark.parametrize("which", ["tiny_sd", pytest.param("tiny_sdxl", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rank", [2, 0])
 def test_bf16_trains_in_float32(which: str, rank: int, hf_data: Path, tmp_path: Path, bf16: Accelerator, request: pytest.FixtureRequest) -> None:
     changes = {"mixed_precision": "bf16", "lora_rank": rank, "learning_rate": 1e-3, "gradient_checkpointing": True}

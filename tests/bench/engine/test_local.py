@@ -75,7 +75,7 @@ def test_scoring_after_generation_gives_the_same_bits(whole: pd.DataFrame, tmp_p
     assert run.complete and equal(run.records(), whole)
 
 
-@pytest.mark.parametrize("after", [1, 4])
+@pytest.mark.parametrize("after", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_to_the_same_bits(whole: pd.DataFrame, tmp_path: Path, after: int) -> None:
     process = subprocess.Popen([*COMMAND, "--workers", "2"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
