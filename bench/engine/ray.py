@@ -30,6 +30,9 @@ RETRIES = 2
 ANSWERS = 10.0
 """Seconds in which a cluster must answer."""
 
+REASON = 160
+"""Characters of what Ray says of a death; it says much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -124,7 +127,7 @@ def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int
     job = replace(job, spec=replace(job.spec), folder=RunFolder(job.folder.path.resolve()))
     made = (job, digest(job.folder.manifest()), {name: versions()[name] for name in NUMERIC}, Path.cwd())
     with cluster():
-        kind, count = _asked(job.spec.device, workers, len(units))
+        kind, count = _room(job.spec.device, workers, len(units))
         served = ray.remote(num_cpus=1, num_gpus=int(kind == "GPU"))(Served)
         crew = Crew(lambda: served.remote(*made))
         try:
@@ -171,10 +174,11 @@ class Crew:
                 raise RuntimeError(f"a worker crashed:\n{error}") from None
             except ray.exceptions.RayError as error:
                 ray.kill(actor)  # it may be out of reach and still at work
+                reason = str(error).strip().splitlines()[-1][:REASON]  # the last line is what happened, those before it say to whom
                 deaths[given] += 1
                 if deaths[given] > RETRIES:
-                    reason = str(error).strip().splitlines()[0]
                     raise BenchError(f"A Ray worker died ({reason}). Finished units are kept: run the same command again to go on.") from None
+                say(f"warning: a Ray worker died ({reason}). Another begins when the cluster has room for it.")
                 self._begin()
                 if given is not None:
                     todo.appendleft(given)
@@ -240,7 +244,7 @@ def _no_cluster(address: str, reason: str) -> BenchError:
     return BenchError(f"There is no Ray cluster at RAY_ADDRESS={address} ({reason}). Start it, or unset RAY_ADDRESS to use this machine.")
 
 
-def _asked(device: str, workers: int | None, units: int) -> tuple[str, int]:
+def _room(device: str, workers: int | None, units: int) -> tuple[str, int]:
     """Return what each actor takes, ``CPU`` or ``GPU``, and how many actors there are to be.
 
     Raises:

@@ -89,7 +89,7 @@ def _caption(manifest: Mapping[str, Any] | None, *, proxy: bool) -> tuple[str, .
         "high-fidelity pairs."
     )
     if manifest is None:
-        return (printed_note, "not made: `bench train libraalign`, then `bench table 1 --data runs/training/mini/libraalign`.")
+        return (printed_note, "not made: `bench train libraalign` makes it; then the same command again.")
     counts = manifest["counts"]
     parts = [
         f"{name} {counts[name]['pairs']:,} ({', '.join(f'{count:,} {kind}' for kind, count in counts[name]['kinds'].items())})"

@@ -56,6 +56,7 @@ MISTAKES = [
     (["run", "--method", "uce", "--suite", "i2p", "--scorer", "clipscore_min"], "Did you mean 'clipscore_mini'?"),
     (["run", "--method", "uce", "--suite", "i2p", "--set", "lamda=1"], "uce has no parameter 'lamda'"),
     (["run", "--method", "uce", "--suite", "i2p", "--limit", "0"], "--limit must be at least 1"),
+    (["run", "--method", "uce", "--suite", "i2p", "--workers", "0"], "--workers must be at least 1"),
     (["run", "--method", "uce"], "--suite"),
     (["run", "--method", "black", "--suite", "i2p", "--dtype", "float8"], "Unknown dtype 'float8'"),
     (["run", "--method", "black", "--suite", "i2p", "--engine", "dask"], "Unknown engine 'dask'"),

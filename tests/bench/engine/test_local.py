@@ -19,6 +19,7 @@ from bench.engine.local import beside
 from bench.engine.spec import RunSpec
 from bench.engine.worker import Job, Worker
 from bench.scoring import make_current, plan_scorers
+from tests.bench.engine.conftest import equal
 
 COMMAND = [
     sys.executable,
@@ -45,10 +46,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The records of an uninterrupted run in one process."""
     out = tmp_path_factory.mktemp("whole")
     return bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=out, workers=1, scorers=["fidelity"]).records()
-
-
-def equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return a.drop(columns="metadata").equals(b.drop(columns="metadata")) and a["metadata"].tolist() == b["metadata"].tolist()
 
 
 def test_two_processes_give_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from bench.engine.spec import digest
 from bench.errors import BenchError, NotAvailable
 from bench.provenance import versions
 from bench.store.run_folder import RunFolder
+from tests.bench.engine.conftest import equal
 
 ray = pytest.importorskip("ray")
 ROWS = 24
@@ -43,10 +44,6 @@ def made(out: Path, **settings: object) -> bench.api.Run:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The records of an uninterrupted run in one process."""
     return made(tmp_path_factory.mktemp("whole"), workers=1).records()
-
-
-def equal(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return a.drop(columns="metadata").equals(b.drop(columns="metadata")) and a["metadata"].tolist() == b["metadata"].tolist()
 
 
 def test_two_actors_give_the_same_bits(joined: None, whole: pd.DataFrame, tmp_path: Path) -> None:
@@ -109,12 +106,29 @@ def test_a_unit_goes_to_another_actor_when_one_dies_over_it(joined: None, tmp_pa
     assert sorted(told) == [10, 11, 12, 13]
 
 
-def test_a_unit_that_kills_every_actor_ends_the_run(joined: None, tmp_path: Path) -> None:
+def test_a_unit_that_kills_every_actor_ends_the_run(joined: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hired = crew(tmp_path, 99)
     with pytest.raises(BenchError, match=r"^A Ray worker died \(.*\)\. Finished units are kept"):
         hired.do(range(4), 2, lambda kind, count: None)
     hired.dismiss()
     assert len(list(tmp_path.iterdir())) == engine.RETRIES + 1
+    assert capsys.readouterr().err.count("warning: a Ray worker died (") == engine.RETRIES
+
+
+def test_a_worker_that_cannot_be_made_says_why(joined: None) -> None:
+    """As on a node where the harness is not installed."""
+
+    class Absent:
+        def __init__(self) -> None:
+            raise ModuleNotFoundError("No module named 'bench'")
+
+        def begin(self) -> engine.Report:
+            return engine.Report()
+
+    hired = engine.Crew(ray.remote(num_cpus=0)(Absent).remote)
+    with pytest.raises(BenchError, match=r"^A Ray worker died \(ModuleNotFoundError: No module named 'bench'\)"):
+        hired.do(range(4), 1, lambda kind, count: None)
+    hired.dismiss()
 
 
 def test_what_the_user_must_mend_comes_back_as_one_line(joined: None, tmp_path: Path) -> None:
@@ -175,6 +189,16 @@ def test_a_killed_run_goes_on_to_the_same_bits(whole: pd.DataFrame, tmp_path: Pa
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # Ray's own lines are not for the user of a finished run
+    (run,) = api.find_runs(tmp_path / "runs")
+    assert run.complete and equal(run.records(), whole)
+
+
+@pytest.mark.slow
+def test_the_cluster_at_an_address_is_joined_and_left_as_it_is(joined: None, whole: pd.DataFrame, tmp_path: Path) -> None:
+    environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    done = subprocess.run([*COMMAND, "--scorer", "fidelity", "--engine", "ray"], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [node["Alive"] for node in ray.nodes()] == [True]
     (run,) = api.find_runs(tmp_path / "runs")
     assert run.complete and equal(run.records(), whole)
 
