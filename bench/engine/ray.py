@@ -205,7 +205,7 @@ def cluster() -> Iterator[None]:
     """Join the cluster at ``RAY_ADDRESS``, or make one of this machine; leave, or end it. One that the caller has joined is left as it is.
 
     Raises:
-        BenchError: none answers there.
+        BenchError: none answers there, it asks for a token that is not here, or Ray cannot write its own files.
     """
     ray = imported()
     if ray.is_initialized():
@@ -217,8 +217,8 @@ def cluster() -> Iterator[None]:
     own = {"num_cpus": len(os.sched_getaffinity(0)), "include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
-    except ConnectionError as error:
-        raise _no_cluster(address, str(error).splitlines()[0]) from None
+    except (OSError, ray.exceptions.RayError) as error:
+        raise _no_cluster(address, str(error).strip().splitlines()[0]) from None
     try:
         yield
     finally:
@@ -241,7 +241,12 @@ def _answers(address: str) -> None:
 
 
 def _no_cluster(address: str, reason: str) -> BenchError:
-    return BenchError(f"There is no Ray cluster at RAY_ADDRESS={address} ({reason}). Start it, or unset RAY_ADDRESS to use this machine.")
+    if address == "local":
+        return BenchError(f"Ray cannot be started on this machine ({reason}). Mend that, or use --engine local.")
+    return BenchError(
+        f"The Ray cluster at RAY_ADDRESS={address} cannot be joined ({reason}). Start it, or unset RAY_ADDRESS to use this machine; "
+        "one with tokens also takes RAY_AUTH_MODE=token and its token in ~/.ray/auth_token."
+    )
 
 
 def _room(device: str, workers: int | None, units: int) -> tuple[str, int]:

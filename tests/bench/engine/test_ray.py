@@ -208,4 +208,22 @@ def test_an_address_where_nothing_answers_is_one_line(address: str, tmp_path: Pa
     environment = {**os.environ, "RAY_ADDRESS": address}
     done = subprocess.run([*COMMAND, "--scorer", "fidelity", "--engine", "ray"], cwd=tmp_path, capture_output=True, text=True, env=environment)
     (line,) = done.stderr.strip().splitlines()
-    assert done.returncode == 2 and line.startswith(f"error: There is no Ray cluster at RAY_ADDRESS={address} (")
+    assert done.returncode == 2 and line.startswith(f"error: The Ray cluster at RAY_ADDRESS={address} cannot be joined (")
+
+
+def test_a_token_that_is_not_here_is_one_line(joined: None, tmp_path: Path) -> None:
+    address = ray.get_runtime_context().gcs_address
+    environment = {**os.environ, "RAY_ADDRESS": address, "RAY_AUTH_MODE": "token", "HOME": str(tmp_path)}
+    done = subprocess.run([*COMMAND, "--scorer", "fidelity", "--engine", "ray"], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    (line,) = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and line.startswith(f"error: The Ray cluster at RAY_ADDRESS={address} cannot be joined (")
+    assert "RAY_AUTH_MODE=token and its token in ~/.ray/auth_token" in line
+
+
+def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """Ray keeps the token of a cluster that it makes there."""
+    (tmp_path / "home").write_text("")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | {"HOME": str(tmp_path / "home")}
+    done = subprocess.run([*COMMAND, "--scorer", "fidelity", "--engine", "ray"], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("error: Ray cannot be started on this machine (")
