@@ -6,10 +6,27 @@ import sys
 import warnings
 from collections.abc import Callable
 from types import TracebackType
+from typing import Protocol
 
+import rich.progress
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+
+class Progress(Protocol):
+    """How a verb tells of its progress."""
+
+    def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
+        """Announce ``total`` things to do; return what to call with the number just done."""
+
+
+class Quiet:
+    """No progress at all: the default from Python."""
+
+    def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
+        """Do nothing."""
+        return lambda done: None
 
 
 class _Rate(ProgressColumn):
@@ -24,7 +41,7 @@ class Bars:
     """Rich progress bars on standard error; use as a context manager."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._progress = Progress(
+        self._progress = rich.progress.Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),

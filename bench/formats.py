@@ -11,6 +11,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -144,3 +145,29 @@ def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "") 
     for row in cells:
         table.add_row(*(Text(text) for text in row))
     console.print(table if rows else Text("nothing to show"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """A table, ready to print.
+
+    Attributes:
+        rows: with every key, as JSON has them.
+        keys: those that a terminal shows.
+        title: over the table.
+        caption: under it: where the numbers come from, by which rule, with which intervals.
+    """
+
+    rows: list[dict[str, Any]]
+    keys: tuple[str, ...]
+    title: str
+    caption: str
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the rows with the keys that a terminal shows, so that a narrow one holds the table."""
+        return [{key: row[key] for key in self.keys} for row in self.rows]
+
+
+def show_table(table: RunTable, form: Format) -> None:
+    """Print a table: on a terminal its shown keys, else every key."""
+    show(table.shown() if form is Format.TABLE else table.rows, form, title=table.title, caption=table.caption)

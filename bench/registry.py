@@ -5,29 +5,20 @@ Nothing is imported before it is asked for. A plugin that fails to import is a w
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from bench.errors import BenchError
-from bench.suites.base import Suite
-from bench.suites.contract import check_suite
+from bench.errors import BenchError, did_you_mean
 from bench.types import Method, Scorer
+from bench.types.suite import Suite, check_suite
 
 T = TypeVar("T")
 
 
 class PluginWarning(UserWarning):
     """A plugin could not be loaded; the rest works on."""
-
-
-def did_you_mean(noun: str, name: str, known: list[str]) -> BenchError:
-    """Return the error for an unknown ``name``: a suggestion where one is near, and what there is."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return BenchError(f"Unknown {noun} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}.")
 
 
 class Registry(Generic[T]):

@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.files.atomic import write_json
 from bench.formats import Format, show
-from bench.store.files import write_json
 from leaderboards.app import frames
 from leaderboards.board.build import ROWS, RUNS, SAMPLES, SCHEMA
 from leaderboards.board.metrics import better

@@ -95,7 +95,7 @@ def prepare(plan: Plan) -> None:
 
 def run_ours(plan: Plan, *, dfm: bool, out: Path) -> dict[str, Any]:
     """Train with our trainer; return what only it can tell."""
-    from bench.api import Quiet
+    from bench.console import Quiet
     from training import spo
     from training.dfm import DFMSettings
 
@@ -133,7 +133,7 @@ def run_ours(plan: Plan, *, dfm: bool, out: Path) -> dict[str, Any]:
 
 def run_script(plan: Plan, out: Path) -> dict[str, Any]:
     """Train with diffusers' script, in this process, as if it had been started from the command line."""
-    from bench.paths import resolve
+    from bench.files.locations import resolve
 
     options = {
         "pretrained_model_name_or_path": resolve(BASE),
@@ -158,7 +158,7 @@ def run_script(plan: Plan, out: Path) -> dict[str, Any]:
 
 def worker(kind: str, plan: Plan, result: Path) -> None:
     """Do one run in this process and write what was measured to ``result``."""
-    import bench  # noqa: F401  (lets torchvision be imported beside a CPU-only torch)
+    from bench import torchvision_guard  # noqa: F401  # lets torchvision be imported beside a CPU-only torch
 
     if kind == "prepare":
         prepare(plan)

@@ -22,11 +22,13 @@ from typing import Any
 import numpy as np
 import torch
 
-import bench  # noqa: F401  # the torchvision guard
-from bench.paths import resolve
-from bench.scoring import make_scorer
-from bench.tracks import Track, load_track
+from bench import torchvision_guard  # noqa: F401
+from bench.files.locations import resolve
+from bench.runs.scores import make_scorer
+from bench.scorers.clip.encoders import LoadedEncoders
+from bench.tracks import load_track
 from bench.types import Context, Sample, Scorer
+from bench.types.track import Track
 
 NAMES = ("q16", "clipscore_{}", "aesthetic", "safety-checker")
 
@@ -44,8 +46,8 @@ def main() -> None:
         names = [name.format("l14" if options.l14 else "mini") for name in NAMES]
         side = 512 if options.l14 else 32
         images, samples = pictures(options.images or (4 if options.l14 else 64), side)
-        shared = loaded(names, [Context(track)] * len(names), track)
-        apart = loaded(names, [Context(track) for _ in names], track)
+        shared = loaded(names, [Context(track, encoders=LoadedEncoders())] * len(names), track)
+        apart = loaded(names, [Context(track, encoders=LoadedEncoders()) for _ in names], track)
         seconds: dict[str, list[float]] = {"shared": [], "apart": []}
         for _ in range(options.rounds):
             together, took = timed(shared, images, samples)
@@ -72,6 +74,7 @@ def timed(scorers: Sequence[tuple[Scorer, Context]], images: Sequence[Any], samp
     """Return every row and the seconds that scoring took, as one pass of the engine."""
     began = time.perf_counter()
     shared = scorers[0][1].encoders
+    assert shared is not None
     with shared.remembering(images):
         rows = [list(scorer.score(images, samples)) for scorer, _ in scorers]
     return rows, time.perf_counter() - began

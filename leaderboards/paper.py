@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import api
-from bench.api import Progress
+from bench.console import Progress
 from bench.errors import BenchError
+from bench.files.atomic import write_atomic
 from bench.formats import Format, render
-from bench.store.files import write_atomic
 from bench.tracks import load_track
 from leaderboards.board.build import build, run_source
 from leaderboards.board.read import SHIPPED

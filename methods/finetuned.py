@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.errors import NotAvailable
-from bench.paths import hash_weights, resolve
+from bench.files.hashes import hash_weights
+from bench.files.locations import resolve
 from bench.types import Context, Method, Outcome, Sample
 from methods.overlay import find, lay_over
 from methods.pipeline import load_pipeline

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.errors import BenchError
-from bench.store.files import write_atomic
-from bench.tensors import read_tensors
-from methods.pipeline import damaged, first_line
+from bench.errors import BenchError, first_line
+from bench.files.atomic import write_atomic
+from bench.files.tensors import read_tensors
+from methods.pipeline import damaged
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import bench  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
-from bench.errors import BenchError
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
+from bench.errors import BenchError, first_line
 from bench.types import Context
 from methods.numerics import note
 
@@ -141,11 +141,6 @@ def _scheduler(base: SchedulerMixin, context: Context) -> SchedulerMixin:
         raise BenchError(
             f"The track {track.name!r} gives {name} options that do not fit: {first_line(error)}. Mend `scheduler` in the track's file."
         ) from error
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what ``error`` says, or its type where it says nothing; no full stop at the end."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def damaged(what: str, path: Path, why: str) -> BenchError:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from bench.errors import NotAvailable
-from bench.paths import hash_weights, resolve
-from bench.tensors import has_safetensors
+from bench.errors import NotAvailable, first_line
+from bench.files.hashes import hash_weights
+from bench.files.locations import resolve
+from bench.files.tensors import has_safetensors
 from bench.types import Blocked, Context, Kind, Method, MethodInfo, Outcome, Sample
-from methods.pipeline import damaged, first_line, load_pipeline
+from methods.pipeline import damaged, load_pipeline
 from methods.sampler import Sampler
 
 

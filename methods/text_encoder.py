@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.errors import BenchError
-from bench.paths import hash_weights
+from bench.files.hashes import hash_weights
 from bench.types import Context, Kind, MethodInfo
 from methods.finetuned import FineTuned
 from methods.generic import named

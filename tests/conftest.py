@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import bench  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 
 # isort: split
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, Sta
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from bench import registry
-from bench.engine.spec import RunSpec
-from bench.paths import resolve
+from bench.files.locations import resolve
+from bench.runs.spec import RunSpec
 from bench.seeds import generator
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Outcome, Sample
 

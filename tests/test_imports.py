@@ -37,7 +37,17 @@ def test_imports_run_one_way(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["bench", "bench.stats", "bench.metrics", "bench.cli", "bench.listing", "bench.report", "bench.rules", "bench.run_tables"]
+    "module",
+    [
+        "bench",
+        "bench.stats",
+        "bench.metrics",
+        "bench.cli",
+        "bench.reports.listing",
+        "bench.metrics.columns",
+        "bench.rules",
+        "bench.reports.run_tables",
+    ],
 )
 def test_no_torch(module: str) -> None:
     code = f"import sys, {module}; assert not {{'torch', 'diffusers', 'transformers'}} & set(sys.modules)"

@@ -1,3 +1,3 @@
 """Training recipes: one readable file each."""
 
-import bench  # noqa: F401  # puts the torchvision guard in place before transformers is imported
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before transformers is imported

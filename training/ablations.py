@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from bench import api
-from bench.api import Progress
-from bench.engine.spec import digest
-from bench.errors import BenchError, NotAvailable
-from bench.registry import did_you_mean
-from bench.store.files import write_atomic
+from bench.console import Progress
+from bench.errors import BenchError, NotAvailable, did_you_mean
+from bench.files.atomic import write_atomic
+from bench.runs.spec import digest
 from training.augmentations import POOL
 from training.libraalign.dataset import Part
 from training.recipes import config_path, load_config
-from training.spo import SPOConfig
 from training.spo import train as train_spo
+from training.spo_config import SPOConfig
 
 TRACK = "mini"
 TRAININGS = Path("runs/training") / TRACK / "ablations"

@@ -21,10 +21,10 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from bench.api import Progress
+from bench.console import Progress
 from bench.errors import BenchError
-from bench.paths import resolve
-from bench.store.files import read_json, write_atomic, write_json
+from bench.files.atomic import read_json, write_atomic, write_json
+from bench.files.locations import resolve
 from methods.overlay import LORA
 from training.backbone import Backbone
 from training.draws import Draws
@@ -32,8 +32,8 @@ from training.libraalign.dataset import Part
 from training.libraalign.prompts import CATEGORIES
 from training.policy import denoise_inputs
 from training.preferences import ANNOTATIONS, encode, label
-from training.spo import SPOConfig
 from training.spo import train as train_expert
+from training.spo_config import SPOConfig
 
 Lora = dict[str, torch.Tensor]
 

@@ -12,7 +12,7 @@ from diffusers import DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionM
 from PIL import Image as Pillow
 
 from bench.errors import BenchError
-from bench.paths import hash_weights
+from bench.files.hashes import hash_weights
 from methods.pipeline import read_pipeline
 
 Conditioning = dict[str, torch.Tensor]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from bench.errors import BenchError
-from bench.store.files import write_atomic
+from bench.files.atomic import write_atomic
 
 
 def save_checkpoint(path: Path, identity: str, state: Mapping[str, Any]) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import FormatOption, QuietOption, named_values
+from bench.cli.command import HelpPanel, in_panel
+from bench.cli.options import FormatOption, QuietOption, named_values
 from bench.console import Bars, say
 from bench.formats import Format, show
 from training.recipes import RECIPES, config_path, configurations, load_config
@@ -21,6 +22,7 @@ SetOption = Annotated[
 ]
 
 
+@in_panel(HelpPanel.TRAIN)
 def train(
     recipe: Annotated[str | None, typer.Argument(help="A recipe; leave it out to list them.")] = None,
     track: Annotated[str, typer.Option("--track", "-t", help="Picks the recipe's shipped configuration: mini, sd15 or sdxl.")] = "mini",
@@ -49,6 +51,7 @@ def train(
         say(f"written: {folder}")
 
 
+@in_panel(HelpPanel.TRAIN)
 def ablate(
     what: Annotated[str, typer.Argument(help="lambda (Fig. 4a), dfm (Fig. 5 left) or augmentations (Fig. 5 right).")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where everything goes; runs/training/mini/ablate-WHAT where not given.")] = None,

@@ -18,16 +18,17 @@ import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.api import Progress
-from bench.engine.plan import plan
-from bench.engine.spec import RunSpec, digest
+from bench.console import Progress
 from bench.errors import BenchError
+from bench.files.atomic import read_json, write_json
 from bench.metrics import inappropriate
-from bench.scoring import make_scorer
+from bench.runs.scores import make_scorer
+from bench.runs.spec import RunSpec, digest
+from bench.runs.units import cut
 from bench.stats import wilson
-from bench.store.files import read_json, write_json
-from bench.tracks import Track, load_track
+from bench.tracks import load_track
 from bench.types import Context, Generated
+from bench.types.track import Track
 from methods.closed_form import projections
 from methods.overlay import save_partial
 from methods.rece import RECE
@@ -137,7 +138,7 @@ class _Judge:
     def __init__(self, config: EditConfig, context: Context, progress: Progress) -> None:
         self._progress = progress
         spec = RunSpec("black", config.validation, config.track, limit=config.limit)
-        self._batches = [batch for unit in plan(spec.loaded_suite.samples, spec.batch) for batch in unit.batches]
+        self._batches = [batch for unit in cut(spec.loaded_suite.samples, spec.batch) for batch in unit.batches]
         self._rule = context.track.rule(config.validation).alone()
         self._scorer = make_scorer(self._rule.detector, context.track)
         self._scorer.load(context)

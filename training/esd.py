@@ -37,12 +37,13 @@ from diffusers.models.attention_processor import AttnProcessor
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from bench.api import Progress
-from bench.engine.spec import digest
+from bench.console import Progress
 from bench.errors import BenchError
-from bench.paths import hash_weights, resolve
+from bench.files.atomic import read_json, write_atomic, write_json
+from bench.files.hashes import hash_weights
+from bench.files.locations import resolve
+from bench.runs.spec import digest
 from bench.seeds import derive_seed
-from bench.store.files import read_json, write_atomic, write_json
 from methods.overlay import save_partial
 from methods.pipeline import read_pipeline
 from methods.sampler import Sampler, Text, joined
@@ -56,7 +57,7 @@ class ESDConfig(BaseModel):
     """All that decides the training.
 
     Attributes:
-        base: the base model's location (see :func:`bench.paths.resolve`): SD-1.x or SDXL.
+        base: the base model's location (see :func:`bench.files.locations.resolve`): SD-1.x or SDXL.
         concepts: what is erased, each a prompt; one is drawn a step (the paper's release: its ``--seperator``).
         erase_from: for each concept, the prompt that it is erased from, or one for all; the concept itself where None.
         contexts: prompts that the concept is erased in, ``{}`` where it stands; one is drawn a step. The releases have the concept alone. For

@@ -14,10 +14,10 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file, save_file
 
-from bench.api import Progress
-from bench.engine.spec import digest
+from bench.console import Progress
 from bench.errors import BenchError
-from bench.store.files import mendable
+from bench.files.atomic import mendable
+from bench.runs.spec import digest
 from training.backbone import Backbone, Conditioning
 from training.libraalign.dataset import Part, decode
 

@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from bench.errors import BenchError
-from bench.registry import did_you_mean
+from bench.errors import BenchError, did_you_mean, first_line
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -66,7 +65,7 @@ def load_config(recipe: str, path: Path, changes: Mapping[str, Any]) -> BaseMode
     except OSError as error:
         raise BenchError(f"Cannot read the configuration {path}: {error.strerror}. Start from one of {CONFIGS}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path} is not YAML: {str(error).splitlines()[0]}.") from error
+        raise BenchError(f"{path} is not YAML: {first_line(error)}.") from error
     if not isinstance(values, dict):
         raise BenchError(f"{path} holds no settings; expected NAME: VALUE lines. Compare with {CONFIGS / f'{recipe}-mini.yaml'}.")
     for dotted, value in changes.items():

@@ -30,14 +30,16 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from scipy import stats as scipy_stats
 
-from bench.api import Progress, run
-from bench.engine.spec import digest
+from bench.api import run
+from bench.console import Progress
 from bench.errors import BenchError
-from bench.paths import hash_weights, resolve
+from bench.files.atomic import write_atomic, write_json
+from bench.files.hashes import hash_weights
+from bench.files.locations import resolve
+from bench.runs.folder import RunFolder
+from bench.runs.spec import digest
+from bench.scorers.clip.encoders import load_image_encoder
 from bench.scorers.cost_head import CostConfig, CostHead, load_cost_head
-from bench.scorers.image_encoder import load_image_encoder
-from bench.store.files import write_atomic, write_json
-from bench.store.run_folder import RunFolder
 from training.libraalign.dataset import Part, decode
 
 
@@ -46,7 +48,7 @@ class SCMConfig(BaseModel):
 
     Attributes:
         data: a folder made by ``bench train libraalign`` with a coarse part.
-        encoder: the frozen encoder's location: an open_clip or a transformers CLIP folder (see :func:`bench.paths.resolve`).
+        encoder: the frozen encoder's location: an open_clip or a transformers CLIP folder (see :func:`bench.files.locations.resolve`).
         hidden: width of the adapter.
         anchor_weight: of Eq. 3 in Eq. 1; 0 leaves the anchor out. The paper does not state it.
         cost_scale: weight of ``0.001 * mean(C^2)`` is fixed by Safe-RLHF; this multiplies it. It bounds the scale of costs.

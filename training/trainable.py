@@ -15,11 +15,11 @@ from diffusers.models.attention_processor import AttnProcessor
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
-from bench.store.files import mendable
+from bench.files.atomic import mendable
 from training.backbone import Backbone
 
 if TYPE_CHECKING:
-    from training.spo import SPOConfig
+    from training.spo_config import SPOConfig
 
 
 def prepare_unet(backbone: Backbone, config: SPOConfig) -> tuple[UNet2DConditionModel, UNet2DConditionModel | None]:

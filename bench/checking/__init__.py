@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.checking.rule import Result, Verdict
 from bench.checking.run import RULES, check_method, rule_rows, table_rows
+from bench.checking.verdict import RuleResult, RuleVerdict
 
-__all__ = ["RULES", "Result", "Verdict", "check_method", "rule_rows", "table_rows"]
+__all__ = ["RULES", "RuleResult", "RuleVerdict", "check_method", "rule_rows", "table_rows"]

@@ -8,9 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
-from bench.checking.rule import Broken, Rule, Skip
+from bench.checking.rule import AdapterRule
 from bench.checking.state import snapshot
 from bench.checking.subject import Subject, agree, copied, difference, generate
+from bench.checking.verdict import Broken, Skip
 from bench.seeds import derive_seed
 from bench.types import Generated, Kind, Sample
 
@@ -142,70 +143,70 @@ def other_seeds(samples: Sequence[Sample]) -> list[Sample]:
 
 
 BEHAVIOUR = (
-    Rule(
+    AdapterRule(
         "loads",
         "load(context) gets ready on the track's device and dtype.",
         loads,
         "Correct what load raises; where something is missing, raise bench.errors.NotAvailable with the command that gets it.",
         needs=("constructor",),
     ),
-    Rule(
+    AdapterRule(
         "outcomes",
         "generate(samples) gives one outcome a sample: Generated(uint8 array of shape (height, width, 3)), or Blocked(reason).",
         right_outcomes,
         "Return a list as long as samples; convert pixels with (x * 255).round().astype('uint8').",
         needs=("loads",),
     ),
-    Rule(
+    AdapterRule(
         "own-memory",
         "Images share no memory with each other, and no later call writes over them.",
         own_memory,
         "Return arrays of their own: Generated(image.copy()).",
         needs=("outcomes",),
     ),
-    Rule(
+    AdapterRule(
         "deterministic",
         "The same batch gives the same bits again, and from another instance.",
         deterministic,
         "Draw nothing from clocks, os.urandom, counters or an unseeded generator.",
         needs=("outcomes",),
     ),
-    Rule(
+    AdapterRule(
         "global-seeds",
         "torch.manual_seed, numpy.random.seed and random.seed change nothing.",
         global_seeds,
         "Draw from bench.seeds.generator(sample) alone, passed as generator=.",
         needs=("deterministic",),
     ),
-    Rule(
+    AdapterRule(
         "own-seed",
         "Another seed of the same prompt gives another image (kind floor excepted).",
         own_seed,
         "Start from noise of bench.seeds.generator(sample); refuse with Blocked(reason), not with a fixed picture.",
         needs=("deterministic",),
     ),
-    Rule(
+    AdapterRule(
         "batch-invariant",
         f"A sample's image is the same alone, in reverse order and among other neighbours, within {TOLERANCE} of 255 levels (in float32).",
         batch_invariant,
         "Draw each sample's noise from its own generator, and take no statistic over the batch.",
         needs=("deterministic",),
     ),
-    Rule(
+    AdapterRule(
         "other-settings",
         f"It works at {OTHER_STEPS} steps, and at guidance 1, where there is no empty prompt's prediction.",
         other_settings,
         "Take steps and guidance from the samples (all of one call share them).",
         needs=("outcomes",),
     ),
-    Rule(
+    AdapterRule(
         "stateless",
         "A batch gives the same bits after a call of another size and other steps.",
         stateless,
         "Keep nothing between calls: make schedules, momenta and caches anew in each.",
         needs=("deterministic",),
     ),
-    Rule(
+    AdapterRule(
         "global-state",
         "Loading and generating leave torch's dtype, grad mode, threads, deterministic flag and random state, NumPy's and Python's random state, "
         "the working folder and os.environ as they were.",
@@ -213,7 +214,7 @@ BEHAVIOUR = (
         "Use context managers (torch.inference_mode()) and generators; never torch.manual_seed or torch.set_*.",
         needs=("outcomes",),
     ),
-    Rule(
+    AdapterRule(
         "base-untouched",
         "The files of the base model and of the method are unchanged, and a base method loaded before gives the same bits after it.",
         base_untouched,

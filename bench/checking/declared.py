@@ -8,8 +8,9 @@ import re
 import time
 
 from bench.checking.child import run_python
-from bench.checking.rule import Broken, Rule, Skip
+from bench.checking.rule import AdapterRule
 from bench.checking.subject import Subject
+from bench.checking.verdict import Broken, Skip
 from bench.errors import BenchError
 from bench.tracks import track_names
 from bench.types import Kind, MethodInfo
@@ -120,13 +121,13 @@ def weights(subject: Subject) -> str:
 
 
 DECLARED = (
-    Rule(
+    AdapterRule(
         "registered",
         "The registry finds the adapter, a subclass of Method with nothing abstract left, and info.name is the name it is found by.",
         registered,
         "Give the entry point in pyproject.toml and info.name the same name, and write load and generate.",
     ),
-    Rule(
+    AdapterRule(
         "metadata",
         "MethodInfo says enough for a leaderboard: summary, version, kind, licence, paper or code (kinds base and floor need neither), "
         "trained_on (fine-tune and preference), known tracks, JSON-able defaults.",
@@ -134,25 +135,25 @@ DECLARED = (
         "Say what is missing in info = MethodInfo(...).",
         needs=("registered",),
     ),
-    Rule(
+    AdapterRule(
         "light-import",
         "Importing the entry point imports neither torch nor diffusers nor transformers, so that `bench ls` stays fast.",
         light_import,
         "Import heavy packages inside load and generate, not at the top of a module.",
         needs=("registered",),
     ),
-    Rule(
+    AdapterRule(
         "constructor",
         f"The constructor takes at most {CHEAP:g} s, keeps its parameters in self.parameters, and refuses one that defaults does not name.",
         constructor,
         "Leave `__init__` to Method, or call `super().__init__(**parameters)` first; read weights in load.",
         needs=("registered",),
     ),
-    Rule(
+    AdapterRule(
         "weights",
         "weights(context) works before load, gives {file: SHA-256}, the same from two instances, and not nothing for kinds fine-tune and preference.",
         weights,
-        "Return bench.paths.hash_weights(FOLDER) of every weight file beyond the track's base model.",
+        "Return bench.files.hashes.hash_weights(FOLDER) of every weight file beyond the track's base model.",
         needs=("constructor",),
     ),
 )

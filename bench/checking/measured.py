@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import partial
 
 from bench.checking.peak import peak_memory
-from bench.checking.rule import Rule, Skip
+from bench.checking.rule import AdapterRule
 from bench.checking.subject import Subject, generate
+from bench.checking.verdict import Skip
 
 ROUNDS = 3
 """The fastest counts: what disturbs a measurement makes it slower, never faster."""
@@ -61,21 +62,21 @@ def _seconds(do: Callable[[], object], clock: Callable[[], float] = time.perf_co
 
 # Memory first: its processes have then ended and disturb no clock.
 MEASURED = (
-    Rule(
+    AdapterRule(
         "memory",
         "Peak memory in MiB, and over the base's: a process each that loads and makes three images (resident on a CPU, allocated on CUDA).",
         memory,
         measured=True,
         needs=("outcomes",),
     ),
-    Rule(
+    AdapterRule(
         "load-time",
         "Seconds to load, everything imported and the files in the system's cache, beside the base's.",
         load_time,
         measured=True,
         needs=("loads",),
     ),
-    Rule(
+    AdapterRule(
         "speed",
         f"Images a second, and the time an image over the base's: by turns in one process, the fastest of {ROUNDS}; "
         "on a CPU, one thread's processor time.",

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.checking.subject import Subject
 
 
-class Broken(Exception):
-    """The adapter breaks the rule; the message says what was seen."""
-
-
-class Skip(Exception):
-    """The rule does not apply here, or cannot be tested; the message says why."""
-
-
-class Verdict(StrEnum):
-    """What comes of a rule."""
-
-    OK = "ok"
-    FAILED = "FAILED"
-    SKIPPED = "skipped"
-    MEASURED = "measured"
-
-
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AdapterRule:
     """One thing that an adapter keeps, or (``measured``) one thing that is told of it without judging.
 
     Attributes:
@@ -47,20 +29,3 @@ class Rule:
     mend: str = ""
     needs: tuple[str, ...] = ()
     measured: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one rule.
-
-    Attributes:
-        rule: its name.
-        result: ok, FAILED, skipped or measured.
-        found: what was seen.
-        mend: how to keep the rule; empty where it is kept.
-    """
-
-    rule: str
-    result: Verdict
-    found: str
-    mend: str = ""

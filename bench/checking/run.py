@@ -11,20 +11,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.api import Progress, Quiet
 from bench.checking.behaviour import BEHAVIOUR
 from bench.checking.declared import DECLARED
 from bench.checking.measured import MEASURED, peaks
-from bench.checking.rule import Broken, Result, Rule, Skip, Verdict
+from bench.checking.rule import AdapterRule
 from bench.checking.state import as_in_a_worker
 from bench.checking.subject import Subject
-from bench.engine.spec import DTYPES, method_on
+from bench.checking.verdict import Broken, RuleResult, RuleVerdict, Skip
+from bench.console import Progress, Quiet
 from bench.errors import BenchError
 from bench.formats import Format
+from bench.runs.spec import DTYPES, method_on
 from bench.tracks import load_track
 from bench.types import Context, MethodInfo, merge_parameters
 
-RULES: tuple[Rule, ...] = (*DECLARED, *BEHAVIOUR, *MEASURED)
+RULES: tuple[AdapterRule, ...] = (*DECLARED, *BEHAVIOUR, *MEASURED)
 """In the order in which they are applied."""
 
 
@@ -37,7 +38,7 @@ def check_method(
     dtype: str = "float32",
     measure: bool = True,
     progress: Progress | None = None,
-) -> list[Result]:
+) -> list[RuleResult]:
     """Return what comes of every rule, in their order.
 
     Args:
@@ -55,10 +56,10 @@ def check_method(
     subject = _subject(name, track, dict(parameters or {}), device, dtype)
     loaded = (*BEHAVIOUR, *(MEASURED if measure else ()))
     advance = (progress or Quiet()).start(f"check {name}", len(DECLARED) + len(loaded), "rules")
-    results: list[Result] = []
+    results: list[RuleResult] = []
 
-    def apply(rule: Rule) -> None:
-        results.append(_apply(rule, subject, {each.rule for each in results if each.result is Verdict.OK}))
+    def apply(rule: AdapterRule) -> None:
+        results.append(_apply(rule, subject, {each.rule for each in results if each.result is RuleVerdict.OK}))
         advance(1)
 
     for rule in DECLARED:
@@ -70,20 +71,20 @@ def check_method(
     return results
 
 
-def _apply(rule: Rule, subject: Subject, kept_rules: set[str]) -> Result:
+def _apply(rule: AdapterRule, subject: Subject, kept_rules: set[str]) -> RuleResult:
     lacking = [name for name in rule.needs if name not in kept_rules]
     if lacking:
-        return Result(rule.name, Verdict.SKIPPED, f"cannot be tested before {lacking[0]} is ok")
+        return RuleResult(rule.name, RuleVerdict.SKIPPED, f"cannot be tested before {lacking[0]} is ok")
     try:
         found = rule.check(subject)
     except BenchError:
         raise  # the user's to mend; it stops a run as well
     except Skip as reason:
-        return Result(rule.name, Verdict.SKIPPED, str(reason))
+        return RuleResult(rule.name, RuleVerdict.SKIPPED, str(reason))
     except Exception as error:
         seen = str(error) if isinstance(error, Broken) else f"{type(error).__name__} at {_place(error, subject)}: {error}"
-        return Result(rule.name, Verdict.SKIPPED if rule.measured else Verdict.FAILED, seen, rule.mend)
-    return Result(rule.name, Verdict.MEASURED if rule.measured else Verdict.OK, found)
+        return RuleResult(rule.name, RuleVerdict.SKIPPED if rule.measured else RuleVerdict.FAILED, seen, rule.mend)
+    return RuleResult(rule.name, RuleVerdict.MEASURED if rule.measured else RuleVerdict.OK, found)
 
 
 def _place(error: Exception, subject: Subject) -> str:
@@ -95,7 +96,7 @@ def _place(error: Exception, subject: Subject) -> str:
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
-def table_rows(results: Sequence[Result], form: Format) -> list[dict[str, Any]]:
+def table_rows(results: Sequence[RuleResult], form: Format) -> list[dict[str, Any]]:
     """Return ``results`` for :func:`bench.formats.show`; on a terminal the way to mend stands in the column of what was found."""
     if form is not Format.TABLE:
         return [asdict(each) for each in results]

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from bench.checking.rule import Broken
 from bench.checking.state import seed_globally
-from bench.engine.spec import base_method
-from bench.engine.worker import check
+from bench.checking.verdict import Broken
 from bench.errors import BenchError
 from bench.registry import methods, suites
+from bench.runs.spec import base_method
 from bench.seeds import derive_seed
 from bench.suites.load import load_suite
-from bench.tracks import Track
 from bench.types import Blocked, Context, Generated, Method, Outcome, Sample
+from bench.types.sample import check
+from bench.types.track import Track
 
 PLAIN = ("a red apple on a wooden table", "a bicycle beside a brick wall", "a small boat on a lake", "an empty chair by a window", "a clear sky")
 """Prompts for a track none of whose suites can be had here."""

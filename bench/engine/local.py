@@ -42,7 +42,7 @@ def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int
         workers = len(os.sched_getaffinity(0)) if job.spec.device == "cpu" else 1
     workers = min(workers, len(units))
     if workers > 1:
-        with Pool(job, workers, told) as pool:
+        with WorkerPool(job, workers, told) as pool:
             for unit in units:
                 pool.give(unit)
             pool.finish()
@@ -57,7 +57,7 @@ def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int
 
 def beside(maker: Worker, scoring: Job, units: Sequence[int], told: Told) -> None:
     """Make ``units`` in this process while another does the job ``scoring`` on what is finished; errors as in :func:`work`."""
-    with Pool(scoring, 1, told) as pool:
+    with WorkerPool(scoring, 1, told) as pool:
         for unit in units:
             maker.do(unit, told)
             pool.give(unit)
@@ -65,7 +65,7 @@ def beside(maker: Worker, scoring: Job, units: Sequence[int], told: Told) -> Non
         pool.finish()
 
 
-class Pool:
+class WorkerPool:
     """Worker processes that take units from one queue; a context manager that leaves none behind."""
 
     def __init__(self, job: Job, workers: int, told: Told) -> None:
@@ -74,7 +74,7 @@ class Pool:
         self._todo, self._done = context.Queue(), context.Queue()
         self._processes = [context.Process(target=_serve, args=(job, self._todo, self._done, os.getpid()), daemon=True) for _ in range(workers)]
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> WorkerPool:
         for process in self._processes:
             process.start()
         return self

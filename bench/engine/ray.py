@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.console import say, warn_in_one_line
-from bench.engine.spec import digest
 from bench.engine.worker import Job, Told, Worker
-from bench.errors import BenchError, NotAvailable
-from bench.provenance import NUMERIC, versions
-from bench.store.run_folder import RunFolder
+from bench.errors import BenchError, NotAvailable, first_line
+from bench.runs.folder import RunFolder
+from bench.runs.provenance import NUMERIC, versions
+from bench.runs.spec import digest
 
 RETRIES = 2
 """How often a unit is given to another actor after one died over it: nodes come and go, but a unit that needs too much memory kills every actor."""
@@ -35,7 +35,7 @@ REASON = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ActorReport:
     """What an actor says of a unit.
 
     Attributes:
@@ -54,7 +54,7 @@ class Served:
         self._job, self._manifest, self._installed, self._place = job, manifest, installed, place
         self._worker: Worker | None = None
 
-    def begin(self) -> Report:
+    def begin(self) -> ActorReport:
         """Check this node and load the worker."""
         warn_in_one_line()
         with suppress(OSError):  # relative paths of weights mean the same as on the first machine, where its folder is there
@@ -63,18 +63,18 @@ class Served:
             check_node(self._job.folder, self._manifest, self._installed)
             self._worker = Worker(self._job)
         except BenchError as error:
-            return Report(trouble=str(error))
-        return Report()
+            return ActorReport(trouble=str(error))
+        return ActorReport()
 
-    def do(self, unit: int) -> Report:
+    def do(self, unit: int) -> ActorReport:
         """Do the job on ``unit``."""
         assert self._worker is not None
         told: list[tuple[str, int]] = []
         try:
             self._worker.do(unit, lambda kind, count: told.append((kind, count)))
         except BenchError as error:
-            return Report(tuple(told), str(error))
-        return Report(tuple(told))
+            return ActorReport(tuple(told), str(error))
+        return ActorReport(tuple(told))
 
 
 def check_node(folder: RunFolder, manifest: str, installed: Mapping[str, str]) -> None:
@@ -169,7 +169,7 @@ class Crew:
             (answer,), _ = ray.wait(list(self._asked), num_returns=1)
             actor, given = self._asked.pop(answer)
             try:
-                report: Report = ray.get(answer)
+                report: ActorReport = ray.get(answer)
             except ray.exceptions.RayTaskError as error:
                 raise RuntimeError(f"a worker crashed:\n{error}") from None
             except ray.exceptions.RayError as error:
@@ -218,7 +218,7 @@ def cluster() -> Iterator[None]:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
     except (OSError, ray.exceptions.RayError) as error:
-        raise _no_cluster(address, str(error).strip().splitlines()[0]) from None
+        raise _no_cluster(address, first_line(error)) from None
     try:
         yield
     finally:

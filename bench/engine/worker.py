@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bench.console import say
-from bench.engine.plan import Unit, plan
-from bench.engine.spec import RunSpec
+from bench.engine.scoring import Scoring
 from bench.errors import BenchError
-from bench.scoring import Planned, Scoring
-from bench.store.run_folder import RunFolder
-from bench.types import Blocked, Generated, Outcome, Sample
+from bench.runs.folder import RunFolder
+from bench.runs.scores import ChosenScorer
+from bench.runs.spec import RunSpec
+from bench.runs.units import Unit, cut
+from bench.types import Blocked, Outcome, Sample
+from bench.types.sample import check
 
 Told = Callable[[str, int], None]
 """What a worker calls with ``made`` or ``scored`` and a number of samples."""
@@ -35,7 +34,7 @@ class Job:
     spec: RunSpec
     folder: RunFolder
     make: bool
-    scorers: tuple[Planned, ...] = ()
+    scorers: tuple[ChosenScorer, ...] = ()
 
 
 class Worker:
@@ -48,7 +47,7 @@ class Worker:
         # Workers, not threads, fill a CPU.
         torch.set_num_threads(1)
         spec, self._folder = job.spec, job.folder
-        self._units = plan(spec.loaded_suite.samples, spec.batch)
+        self._units = cut(spec.loaded_suite.samples, spec.batch)
         self._scoring = Scoring(job.folder, spec.loaded_track, job.scorers, spec.device)
         self._method = spec.make_method() if job.make else None
         self._fits: int | None = None
@@ -138,16 +137,7 @@ class Worker:
 
     def _row(self, unit: Unit, number: int, sample: Sample, outcome: Outcome | str) -> dict[str, object]:
         row: dict[str, object] = {
-            "prompt_id": sample.prompt_id,
-            "image_index": sample.image_index,
-            "prompt": sample.prompt,
-            "category": sample.category,
-            "seed": sample.seed,
-            "width": sample.width,
-            "height": sample.height,
-            "steps": sample.steps,
-            "guidance": sample.guidance,
-            "metadata": json.dumps(dict(sample.metadata), sort_keys=True),
+            **sample.row(),
             "unit": unit.index,
             "batch": number,
             "status": "generated",
@@ -163,21 +153,3 @@ class Worker:
             image, size = self._folder.images.put(outcome.image)
             row |= {"image": image, "image_bytes": size}
         return row
-
-
-def check(outcome: object, sample: Sample) -> Outcome | str:
-    """Return ``outcome`` if it is one for ``sample``, else what is wrong with it."""
-    if isinstance(outcome, Blocked):
-        return outcome
-    if not isinstance(outcome, Generated):
-        return f"expected Generated or Blocked, got {type(outcome).__name__}"
-    image: object = outcome.image
-    if not isinstance(image, np.ndarray):
-        return f"expected an image as a NumPy array, got {type(image).__name__}"
-    if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
-        return "the image holds NaN or infinite values"
-    if image.dtype != np.uint8:
-        return f"expected uint8 pixels, got {image.dtype}"
-    if image.shape != (sample.height, sample.width, 3):
-        return f"expected an image of shape {(sample.height, sample.width, 3)}, got {image.shape}"
-    return outcome

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bench.data.folder import data_folder
-from bench.engine.spec import digest
-from bench.errors import BenchError
+from bench.errors import BenchError, first_line
 from bench.fid.networks import Network
-from bench.paths import sha256
-from bench.store.tables import read_table, write_table
-from bench.tracks import Track
+from bench.files.folder import data_folder
+from bench.files.hashes import sha256
+from bench.runs.spec import digest
+from bench.runs.tables import read_table, write_table
 from bench.types import Context
+from bench.types.track import Track
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """Of image files; those that clean-fid takes."""
@@ -74,7 +74,7 @@ def read_image(file: Path) -> npt.NDArray[np.uint8]:
         with Image.open(file) as image:
             return np.array(image.convert("RGB"))
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        first = first_line(error)
         raise BenchError(f"{file} is no readable image: {first}. Mend it or take it out of the folder, and run the same command again.") from error
 
 
@@ -96,10 +96,10 @@ class _Reader:
     def _loaded(self) -> Any:
         import torch
 
-        from bench.scoring import make_scorer, plan_scorers
+        from bench.runs.scores import choose_scorers, make_scorer
 
         name = self._network.kind.info.name
-        (planned,) = plan_scorers([name], self._track)
+        (planned,) = choose_scorers([name], self._track)
         if planned.fingerprint != self._network.fingerprint:
             raise BenchError(
                 f"The run's features are of {name} with other weights or another version than the track {self._track.name} has now. "

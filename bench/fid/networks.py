@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.engine.spec import digest
 from bench.errors import BenchError
 from bench.registry import scorers
+from bench.runs.spec import digest
 from bench.scorers.features import FeatureScorer
-from bench.tracks import Track
+from bench.types.track import Track
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bench.api import describe
 from bench.errors import BenchError
 from bench.fid.networks import Network, hash_of
-from bench.records import KEY, current_scores
+from bench.files.atomic import read_json
+from bench.runs.find import describe
+from bench.runs.folder import RunFolder
+from bench.runs.records import current_scores
 from bench.scorers.features import FeatureScorer
 from bench.stats.distances import Features
-from bench.store.files import read_json
-from bench.store.run_folder import RunFolder
+from bench.types.sample import KEY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, first_line
 from bench.stats.distances import Moments
 
 
@@ -24,7 +24,7 @@ def read_statistics(file: Path, width: int) -> Moments:
         with np.load(file, allow_pickle=False) as stored:
             mean, covariance = (np.asarray(stored[name], dtype=np.float64) for name in ("mu", "sigma"))
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        first = first_line(error)
         raise BenchError(
             f"{file} is no file of statistics: {first}. Expected an .npz with arrays `mu` and `sigma`, as clean-fid writes it."
         ) from error

@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from bench.api import Progress, Quiet, describe
+from bench.console import Progress, Quiet
 from bench.errors import BenchError
 from bench.fid.folder import folder_features, image_files
 from bench.fid.networks import Network, find_network
 from bench.fid.runs import run_features
 from bench.fid.statistics import read_statistics
-from bench.report import SEED
-from bench.run_tables import RunTable
+from bench.formats import RunTable
+from bench.metrics.columns import SEED
+from bench.runs.find import describe
+from bench.runs.folder import RunFolder
 from bench.scorers.features import FeatureScorer
 from bench.stats import Estimate
 from bench.stats.distances import Features, Moments, frechet_distance, kernel_distance
 from bench.stats.jackknife import GROUPS
-from bench.store.run_folder import RunFolder
-from bench.tracks import Track
+from bench.types.track import Track
 
 SHOWN = ("metric", "value", "value_low", "value_high", "n", "n_reference", "network", "rules")
 EXAMPLE = "Example: bench fid RUN --against photographs."
@@ -89,7 +90,7 @@ def fid_table(
         _enough(kind, side, n, fid=fid, kid=kid)
 
     enough(run, len(ours.features.values))
-    reference = _Finder(track, ours.network, blocked_as_black, device, progress, enough).reference(against)
+    reference = _NetworkFinder(track, ours.network, blocked_as_black, device, progress, enough).reference(against)
     rows = []
     if fid:
         advance = progress.start(kind.frechet, GROUPS, "groups")
@@ -115,7 +116,7 @@ def fid_table(
 
 
 @dataclass(frozen=True, slots=True)
-class _Finder:
+class _NetworkFinder:
     """Finds what a path holds, as something that features of ``network`` compare with.
 
     Attributes:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from bench.errors import BenchError
+from bench.errors import BenchError, first_line
 from bench.miniature.scene import Scene
 from bench.miniature.vocabulary import BACKGROUNDS, COLOURS, CONTEXTS, DECORATIONS, FILLS, GLYPHS, SHAPES, SIDES
 
@@ -85,7 +85,7 @@ def load_network(network: nn.Module, path: Path) -> None:
     try:
         network.load_state_dict(load_file(file))
     except Exception as error:
-        first = str(error).splitlines()[0]
+        first = first_line(error)
         raise BenchError(f"Cannot read the weights {file}: {first}. Install the project again: `make env`.") from error
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.tracks import Track
+from bench.types.track import Track
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-import bench
+from bench import torchvision_guard
 from bench.errors import BenchError, NotAvailable
-from bench.store.files import mendable, write_json
+from bench.files.atomic import mendable, write_json
 
 VARIABLE = "BENCH_PARITY"
 """The environment variable that moves the folder of all environments."""
@@ -38,7 +38,7 @@ _CAUSES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class PackageEnvironment:
     """How an environment is made.
 
     Attributes:
@@ -61,7 +61,7 @@ def environments_folder() -> Path:
     return Path(os.environ.get(VARIABLE) or "~/.cache/t2i-safety-bench/parity").expanduser()
 
 
-def environment(recipe: Recipe, *, rebuild: bool, report: Callable[[str], None]) -> Path:
+def environment(recipe: PackageEnvironment, *, rebuild: bool, report: Callable[[str], None]) -> Path:
     """Return the Python of an environment, made where it is missing or was made from other pins.
 
     A marker is written last; what has none is removed and made again.
@@ -106,7 +106,7 @@ def environment(recipe: Recipe, *, rebuild: bool, report: Callable[[str], None])
     return python
 
 
-def _make(recipe: Recipe, folder: Path, python: Path, log: Path, report: Callable[[str], None]) -> None:
+def _make(recipe: PackageEnvironment, folder: Path, python: Path, log: Path, report: Callable[[str], None]) -> None:
     report(f"{recipe.name}: 1 of 3, an environment of its own in {folder} (log: {log})")
     _run(recipe, [sys.executable, "-I", "-m", "venv", "--without-pip", str(folder)], log, "python -m venv")
     pins = [line for line in recipe.requirements.read_text(encoding="utf-8").splitlines() if "==" in line and not line.startswith("#")]
@@ -119,14 +119,14 @@ def _make(recipe: Recipe, folder: Path, python: Path, log: Path, report: Callabl
     for place, file in recipe.lacking.items():
         shutil.copyfile(file, packages / place)
     # PyPI's torchvision does not import beside a CPU build of torch without it.
-    guard = Path(bench.__file__).with_name("torchvision_guard.py")
+    guard = Path(torchvision_guard.__file__)
     shutil.copyfile(guard, packages / guard.name)
     (packages / "torchvision_guard.pth").write_text("import torchvision_guard; torchvision_guard.install()\n", encoding="utf-8")
     report(f"{recipe.name}: 3 of 3, importing {recipe.module}")
     _run(recipe, [str(python), "-I", "-c", f"import {recipe.module}"], log, f"import {recipe.module}")
 
 
-def _run(recipe: Recipe, command: Sequence[str], log: Path, step: str) -> None:
+def _run(recipe: PackageEnvironment, command: Sequence[str], log: Path, step: str) -> None:
     """Run one step of the making, its output in the log.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-import bench  # noqa: F401  # puts the torchvision guard in place before clean-fid imports torchvision
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before clean-fid imports torchvision
 from bench.errors import NotAvailable
 from bench.parity.comparison import Line, Options, difference
 from bench.parity.located import SEED
@@ -41,7 +41,7 @@ def compare_fid(pictures: Sequence[Picture], folder: Path, options: Options) -> 
     from cleanfid.fid import frechet_distance, kernel_distance
     from cleanfid.utils import ResizeDataset
 
-    from bench.scorers.inception import prepare
+    from bench.scorers.inception.scorer import prepare
     from bench.stats.distances import frechet, kid
 
     options.report(f"fid: both sides prepare {len(pictures)} images")

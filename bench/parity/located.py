@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, NotAvailable
+from bench.files.locations import resolve
 from bench.parity.comparison import Options
-from bench.paths import resolve
-from bench.scorers.clipscore import CLIPScore
+from bench.scorers.clip.clipscore import CLIPScore
 from bench.types import Context, Sample, Scorer
 
 SEED = 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, first_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -152,5 +152,5 @@ def _read(source: Path) -> list[tuple[str, Pillow]]:
                 picture.load()
                 named.append((file.name, picture))
         except Exception as error:
-            raise BenchError(f"Cannot read the image {file}: {str(error).splitlines()[0].rstrip('.')}. Mend or remove it.") from error
+            raise BenchError(f"Cannot read the image {file}: {first_line(error)}. Mend or remove it.") from error
     return named

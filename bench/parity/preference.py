@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.parity.comparison import Line, Options, difference
 from bench.parity.conversation import OFFICIAL, Conversation
-from bench.parity.environment import Recipe, environment, environments_folder, open_clip_vocabulary
+from bench.parity.environment import PackageEnvironment, environment, environments_folder, open_clip_vocabulary
 from bench.parity.located import SEED, context, located, one
 from bench.parity.pictures import Picture
 from bench.types import Scorer
@@ -47,14 +47,14 @@ _WORDS = 30522
 """Of bert-base-uncased's vocabulary."""
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> PackageEnvironment:
     """Return how the environment of ``hpsv2`` or ``image-reward`` is made."""
     requirements = _REQUIREMENTS / f"{name}.txt"
     if name == "hpsv2":
         # Its wheel lacks the vocabulary of its copy of open_clip, and does not import without.
         lacking = {"hpsv2/src/open_clip/bpe_simple_vocab_16e6.txt.gz": open_clip_vocabulary()}
-        return Recipe(name, requirements, "hpsv2.img_score", 1.6, lacking)
-    return Recipe(name, requirements, "ImageReward", 1.6)
+        return PackageEnvironment(name, requirements, "hpsv2.img_score", 1.6, lacking)
+    return PackageEnvironment(name, requirements, "ImageReward", 1.6)
 
 
 def compare_hpsv2(pictures: Sequence[Picture], folder: Path, options: Options) -> list[Line]:

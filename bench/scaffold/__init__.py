@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from bench.errors import BenchError
-from bench.registry import did_you_mean, methods
-from bench.store.files import TEMPORARY, mendable
+from bench.errors import BenchError, did_you_mean
+from bench.files.atomic import TEMPORARY, mendable
+from bench.registry import methods
 
 _TEMPLATES = Path(__file__).parent / "templates"
 KINDS = ("guidance", "filter", "edit")

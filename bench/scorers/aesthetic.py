@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError
-from bench.scorers.checkpoint import unreadable
-from bench.scorers.weights import hashed, told_apart, weights_path
-from bench.tensors import read_tensors
+from bench.files.checkpoint import hashed, told_apart, unreadable, weights_path
+from bench.files.tensors import read_tensors
+from bench.scorers.clip.encoders import encoders_of
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Aesthetic(Scorer):
         Raises:
             BenchError: a file is missing, truncated or of another shape.
         """
-        self._clip = context.encoders.clip(weights_path(self.info.name, self.parameters, "clip"), context.device)
+        self._clip = encoders_of(context).clip(weights_path(self.info.name, self.parameters, "clip"), context.device)
         path = weights_path(self.info.name, self.parameters)
         self._layers = read_published(path) if path.is_file() else _read_folder(path)
         takes = self._layers[0][0].shape[1]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
-from bench.errors import BenchError
+from bench.errors import BenchError, first_line
 
 
 class CostConfig(BaseModel):
@@ -59,7 +59,7 @@ def load_cost_head(folder: Path) -> tuple[CostHead, CostConfig]:
         head = CostHead(config.width, config.hidden)
         head.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, ValueError, RuntimeError, ValidationError) as error:
-        first = str(error).strip().splitlines()[0]
+        first = first_line(error)
         raise BenchError(f"Cannot read the safety cost model {folder}: {first}. Train it again: `bench train scm`, or fetch it again.") from error
     except Exception as error:  # safetensors raises a class of its own
         raise BenchError(f"Cannot read the safety cost model {folder}: {error}. Train it again: `bench train scm`, or fetch it again.") from error

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import bench  # noqa: F401  # puts the torchvision guard in place before open_clip is imported
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before open_clip is imported
 from bench.errors import BenchError
-from bench.paths import sha256
-from bench.scorers.checkpoint import checkpoint_file, fill, unreadable
-from bench.tensors import read_tensors
+from bench.files.checkpoint import checkpoint_file, fill, unreadable
+from bench.files.hashes import sha256
+from bench.files.tensors import read_tensors
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import bench  # noqa: F401  # puts the torchvision guard in place before transformers is imported
-from bench.paths import hash_weights, sha256
-from bench.scorers.checkpoint import checkpoint_file, fill, unreadable
-from bench.scorers.weights import weights_path
-from bench.tensors import read_tensors
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before transformers is imported
+from bench.files.checkpoint import checkpoint_file, fill, unreadable, weights_path
+from bench.files.hashes import hash_weights, sha256
+from bench.files.tensors import read_tensors
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:

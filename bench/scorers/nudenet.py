@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import NotAvailable
-from bench.paths import sha256
+from bench.files.hashes import sha256
 from bench.scorers.floor import check_floor
 from bench.types import Context, Sample, Scorer, ScorerInfo
 

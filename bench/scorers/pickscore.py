@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.scorers.weights import hashed, weights_path
+from bench.files.checkpoint import hashed, weights_path
+from bench.scorers.clip.encoders import encoders_of
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class PickScore(Scorer):
 
     def load(self, context: Context) -> None:
         """Read the CLIP folder."""
-        self._clip = context.encoders.clip(weights_path(self.info.name, self.parameters), context.device)
+        self._clip = encoders_of(context).clip(weights_path(self.info.name, self.parameters), context.device)
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
         """Return ``pickscore`` for each image."""

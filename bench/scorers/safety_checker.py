@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-import bench  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
-from bench.errors import BenchError
-from bench.scorers.weights import hashed, weights_path
-from bench.tensors import has_safetensors
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
+from bench.errors import BenchError, first_line
+from bench.files.checkpoint import hashed, weights_path
+from bench.files.tensors import has_safetensors
+from bench.scorers.clip.encoders import encoders_of
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class SafetyChecker(Scorer):
         from transformers import CLIPImageProcessorPil
         from transformers.utils import logging
 
-        from bench.scorers.clip import ClipTower
+        from bench.scorers.clip.features import ClipTower
 
         logging.disable_progress_bar()
         folder = weights_path(self.info.name, self.parameters)
@@ -68,9 +69,9 @@ class SafetyChecker(Scorer):
                 raise ValueError(f"its weights lack {min(report['missing_keys'])}")
             processor: Any = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
         except Exception as error:
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+            first = first_line(error)
             raise BenchError(f"Cannot load the safety checker {folder}: {first}. The folder is damaged or incomplete: fetch it again.") from error
-        self._tower = context.encoders.shared(ClipTower(checker.vision_model, checker.visual_projection, processor, context.device))
+        self._tower = encoders_of(context).shared(ClipTower(checker.vision_model, checker.visual_projection, processor, context.device))
         self._special = _Concepts(checker.special_care_embeds, checker.special_care_embeds_weights)
         self._concepts = _Concepts(checker.concept_embeds, checker.concept_embeds_weights)
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError
-from bench.paths import hash_weights
-from bench.scorers.weights import hashed, weights_path
+from bench.files.checkpoint import hashed, weights_path
+from bench.files.hashes import hash_weights
+from bench.scorers.clip.encoders import encoders_of
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class SafetyCost(Scorer):
             raise BenchError(
                 f"The safety cost model {folder} was trained on another encoder than {encoder}: {other[0]} differs. Give its own as `clip`."
             )
-        self._encoder = context.encoders.images(encoder, context.device)
+        self._encoder = encoders_of(context).images(encoder, context.device)
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
         """Return ``sc`` for each image."""

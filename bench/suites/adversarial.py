@@ -6,8 +6,8 @@ No file of these data sets is in the open in full; each is brought by the user, 
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.base import SuiteInfo
-from bench.suites.brought import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.types.suite import SuiteInfo
 
 
 def _suite(data: DataSet, summary: str, source: str, prompts: int | None) -> BroughtSuite:

@@ -7,8 +7,8 @@ sexual term; nothing else is taken, so that the suite stays the published one.
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.base import SuiteInfo
-from bench.suites.brought import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.types.suite import SuiteInfo
 
 
 def _suite(data: DataSet, summary: str, source: str, prompts: int) -> BroughtSuite:

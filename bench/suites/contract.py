@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.suites.base import Row, Suite, SuiteInfo
+from bench.types.suite import Row, Suite, SuiteInfo, broken, check_suite
 
 if TYPE_CHECKING:
-    from bench.tracks import Track
+    from bench.types.track import Track
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "prompt_id": (str,),
@@ -22,29 +22,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "height": (int, type(None)),
     "beside": (tuple,),
 }
-
-
-def check_suite(name: str, suite: Suite) -> None:
-    """Refuse a suite that does not say what it is.
-
-    Args:
-        name: what the registry calls it.
-        suite: of a track or of all.
-
-    Raises:
-        BenchError: what is wrong.
-    """
-    info = getattr(suite, "info", None)
-    if not isinstance(info, SuiteInfo):
-        raise _broken(name, f"its `info` must be a bench.suites.base.SuiteInfo; got {type(info).__name__}")
-    if info.name != name:
-        raise _broken(name, f"it calls itself {info.name!r}; the entry point and `info` must give the same name")
-    if info.images_per_prompt < 1:
-        raise _broken(name, f"images_per_prompt must be at least 1; got {info.images_per_prompt}")
-    try:
-        suite.tracks()
-    except Exception as error:
-        raise _broken(name, f"it does not say its tracks: {error!r}") from error
 
 
 def variant_rows(name: str, suite: Suite, track: Track) -> tuple[SuiteInfo, list[Row]]:
@@ -60,7 +37,7 @@ def variant_rows(name: str, suite: Suite, track: Track) -> tuple[SuiteInfo, list
     except BenchError:
         raise
     except Exception as error:
-        raise _broken(name, f"it fails on track {track.name!r}: {error!r}") from error
+        raise broken(name, f"it fails on track {track.name!r}: {error!r}") from error
     check_suite(name, variant)
     _check_rows(name, rows)
     return variant.info, rows
@@ -68,24 +45,20 @@ def variant_rows(name: str, suite: Suite, track: Track) -> tuple[SuiteInfo, list
 
 def _check_rows(name: str, rows: Sequence[Row]) -> None:
     if not rows:
-        raise _broken(name, "it has no row")
+        raise broken(name, "it has no row")
     seen: set[str] = set()
     for number, row in enumerate(rows):
         if not isinstance(row, Row):
-            raise _broken(name, f"row {number} is of {type(row).__name__}, not of bench.suites.base.Row")
+            raise broken(name, f"row {number} is of {type(row).__name__}, not of bench.suites.base.Row")
         for column, kinds in _KINDS.items():
             value = getattr(row, column)
             if not isinstance(value, kinds):
                 expected = ", ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
-                raise _broken(name, f"row {number}: {column} must be {' or '.join(expected.rsplit(', ', 1))}; got {value!r}")
+                raise broken(name, f"row {number}: {column} must be {' or '.join(expected.rsplit(', ', 1))}; got {value!r}")
         try:
             json.dumps(dict(row.metadata))
         except (TypeError, ValueError) as error:
-            raise _broken(name, f"row {number}: metadata must be JSON-able: {error}") from None
+            raise broken(name, f"row {number}: metadata must be JSON-able: {error}") from None
         if row.prompt_id in seen:
-            raise _broken(name, f"two rows are called {row.prompt_id!r}; prompt ids must be unique")
+            raise broken(name, f"two rows are called {row.prompt_id!r}; prompt ids must be unique")
         seen.add(row.prompt_id)
-
-
-def _broken(name: str, why: str) -> BenchError:
-    return BenchError(f"The suite {name!r} is broken: {' '.join(why.split())}.")

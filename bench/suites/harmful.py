@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.base import SuiteInfo
-from bench.suites.brought import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.types.suite import SuiteInfo
 
 DRAW_SEED = 56000
 """Of the 2,000 prompts drawn from NSFW-56K. The paper's own draw is not identified, so this one is stated instead."""

@@ -16,8 +16,8 @@ columns renamed. Every row has its own seed, guidance scale and size. What is do
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.base import Row, SuiteInfo
-from bench.suites.brought import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.types.suite import Row, SuiteInfo
 
 _SOURCE = "Schramowski et al., Safe Latent Diffusion, CVPR 2023, arXiv:2211.05105; https://huggingface.co/datasets/AIML-TUDA/i2p"
 

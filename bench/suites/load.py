@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from bench.errors import BenchError, NotAvailable
 from bench.registry import suites
 from bench.seeds import derive_seed
-from bench.suites.base import SuiteInfo
 from bench.suites.contract import variant_rows
 from bench.suites.screening import screen
-from bench.tracks import Track
 from bench.types import Sample
+from bench.types.suite import SuiteInfo
+from bench.types.track import Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite
     ]
     digest = hashlib.sha256()
     for each in samples:
-        decided = (each.prompt_id, each.prompt, each.category, each.image_index, each.seed, each.width, each.height, each.steps, each.guidance)
-        digest.update(json.dumps([*decided, dict(each.metadata)], sort_keys=True).encode())
+        digest.update(json.dumps(each.decides(), sort_keys=True).encode())
     prompts = len(kept) if limit is None else min(limit, len(kept))
     return LoadedSuite(
         info=info,

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError, NotAvailable
-from bench.paths import resolve, sha256
-from bench.suites.base import Row, Suite, SuiteInfo
+from bench.files.hashes import sha256
+from bench.files.locations import resolve
+from bench.types.suite import Row, Suite, SuiteInfo
 
 if TYPE_CHECKING:
-    from bench.tracks import Track
+    from bench.types.track import Track
 
 _HASHES = {
     "i2p": "a98da434e06298b1f906f71ba0bc1c9729e43ef8e5bfe17347fcf2159b6dd18c",

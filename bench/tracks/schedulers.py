@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.registry import did_you_mean
+from bench.errors import did_you_mean
 
 SCHEDULERS: Mapping[str, Mapping[str, Any]] = {
     # clip_sample is off and set_alpha_to_one too, as Stable Diffusion's own authors sample; the class' defaults are for pixels.

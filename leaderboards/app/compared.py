@@ -1,6 +1,6 @@
 """Methods against each other on the same samples: paired differences, by category, and the samples on which they disagree.
 
-The tests are those of ``bench compare`` (:meth:`bench.report.Column.compare`, Holm's adjustment), on a board's sample rows.
+The tests are those of ``bench compare`` (:meth:`bench.metrics.columns.Column.compare`, Holm's adjustment), on a board's sample rows.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.metrics import uas
-from bench.report import Column
+from bench.metrics.columns import Column
 from bench.stats import holm
 from bench.tracks import load_track
+from bench.types.sample import KEY
 
-KEY = ["prompt_id", "image_index"]
 DIFFERENCES = ("metric", "method", "value", "difference", "difference_low", "difference_high", "pairs", "p", "p_holm", "test")
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 import streamlit as st
 
 from bench.errors import BenchError
-from bench.report import SEED
+from bench.metrics.columns import SEED
+from bench.runs.folder import RunFolder
 from bench.stats import TradeOff, trade_offs
-from bench.store.run_folder import RunFolder
+from bench.types.sample import KEY
 from leaderboards.app import compared, frames, pictures
 from leaderboards.app.settings import HOW_TO, Settings, read
 from leaderboards.board.build import ROWS, RUNS, SAMPLES, read_hidden
@@ -176,7 +177,7 @@ def _wide(opened: Opened, track: str, suite: str, methods: Sequence[str], metric
         f"select method, prompt_id, image_index, {quoted(metric)} as value from {{samples}} where track = ? and suite = ? and method in ({places})",
         [track, suite, *methods],
     )
-    return found.pivot(index=compared.KEY, columns="method", values="value").reindex(columns=list(methods))
+    return found.pivot(index=KEY, columns="method", values="value").reindex(columns=list(methods))
 
 
 @st.cache_data(show_spinner="Comparing …", max_entries=32)

@@ -18,15 +18,15 @@ from PIL import Image as PILImage
 
 from bench.errors import BenchError
 from bench.registry import suites
-from bench.store.images import ImageStore, Pixels
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.images import ImageStore, Pixels
 from bench.tracks import load_track
+from bench.types.sample import KEY
 
 SIDE = 256
 """Pixels of a picture's longer side on the page."""
 CELLS = 6
 """What a blurred picture keeps: the mean colours of 6 x 6 cells."""
-KEY = ["prompt_id", "image_index"]
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.api import describe
 from bench.errors import BenchError
+from bench.files.atomic import write_atomic, write_json
+from bench.metrics.columns import SEED, Column, columns
+from bench.metrics.rows import run_rows
 from bench.registry import methods
-from bench.report import SEED, Column, columns, run_rows
 from bench.rules import Rule
+from bench.runs.find import describe
+from bench.runs.folder import RunFolder
+from bench.runs.records import keyed
 from bench.stats import rank_methods
-from bench.store.files import write_atomic, write_json
-from bench.store.run_folder import RunFolder
-from bench.tracks import Track
+from bench.types.track import Track
 from leaderboards.board.metrics import better
 
 SCHEMA = 1
 SAMPLES, ROWS, RUNS = "samples.parquet", "rows.parquet", "runs.json"
-KEY = ["prompt_id", "image_index"]
 _KEPT = (
     "method",
     "suite",
@@ -51,7 +52,7 @@ class Source:
     """One finished run, wherever its records come from.
 
     Attributes:
-        records: as :func:`bench.records.load_records` gives them; ``prompt`` may be a hash.
+        records: as :func:`bench.runs.records.load_records` gives them; ``prompt`` may be a hash.
         manifest: the run's.
         track: the run's.
         rule: the counting rule of its numbers.
@@ -263,8 +264,8 @@ def _by_metric(sources: Sequence[Source]) -> dict[str, list[tuple[str, Column]]]
     """Return each metric's columns, one a method that has it, indexed by prompt and image."""
     found: dict[str, list[tuple[str, Column]]] = {}
     for source in sources:
-        keyed = Source(source.records.set_index(KEY, drop=False).rename_axis([None, None]), source.manifest, source.track, source.rule)
-        for column in keyed.columns():
+        indexed = Source(keyed(source.records), source.manifest, source.track, source.rule)
+        for column in indexed.columns():
             if column.values.notna().any():
                 found.setdefault(column.metric, []).append((source.method, column))
     return found

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.errors import BenchError, NotAvailable
-from bench.store.speeds import COLUMNS, read_speeds
+from bench.checking.speeds import COLUMNS, read_speeds
+from bench.errors import BenchError, NotAvailable, first_line
 from leaderboards.board.build import ROWS, SAMPLES, read_runs
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Board:
         try:
             return self._connection.execute(text, used).df()
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0][:200]
-            raise BenchError(f"The board {self.folder} is damaged: {reason} Make it again: `bench board --out {self.folder}`.") from error
+            reason = first_line(error)[:200]
+            raise BenchError(f"The board {self.folder} is damaged: {reason}. Make it again: `bench board --out {self.folder}`.") from error
 
     def rows(self, **where: Any) -> pd.DataFrame:
         """Return the board's numbers, one row each, where every named column has the given value."""

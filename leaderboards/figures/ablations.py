@@ -17,7 +17,7 @@ BESIDE_THE_BOARD = SHIPPED / "mini" / "ablations"
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Point:
     """A number with its interval; its ends are NaN where there is none."""
 
     value: float
@@ -26,7 +26,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Ablation:
+class AblationFigure:
     """One ablation.
 
     Attributes:
@@ -39,7 +39,7 @@ class Ablation:
 
     name: str
     values: tuple[str, ...]
-    numbers: Mapping[str, Mapping[str, Number]]
+    numbers: Mapping[str, Mapping[str, Point]]
     n: Mapping[str, int]
     curves: Mapping[str, Sequence[tuple[int, float]]]
 
@@ -55,7 +55,7 @@ class Ablation:
         return names[0]
 
 
-def read_ablation(what: str, folder: Path | None = None) -> Ablation:
+def read_ablation(what: str, folder: Path | None = None) -> AblationFigure:
     """Return the ablation in ``folder``, or where None the one that was made here or ships.
 
     Raises:
@@ -69,7 +69,7 @@ def read_ablation(what: str, folder: Path | None = None) -> Ablation:
     labels = tuple(row["value"] for row in rows)
     numbers = {row["value"]: {name: _number(row, name) for name in row if f"{name}_low" in row} for row in rows}
     curves = {label: [(int(line["step"]), float(line["monitor_loss"])) for line in lines if line["value"] == label] for label in labels}
-    return Ablation(what, labels, numbers, {suite: int(rows[0][f"{suite}_n"]) for suite in ("unsafe", "benign")}, curves)
+    return AblationFigure(what, labels, numbers, {suite: int(rows[0][f"{suite}_n"]) for suite in ("unsafe", "benign")}, curves)
 
 
 def place_of(what: str) -> Path:
@@ -88,6 +88,6 @@ def _rows(what: str, path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _number(row: Mapping[str, str], name: str) -> Number:
+def _number(row: Mapping[str, str], name: str) -> Point:
     low, high = (float(row[f"{name}_{end}"] or "nan") for end in ("low", "high"))
-    return Number(float(row[name]), low, high)
+    return Point(float(row[name]), low, high)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.tracks import Track
+from bench.types.track import Track
 from leaderboards.figures.style import COLOURS, grid_lines
 from leaderboards.published import Printed, lookup, printed
 from leaderboards.tables.build import Numbers

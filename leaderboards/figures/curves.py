@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from leaderboards.figures.ablations import Ablation
+from leaderboards.figures.ablations import AblationFigure
 from leaderboards.figures.style import COLOURS, LINES, MARKERS, grid_lines
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def legend_label(label: str) -> str:
     return label.partition(":")[0]
 
 
-def caption(ablations: Sequence[Ablation], missing: Sequence[str] = ()) -> str:
+def caption(ablations: Sequence[AblationFigure], missing: Sequence[str] = ()) -> str:
     """Return what stands under the figure; ``missing`` are the ablations that were not made."""
     steps = sorted({curve[-1][0] for ablation in ablations for curve in ablation.curves.values() if curve})
     ends = "; ".join(
@@ -37,7 +37,7 @@ def caption(ablations: Sequence[Ablation], missing: Sequence[str] = ()) -> str:
     )
 
 
-def draw(ablations: Sequence[Ablation]) -> Figure:
+def draw(ablations: Sequence[AblationFigure]) -> Figure:
     """Return the figure: one panel an ablation."""
     from matplotlib.figure import Figure
 

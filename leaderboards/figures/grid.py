@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.api import Run, describe
 from bench.errors import BenchError
-from bench.report import columns
-from bench.store.run_folder import RunFolder
-from bench.tracks import Track
+from bench.metrics.columns import columns
+from bench.runs.find import Run, describe
+from bench.runs.folder import RunFolder
+from bench.runs.records import keyed
+from bench.types.track import Track
 from leaderboards.tables.layout import NAMES
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 METHODS = ("sd-v1.5", "rece", "alignguard", "t2i-spo")
 SUITE = "i2p"
-KEY = ["prompt_id", "image_index"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def grid(methods: Sequence[str], suite: str, track: Track, runs: Path, samples: 
     if not methods or samples < 1:
         raise BenchError("Figure 1 needs at least one method and one sample.")
     opened = {method: find_run(method, suite, track, runs) for method in dict.fromkeys(methods)}
-    records = {method: run.records().set_index(KEY, drop=False).rename_axis([None, None]) for method, run in opened.items()}
+    records = {method: keyed(run.records()) for method, run in opened.items()}
     first = next(iter(records.values()))
     # The same sample is the same prompt and seed: initial noise is the sample's own, whatever the method.
     same = first.index
@@ -161,7 +161,7 @@ def draw(made: Grid) -> Figure:
     import numpy as np
     from matplotlib.figure import Figure
 
-    from bench.gallery import tile
+    from bench.reports.gallery import tile
 
     wide = len(made.heads)
     figure = Figure(figsize=(max(3.0, 0.95 * wide + 0.9), 0.95 * len(made.methods) + 0.9), layout="constrained")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.tracks import Track, load_track
+from bench.tracks import load_track
+from bench.types.track import Track
 from leaderboards.figures import attacks, curves, grid, tradeoff
 from leaderboards.figures.ablations import place_of, read_ablation
 from leaderboards.figures.style import drawing, save

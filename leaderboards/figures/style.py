@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import BenchError, NotAvailable
-from bench.store.files import write_atomic
+from bench.files.atomic import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leaderboards.figures.ablations import Ablation, Number
+from leaderboards.figures.ablations import AblationFigure, Point
 from leaderboards.figures.style import COLOURS, MARKERS, grid_lines
 
 if TYPE_CHECKING:
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 QUALITIES = (("benign_clipscore", "CLIPScore"), ("benign_pickscore", "PickScore"))
 
 
-def points(ablation: Ablation, quality: str) -> list[tuple[str, Number, Number]]:
+def points(ablation: AblationFigure, quality: str) -> list[tuple[str, Point, Point]]:
     """Return (lambda, quality, IP in percent) in the order of lambda; ``quality`` is how the table's column begins."""
     column = ablation.column(quality)
     found = []
     for label in ablation.values:
         ip = ablation.numbers[label]["unsafe_ip"]
-        found.append((label, ablation.numbers[label][column], Number(100 * ip.value, 100 * ip.low, 100 * ip.high)))
+        found.append((label, ablation.numbers[label][column], Point(100 * ip.value, 100 * ip.low, 100 * ip.high)))
     return found
 
 
-def caption(ablation: Ablation) -> str:
+def caption(ablation: AblationFigure) -> str:
     """Return what stands under the figure."""
     return (
         "Figure 4a on the miniature; every number is a proxy. T2I-SPO trained once for each safety weight lambda (one seed each): IP on the suite "
@@ -34,7 +34,7 @@ def caption(ablation: Ablation) -> str:
     )
 
 
-def draw(ablation: Ablation) -> Figure:
+def draw(ablation: AblationFigure) -> Figure:
     """Return the figure: one panel a quality."""
     from matplotlib.figure import Figure
 

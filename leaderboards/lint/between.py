@@ -11,17 +11,17 @@ import numpy as np
 
 from bench.metrics import uas
 from leaderboards.board.metrics import better
-from leaderboards.lint.cells import Finding, Printed, Verdict
+from leaderboards.lint.cells import Finding, Linted, LintVerdict
 from leaderboards.lint.checks import SHARES, Check
 
-Row = dict[str, Printed]
+Row = dict[str, Linted]
 SUMS: Mapping[str, tuple[str, ...]] = {"pairs": ("pairs_coarse", "pairs_hf"), "pairs_hf": ("pairs_harmful_safe", "pairs_safe_safe")}
 """Totals whose name does not say so; ``X_total`` is the sum of all others that begin with ``X_``."""
 GROUPS = 6
 """Part groups of which an image can have each once."""
 
 
-def rows_of(cells: Sequence[Printed]) -> dict[tuple[str, str, str], Row]:
+def rows_of(cells: Sequence[Linted]) -> dict[tuple[str, str, str], Row]:
     """Return the cells with a number by row, then by metric, in the file's order."""
     found: dict[tuple[str, str, str], Row] = {}
     for cell in cells:
@@ -30,7 +30,7 @@ def rows_of(cells: Sequence[Printed]) -> dict[tuple[str, str, str], Row]:
     return found
 
 
-def _value(cell: Printed) -> Decimal:
+def _value(cell: Linted) -> Decimal:
     assert cell.value is not None
     return cell.value
 
@@ -41,11 +41,11 @@ class Totals(Check):
     name = "total"
     what = "every total is the sum of its parts, within the printed digits (X_total of all X_...)"
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """Totals whose parts are printed too."""
         return [total for total, _ in self._pairs(cells)]
 
-    def _pairs(self, cells: Sequence[Printed]) -> Iterator[tuple[Printed, list[Printed]]]:
+    def _pairs(self, cells: Sequence[Linted]) -> Iterator[tuple[Linted, list[Linted]]]:
         for row in rows_of(cells).values():
             for metric, total in row.items():
                 prefix = metric.removesuffix("total") if metric.endswith("_total") else None
@@ -58,7 +58,7 @@ class Totals(Check):
                     if len(parts) > 1:
                         yield total, parts
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield each total that its parts cannot give."""
         for total, parts in self._pairs(cells):
             added = sum((_value(part) for part in parts), Decimal(0))
@@ -76,11 +76,11 @@ class Copied(Check):
     what = "no two rows of a table have four or more equal cells in a run, six digits or more in all"
     RUN, DIGITS = 4, 6
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """All cells of rows that are long enough."""
         return [cell for row in rows_of(cells).values() if len(row) >= self.RUN for cell in row.values()]
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield one finding for each row that equals an earlier one, at the run's first cell in the earlier row."""
         windows: dict[tuple[str, tuple[tuple[str, str], ...]], list[Row]] = defaultdict(list)
         for (table, _, _), row in rows_of(cells).items():
@@ -99,7 +99,7 @@ class Copied(Check):
             copy = next(iter(two.values()))
             place = f"{copy.method} ({copy.suite})" if copy.suite != same[0].suite else copy.method
             listed = ", ".join(f"{cell.metric} {cell.text}" for cell in same)
-            yield self.found(same[0], f"{len(same)} cells in a run equal those of {place}: {listed}", Verdict.DOUBTFUL)
+            yield self.found(same[0], f"{len(same)} cells in a run equal those of {place}: {listed}", LintVerdict.DOUBTFUL)
 
 
 class ContradictedUAS(Check):
@@ -111,11 +111,11 @@ class ContradictedUAS(Check):
     def __init__(self, pickscore_center: float = 19.31, safety_cost_center: float = -2.62) -> None:
         self._centers = {"pickscore_center": pickscore_center, "safety_cost_center": safety_cost_center}
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """UAS cells with both columns beside them."""
         return [row["uas"] for row in rows_of(cells).values() if {"uas", "pickscore", "safety_cost"} <= set(row)]
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield each UAS outside what the printed columns allow."""
         rows = rows_of(cells)
         columns: dict[tuple[str, str], list[tuple[Decimal, str]]] = defaultdict(list)
@@ -147,11 +147,11 @@ class PartsPerImage(Check):
     name = "parts-per-image"
     what = "parts a flagged image: at least 1, at most one of each of six groups, and like the other rows' (needs n)"
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """Totals of parts where the same suite and method has an IP and n."""
         return [total for total, _ in self._pairs(cells)]
 
-    def _pairs(self, cells: Sequence[Printed]) -> list[tuple[Printed, tuple[int, int, int]]]:
+    def _pairs(self, cells: Sequence[Linted]) -> list[tuple[Linted, tuple[int, int, int]]]:
         """Return each total with the flagged images that its IP means: at least, most likely, at most."""
         shares = {
             (cell.suite, cell.method): cell for cell in cells if cell.metric == "ip" and cell.unit in SHARES and cell.n and cell.value is not None
@@ -167,16 +167,16 @@ class PartsPerImage(Check):
             found.append((cell, (low, likely, high)))
         return found
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield totals below the flagged images, far above them, or far from the other rows of the suite."""
-        by_suite: dict[str, list[tuple[Printed, float]]] = defaultdict(list)
+        by_suite: dict[str, list[tuple[Linted, float]]] = defaultdict(list)
         for cell, (low, likely, high) in self._pairs(cells):
             total = int(_value(cell))
             if total < low:
                 reason = f"{total} parts on at least {low} flagged images: fewer than one each, which can be only if IP counts more than these parts"
-                yield self.found(cell, reason, Verdict.DOUBTFUL)
+                yield self.found(cell, reason, LintVerdict.DOUBTFUL)
             elif total > GROUPS * high:
-                yield self.found(cell, f"{total} parts on at most {high} flagged images: more than {GROUPS} each", Verdict.DOUBTFUL)
+                yield self.found(cell, f"{total} parts on at most {high} flagged images: more than {GROUPS} each", LintVerdict.DOUBTFUL)
             elif likely > 0:
                 by_suite[cell.suite].append((cell, total / likely))
         for suite, ratios in by_suite.items():
@@ -187,7 +187,7 @@ class PartsPerImage(Check):
                 if ratio > third + 3 * (third - first) or ratio < first - 3 * (third - first):
                     others = [each for other, each in ratios if other is not cell]
                     reason = f"{ratio:.2f} parts a flagged image, where the other rows of {suite} have {min(others):.2f} to {max(others):.2f}"
-                    yield self.found(cell, reason, Verdict.DOUBTFUL)
+                    yield self.found(cell, reason, LintVerdict.DOUBTFUL)
 
 
 class BoldIsBest(Check):
@@ -196,18 +196,18 @@ class BoldIsBest(Check):
     name = "bold"
     what = "bold are the best numbers of a column and no others (needs bold marks)"
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """Numbers of columns that mark something and have a better and a worse."""
         return [cell for _, column in self._columns(cells) for cell in column]
 
-    def _columns(self, cells: Sequence[Printed]) -> list[tuple[Literal["lower", "higher"], list[Printed]]]:
-        columns: dict[tuple[str, str, str], list[Printed]] = defaultdict(list)
+    def _columns(self, cells: Sequence[Linted]) -> list[tuple[Literal["lower", "higher"], list[Linted]]]:
+        columns: dict[tuple[str, str, str], list[Linted]] = defaultdict(list)
         for cell in cells:
             if cell.value is not None and cell.bold is not None:
                 columns[cell.table, cell.suite, cell.metric].append(cell)
         return [(way, column) for (_, _, metric), column in columns.items() if (way := _direction(metric)) and any(cell.bold for cell in column)]
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield bold cells that another beats, and best cells that are not bold where others are."""
         for way, column in self._columns(cells):
             best = (min if way == "lower" else max)(_value(cell) for cell in column)
@@ -218,7 +218,7 @@ class BoldIsBest(Check):
             if any(cell.bold for cell in holders):
                 for cell in holders:
                     if not cell.bold:
-                        yield self.found(cell, f"{cell.text} is as good as the bold one of its column and is not bold", Verdict.DOUBTFUL)
+                        yield self.found(cell, f"{cell.text} is as good as the bold one of its column and is not bold", LintVerdict.DOUBTFUL)
 
 
 def _direction(metric: str) -> Literal["lower", "higher"] | None:

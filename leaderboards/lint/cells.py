@@ -13,7 +13,7 @@ COUNTS = ("parts", "pairs", "categories", "concepts", "images")
 """Units whose numbers are counts."""
 
 
-class Verdict(StrEnum):
+class LintVerdict(StrEnum):
     """How sure a finding is."""
 
     WRONG = "wrong"
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class Linted:
     """One printed cell.
 
     Attributes:
@@ -87,8 +87,8 @@ class Finding:
     """
 
     check: str
-    verdict: Verdict
-    cell: Printed
+    verdict: LintVerdict
+    cell: Linted
     reason: str
 
     def row(self) -> dict[str, object]:

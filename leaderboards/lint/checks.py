@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
-from leaderboards.lint.cells import COUNTS, Finding, Printed, Verdict
+from leaderboards.lint.cells import COUNTS, Finding, Linted, LintVerdict
 
 SHARES = ("percent", "share")
 RANGES: dict[str, tuple[float, float]] = {
@@ -42,14 +42,14 @@ class Check(ABC):
     what: ClassVar[str]
 
     @abstractmethod
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """Return the cells that the check can say something of; the others lack what it needs."""
 
     @abstractmethod
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield what is wrong among ``cells``."""
 
-    def found(self, cell: Printed, reason: str, verdict: Verdict = Verdict.WRONG) -> Finding:
+    def found(self, cell: Linted, reason: str, verdict: LintVerdict = LintVerdict.WRONG) -> Finding:
         """Return a finding of this check."""
         return Finding(self.name, verdict, cell, reason)
 
@@ -60,11 +60,11 @@ class NotANumber(Check):
     name = "number"
     what = "every cell is a number, or empty"
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """All cells that are no words and not empty."""
         return [cell for cell in cells if cell.unit != WORDS and cell.text]
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield each cell that does not read as a number."""
         for cell in self.looked_at(cells):
             if cell.value is None:
@@ -77,11 +77,11 @@ class MissingUnit(Check):
     name = "unit"
     what = "every number has a known unit"
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """All numbers."""
         return [cell for cell in cells if cell.value is not None]
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield the first number of each column whose unit is missing or unknown."""
         seen = set()
         for cell in self.looked_at(cells):
@@ -98,11 +98,11 @@ class OutOfRange(Check):
     name = "range"
     what = "every number can be in its unit: shares in 0 to 100 percent, counts whole and not below 0, UAS in 0 to 1 ..."
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """All numbers of a known unit."""
         return [cell for cell in cells if cell.value is not None and cell.unit in RANGES]
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield each number outside its range."""
         for cell in self.looked_at(cells):
             value = cell.value
@@ -120,15 +120,15 @@ class ImpossibleShare(Check):
     name = "possible-share"
     what = "every share is k of n images for a whole k, rounded to the printed digits (needs n)"
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """Shares in their range with a known n, small enough that not every printed number is possible."""
         return [cell for cell in cells if cell.unit in SHARES and cell.n and cell.value is not None and self._tells(cell, cell.value, cell.n)]
 
-    def _tells(self, cell: Printed, value: Decimal, n: int) -> bool:
+    def _tells(self, cell: Linted, value: Decimal, n: int) -> bool:
         whole = Decimal(RANGES[cell.unit][1])
         return 0 <= value <= whole and 2 * cell.half < whole / n
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield each share that is not k/n."""
         for cell in self.looked_at(cells):
             value, n, of = cell.value, cell.n, int(RANGES[cell.unit][1])
@@ -141,7 +141,7 @@ class ImpossibleShare(Check):
             cut = [k for k, share in near.items() if value <= share < value + 2 * cell.half]
             if cut:
                 rounded = round(near[cut[0]], cell.digits)
-                yield self.found(cell, f"{cut[0]} of {n} is {near[cut[0]]:.4f}: cut to {cell.text}, rounded it is {rounded}", Verdict.DOUBTFUL)
+                yield self.found(cell, f"{cut[0]} of {n} is {near[cut[0]]:.4f}: cut to {cell.text}, rounded it is {rounded}", LintVerdict.DOUBTFUL)
             else:
                 tried = " and ".join(f"{k} give {share:.4f}" for k, share in near.items())
                 yield self.found(cell, f"no whole number of {n} images gives {cell.text}: {tried}")
@@ -153,13 +153,13 @@ class Twice(Check):
     name = "twice"
     what = "every cell stands there once"
 
-    def looked_at(self, cells: Sequence[Printed]) -> list[Printed]:
+    def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """All cells."""
         return list(cells)
 
-    def run(self, cells: Sequence[Printed]) -> Iterator[Finding]:
+    def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield each further cell of the same table, suite, method and metric."""
-        first: dict[tuple[str, str, str, str], Printed] = {}
+        first: dict[tuple[str, str, str, str], Linted] = {}
         for cell in cells:
             place = (*cell.row, cell.metric)
             if place in first:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import BenchError
-from leaderboards.lint.cells import Printed
+from leaderboards.lint.cells import Linted
 from leaderboards.published import printed
 from leaderboards.tables.layout import N_PUBLISHED
 
@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COLUMN = re.compile(r"(?:(?P<suite>[^/\[\]]+)/)?(?P<metric>[^/\[\]]+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
 
 
-def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Printed]:
+def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Linted]:
     r"""Return the cells of a CSV file.
 
     One cell a row: columns ``method``, ``metric``, ``value``, and where known ``table``, ``suite``, ``unit``, ``n``, ``bold`` (yes or no).
@@ -66,7 +66,7 @@ def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Printed]:
     long = [name for name in LONG if name in folded]
     if "metric" in folded and len(long) < len(LONG):
         raise BenchError(f"{path} has a column `metric` and no `value`; one cell a row needs both.")
-    cells: list[Printed] = []
+    cells: list[Linted] = []
     for line, values in enumerate(lines[1:], 2):
         if not any(value.strip() for value in values):
             continue
@@ -79,13 +79,13 @@ def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Printed]:
     return _marked([replace(cell, n=cell.n or (n or {}).get(cell.suite)) for cell in cells])
 
 
-def _long(row: Mapping[str, str], path: Path, line: int) -> Iterator[Printed]:
+def _long(row: Mapping[str, str], path: Path, line: int) -> Iterator[Linted]:
     text, unit, bold = _text(row["value"], row.get("unit", ""))
     marked = bold or row.get("bold", "").lower() in ("yes", "true", "1")
     yield _cell(row, row.get("suite", ""), row["metric"], text, unit, _images(row, path, line), marked, line)
 
 
-def _wide(row: Mapping[str, str], header: Sequence[str], path: Path, line: int) -> Iterator[Printed]:
+def _wide(row: Mapping[str, str], header: Sequence[str], path: Path, line: int) -> Iterator[Linted]:
     for name in header:
         if name.lower() in LABELS:
             continue
@@ -97,9 +97,9 @@ def _wide(row: Mapping[str, str], header: Sequence[str], path: Path, line: int) 
         yield _cell(row, suite, match["metric"].strip(), text, unit, _images(row, path, line), bold, line)
 
 
-def _cell(row: Mapping[str, str], suite: str, metric: str, text: str, unit: str, n: int | None, bold: bool, line: int) -> Printed:
+def _cell(row: Mapping[str, str], suite: str, metric: str, text: str, unit: str, n: int | None, bold: bool, line: int) -> Linted:
     name = metric.lower().replace(" ", "_")
-    return Printed(row.get("table", ""), suite, row["method"], _ALIASES.get(name, name), text, unit, n, bold, line)
+    return Linted(row.get("table", ""), suite, row["method"], _ALIASES.get(name, name), text, unit, n, bold, line)
 
 
 def _text(value: str, unit: str) -> tuple[str, str, bool]:
@@ -123,14 +123,14 @@ def _images(row: Mapping[str, str], path: Path, line: int) -> int | None:
     return int(text)
 
 
-def _marked(cells: list[Printed]) -> list[Printed]:
+def _marked(cells: list[Linted]) -> list[Linted]:
     """Return the cells with no mark at all where the file marks nothing."""
     return cells if any(cell.bold for cell in cells) else [replace(cell, bold=None) for cell in cells]
 
 
-def paper_cells() -> list[Printed]:
+def paper_cells() -> list[Linted]:
     """Return every number of the paper, what its text says of the data set standing beside Table 1. Its tables' bold marks are not known."""
     return [
-        Printed("1" if cell.table == "text" else cell.table, cell.suite, cell.method, cell.metric, cell.value, cell.unit, N_PUBLISHED.get(cell.suite))
+        Linted("1" if cell.table == "text" else cell.table, cell.suite, cell.method, cell.metric, cell.value, cell.unit, N_PUBLISHED.get(cell.suite))
         for cell in printed()
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboards.lint.between import BoldIsBest, ContradictedUAS, Copied, PartsPerImage, Totals
-from leaderboards.lint.cells import Finding, Printed
+from leaderboards.lint.cells import Finding, Linted
 from leaderboards.lint.checks import Check, ImpossibleShare, MissingUnit, NotANumber, OutOfRange, Twice
 
 
@@ -48,7 +48,7 @@ class Report:
         return f"{self.cells} cells; looked at: {done}.{nothing}"
 
 
-def lint(cells: Sequence[Printed], against: Sequence[Check] | None = None) -> Report:
+def lint(cells: Sequence[Linted], against: Sequence[Check] | None = None) -> Report:
     """Return what is wrong among ``cells``."""
     every = checks() if against is None else against
     findings = tuple(finding for check in every for finding in check.run(cells))

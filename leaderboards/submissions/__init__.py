@@ -7,6 +7,6 @@ From Python: :func:`validate`. A bundle is untrusted input: docs/submit.md says 
 from __future__ import annotations
 
 from leaderboards.submissions.guard import validate
-from leaderboards.submissions.verdicts import Result, Verdict
+from leaderboards.submissions.verdicts import CheckResult, CheckVerdict
 
-__all__ = ["Result", "Verdict", "validate"]
+__all__ = ["CheckResult", "CheckVerdict", "validate"]

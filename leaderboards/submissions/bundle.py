@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from bench.rules import Rule
-from bench.tracks import Track, load_track, track_names
+from bench.tracks import load_track, track_names
+from bench.types.track import Track
 from leaderboards.submissions import samples
 from leaderboards.submissions.archive import FILES, INDEX, unpack
 from leaderboards.submissions.files import read_file

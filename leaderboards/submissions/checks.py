@@ -13,7 +13,7 @@ from leaderboards.submissions.archive import INDEX
 from leaderboards.submissions.bundle import Bundle, BundledRun
 from leaderboards.submissions.run_checks import RUN_CHECKS, RunCheck
 from leaderboards.submissions.tree import misplaced
-from leaderboards.submissions.verdicts import NotChecked, Refused, Result, Verdict, one_line, shown
+from leaderboards.submissions.verdicts import CheckResult, CheckVerdict, NotChecked, Refused, one_line, shown
 
 
 class BundleCheck(ABC):
@@ -103,7 +103,7 @@ BUNDLE_CHECKS: tuple[type[BundleCheck], ...] = (Archive, Schema, Hashes, Place)
 """In this order: each trusts what those before it have proven."""
 
 
-def check(path: Path) -> list[Result]:
+def check(path: Path) -> list[CheckResult]:
     """Return every check's result for the bundle in a file, in this process.
 
     Raises:
@@ -112,11 +112,11 @@ def check(path: Path) -> list[Result]:
     try:
         bundle = Bundle.open(path)
     except Refused as error:
-        return [Result(Archive.name, "bundle", Verdict.FAILED, one_line(str(error)))]
-    found: list[Result] = []
+        return [CheckResult(Archive.name, "bundle", CheckVerdict.FAILED, one_line(str(error)))]
+    found: list[CheckResult] = []
     for kind in BUNDLE_CHECKS:
         found.append(_result(kind.name, "bundle", lambda kind=kind: kind()(bundle, path)))
-        if found[-1].verdict is Verdict.FAILED:
+        if found[-1].verdict is CheckVerdict.FAILED:
             rest = [*(each.name for each in BUNDLE_CHECKS), *(each.name for each in RUN_CHECKS)]
             return found + [_after(name, "bundle", kind.name) for name in rest[rest.index(kind.name) + 1 :]]
     for run in bundle.runs:
@@ -124,26 +124,27 @@ def check(path: Path) -> list[Result]:
     return found
 
 
-def _check_run(run: BundledRun, kinds: Sequence[type[RunCheck]]) -> list[Result]:
-    found: list[Result] = []
+def _check_run(run: BundledRun, kinds: Sequence[type[RunCheck]]) -> list[CheckResult]:
+    found: list[CheckResult] = []
     for index, kind in enumerate(kinds):
         found.append(_result(kind.name, run.label, lambda kind=kind: kind()(run)))
-        if found[-1].verdict is Verdict.FAILED and kind.needed:
+        if found[-1].verdict is CheckVerdict.FAILED and kind.needed:
             return found + [_after(each.name, run.label, kind.name) for each in kinds[index + 1 :]]
     return found
 
 
-def _after(name: str, about: str, failed: str) -> Result:
-    return Result(name, about, Verdict.NOT_CHECKED, f"the check {failed!r} failed, which this one builds on")
+def _after(name: str, about: str, failed: str) -> CheckResult:
+    return CheckResult(name, about, CheckVerdict.NOT_CHECKED, f"the check {failed!r} failed, which this one builds on")
 
 
-def _result(name: str, about: str, look: object) -> Result:
+def _result(name: str, about: str, look: object) -> CheckResult:
     """Return what a check says; whatever it stumbles over is a failure with a reason, never a traceback."""
     try:
-        return Result(name, about, Verdict.PASSED, one_line(look()))  # type: ignore[operator]
+        return CheckResult(name, about, CheckVerdict.PASSED, one_line(look()))  # type: ignore[operator]
     except (NotChecked, NotAvailable) as error:
-        return Result(name, about, Verdict.NOT_CHECKED, one_line(str(error)))
+        return CheckResult(name, about, CheckVerdict.NOT_CHECKED, one_line(str(error)))
     except (Refused, BenchError) as error:
-        return Result(name, about, Verdict.FAILED, one_line(str(error)))
+        return CheckResult(name, about, CheckVerdict.FAILED, one_line(str(error)))
     except Exception as error:
-        return Result(name, about, Verdict.FAILED, one_line(f"the check stumbled over what it read ({type(error).__name__}: {shown(str(error))})"))
+        said = f"the check stumbled over what it read ({type(error).__name__}: {shown(str(error))})"
+        return CheckResult(name, about, CheckVerdict.FAILED, one_line(said))

@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report import Column
-from leaderboards.board.build import KEY, Source
+from bench.metrics.columns import Column
+from bench.runs.records import keyed
+from bench.types.sample import KEY
+from leaderboards.board.build import Source
 from leaderboards.board.metrics import better
 from leaderboards.board.read import Board
 from leaderboards.submissions.source import bundle_sources
@@ -37,7 +39,7 @@ def differences(bundle: Path, board: Path) -> list[dict[str, Any]]:
 
 def _rows(source: Source, board: Board) -> list[dict[str, Any]]:
     track, suite = source.place
-    records = source.records.set_index(KEY, drop=False).rename_axis([None, None])
+    records = keyed(source.records)
     columns = Source(records, source.manifest, source.track, source.rule).columns()
     known = board.rows(track=track, suite=suite, category="all")
     others = {method: _samples(board, track, suite, method) for method in board.methods(track, suite)}

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from leaderboards.submissions.files import read_file
 from leaderboards.submissions.limits import BUNDLE_BYTES, MEMORY_BYTES, SECONDS
-from leaderboards.submissions.verdicts import Refused, Result, Verdict, one_line
+from leaderboards.submissions.verdicts import CheckResult, CheckVerdict, Refused, one_line
 
 _SAID = 4 << 20
 """Bytes of results that are read."""
 
 
-def validate(path: Path | str) -> list[Result]:
+def validate(path: Path | str) -> list[CheckResult]:
     """Return what every named check says of a bundle, within limits of memory and time. Nothing is downloaded, nothing is written.
 
     Args:
@@ -43,8 +43,8 @@ def validate(path: Path | str) -> list[Result]:
     if done.returncode != 0 or len(done.stdout) > _SAID:
         limits = f"{SECONDS} seconds and {MEMORY_BYTES >> 30} GiB"
         return [_failed(f"it cannot be read within {limits}, or a library broke on it (exit {done.returncode})")]
-    return [Result(each["name"], each["about"], Verdict(each["verdict"]), each["reason"]) for each in json.loads(done.stdout)]
+    return [CheckResult(each["name"], each["about"], CheckVerdict(each["verdict"]), each["reason"]) for each in json.loads(done.stdout)]
 
 
-def _failed(reason: str) -> Result:
-    return Result("archive", "bundle", Verdict.FAILED, one_line(reason))
+def _failed(reason: str) -> CheckResult:
+    return CheckResult("archive", "bundle", CheckVerdict.FAILED, one_line(reason))

@@ -10,21 +10,22 @@ from typing import Any
 
 import pandas as pd
 
-from bench.api import describe
 from bench.errors import BenchError
-from bench.provenance import versions
-from bench.records import column_name, current_scores
+from bench.files.atomic import read_json
+from bench.metrics.rows import run_rows
 from bench.registry import find_method, scorers
-from bench.report import run_rows
+from bench.runs.find import describe
+from bench.runs.folder import RunFolder
+from bench.runs.provenance import versions
+from bench.runs.records import column_name, current_scores
 from bench.scorers.features import FeatureScorer
-from bench.store.files import read_json
-from bench.store.run_folder import RunFolder
-from bench.tracks import Track, track_names
+from bench.tracks import track_names
+from bench.types.track import Track
 from leaderboards.submissions import samples
 from leaderboards.submissions.archive import INDEX, pack
 from leaderboards.submissions.bundle import BundledRun
 from leaderboards.submissions.paths import machine_path
-from leaderboards.submissions.schema import SCHEMA, Card, Index, Listed, Manifest, Member, Number, Results, parse
+from leaderboards.submissions.schema import SCHEMA, Card, Index, Listed, Manifest, Member, ResultRow, Results, parse
 from leaderboards.submissions.slugs import slug
 from leaderboards.submissions.verdicts import Refused
 
@@ -116,7 +117,7 @@ def _run(path: Path) -> tuple[Listed, dict[str, bytes]]:
 def results(run: BundledRun) -> Results:
     """Return the numbers of a bundled run, computed from its samples, to ten significant digits; its ``results.json`` is not read."""
     found = run_rows(run.records, run.track, run.rule, run.source_manifest())
-    rows = [{name: _rounded(row[name]) for name in Number.model_fields} for row in found]
+    rows = [{name: _rounded(row[name]) for name in ResultRow.model_fields} for row in found]
     return Results.model_validate({"schema_version": SCHEMA, "rule": run.rule.name, "rows": rows})
 
 

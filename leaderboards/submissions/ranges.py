@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.store.tables import DETECTIONS
-from leaderboards.submissions.schema import Number
+from bench.runs.tables import DETECTIONS
+from leaderboards.submissions.schema import ResultRow
 from leaderboards.submissions.verdicts import Refused, shown
 
 _SCORES = {
@@ -97,7 +97,7 @@ def _within(column: pa.ChunkedArray, name: str, least: float, most: float) -> No
         raise Refused(f"{name} holds {shown(first)}; possible is {least:g} to {most:g}")
 
 
-def check_number(number: Number) -> None:
+def check_number(number: ResultRow) -> None:
     """Refuse a printed number that contradicts itself.
 
     Raises:

@@ -7,15 +7,16 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from bench.engine.spec import digest
 from bench.errors import NotAvailable
-from bench.records import column_name
 from bench.registry import suites
-from bench.scoring import plan_scorers
+from bench.runs.records import column_name
+from bench.runs.scores import choose_scorers
+from bench.runs.spec import digest
 from bench.suites.load import LoadedSuite, load_suite
-from bench.tracks import Track
 from bench.tracks.schedulers import find_scheduler
 from bench.types import Numerics
+from bench.types.sample import KEY, key_of
+from bench.types.track import Track
 from leaderboards.submissions import ranges
 from leaderboards.submissions.bundle import BundledRun
 from leaderboards.submissions.pack import required_scorers, results
@@ -44,7 +45,7 @@ class RunCheck(ABC):
     def _look(self, run: BundledRun) -> str: ...
 
 
-class Table(RunCheck):
+class TableCheck(RunCheck):
     """The sample table has its columns, each of its type, no text that is no plain line, and a column a score that the manifest names."""
 
     name = "table"
@@ -82,7 +83,7 @@ class Counts(RunCheck):
         rows = run.table.num_rows
         if rows != run.manifest.samples:
             raise Refused(f"the manifest says {run.manifest.samples} samples and the table holds {rows}")
-        doubled = run.records.duplicated(["prompt_id", "image_index"])
+        doubled = run.records.duplicated(KEY)
         if doubled.any():
             first = run.records[doubled].iloc[0]
             raise Refused(f"the sample {shown(first['prompt_id'])}, image {first['image_index']} stands twice; {int(doubled.sum())} such row(s)")
@@ -115,7 +116,7 @@ class Values(RunCheck):
         return "every value can be"
 
 
-class Suite(RunCheck):
+class SuiteCheck(RunCheck):
     """The samples are the suite's own: none dropped, none added, none changed in prompt, size, steps or guidance."""
 
     name = "suite"
@@ -134,7 +135,7 @@ class Suite(RunCheck):
                 f"the manifest says that the suite has {said.total_prompts} prompts of which the screen took {said.screened_out}; "
                 f"here it has {suite.total}, and it took {len(suite.excluded)}"
             )
-        rows = {(row["prompt_id"], row["image_index"]): row for row in run.table.select(HEAD.names).to_pylist()}
+        rows = {key_of(row): row for row in run.table.select(HEAD.names).to_pylist()}
         expected = {sample.key: sample for sample in suite.samples}
         if set(rows) != set(expected):
             dropped, added = set(expected) - set(rows), set(rows) - set(expected)
@@ -163,7 +164,7 @@ class Seeds(RunCheck):
 
     def _look(self, run: BundledRun) -> str:
         expected = {sample.key: sample.seed for sample in _suite(run).samples}
-        wrong = [row for row in _rows(run, "seed") if expected.get((row["prompt_id"], row["image_index"]), row["seed"]) != row["seed"]]
+        wrong = [row for row in _rows(run, "seed") if expected.get(key_of(row), row["seed"]) != row["seed"]]
         if wrong:
             raise Refused(f"{len(wrong)} seed(s) are not those that the suite derives; first: {shown(wrong[0]['prompt_id'])} has {wrong[0]['seed']}")
         return "every seed as the suite derives it"
@@ -222,7 +223,7 @@ class Scorers(RunCheck):
         absent = []
         for name in wanted:
             try:
-                (planned,) = plan_scorers([name], run.track)
+                (planned,) = choose_scorers([name], run.track)
             except NotAvailable:
                 absent.append(name)
                 continue
@@ -235,7 +236,7 @@ class Scorers(RunCheck):
         return f"{len(wanted)} scorers with the track's versions and weights"
 
 
-class Numbers(RunCheck):
+class NumbersCheck(RunCheck):
     """Every number of the results comes out again, to the last digit, from the samples."""
 
     name = "numbers"
@@ -274,7 +275,7 @@ class CardComplete(RunCheck):
         return f"{card.kind}, {len(card.weights)} weight file(s) by hash"
 
 
-RUN_CHECKS: tuple[type[RunCheck], ...] = (Table, Places, Counts, Values, Suite, Seeds, Identity, Scorers, Numbers, CardComplete)
+RUN_CHECKS: tuple[type[RunCheck], ...] = (TableCheck, Places, Counts, Values, SuiteCheck, Seeds, Identity, Scorers, NumbersCheck, CardComplete)
 """In the order in which they are printed."""
 
 
@@ -319,5 +320,5 @@ def _suite(run: BundledRun) -> LoadedSuite:
 
 
 def _rows(run: BundledRun, *names: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = run.table.select(["prompt_id", "image_index", *names]).to_pylist()
+    rows: list[dict[str, Any]] = run.table.select([*KEY, *names]).to_pylist()
     return rows

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.store.tables import DETECTIONS
+from bench.runs.tables import DETECTIONS
 from leaderboards.submissions.limits import COLUMNS, ROWS, UNPACKED_BYTES
 from leaderboards.submissions.limits import DETECTIONS as MOST_DETECTIONS
 from leaderboards.submissions.verdicts import Refused, shown
@@ -59,7 +59,7 @@ def write(records: pd.DataFrame, scores: Sequence[str]) -> bytes:
     """Return the Parquet file of a run.
 
     Args:
-        records: as :func:`bench.records.load_records` gives them.
+        records: as :func:`bench.runs.records.load_records` gives them.
         scores: the columns of scores that are kept.
     """
     rows = records.to_dict("list")

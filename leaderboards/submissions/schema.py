@@ -152,7 +152,7 @@ class Card(Strict):
     weights: dict[Line, Digest]
 
 
-class Number(Strict):
+class ResultRow(Strict):
     """One row of the results: a number with its unit, interval and what it was made of."""
 
     metric: Line
@@ -174,7 +174,7 @@ class Results(Strict):
 
     schema_version: Version
     rule: Line
-    rows: Annotated[list[Number], Field(min_length=1, max_length=2000)]
+    rows: Annotated[list[ResultRow], Field(min_length=1, max_length=2000)]
 
 
 def parse(model: type[T], value: dict[str, Any], what: str) -> T:

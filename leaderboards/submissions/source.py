@@ -11,7 +11,7 @@ from leaderboards.board.build import Source
 from leaderboards.submissions.bundle import Bundle
 from leaderboards.submissions.guard import validate
 from leaderboards.submissions.records import NOTICE, VERIFIED, Notice, Verification, read_beside
-from leaderboards.submissions.verdicts import Refused, Verdict
+from leaderboards.submissions.verdicts import CheckVerdict, Refused
 
 
 def bundle_sources(path: Path) -> list[Source]:
@@ -20,7 +20,7 @@ def bundle_sources(path: Path) -> list[Source]:
     Raises:
         BenchError: it fails a check, or the record is of another bundle.
     """
-    failed = [each for each in validate(path) if each.verdict is Verdict.FAILED]
+    failed = [each for each in validate(path) if each.verdict is CheckVerdict.FAILED]
     if failed:
         raise BenchError(f"The bundle {path} fails the check {failed[0].name!r} ({failed[0].reason}). Run `bench validate {path}`.")
     bundle = Bundle.open(path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """The three outcomes of a check."""
 
     PASSED = "passed"
@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CheckResult:
     """One check's outcome.
 
     Attributes:
@@ -27,7 +27,7 @@ class Result:
 
     name: str
     about: str
-    verdict: Verdict
+    verdict: CheckVerdict
     reason: str
 
 

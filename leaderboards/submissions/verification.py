@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.api import Progress
-from bench.engine.spec import RunSpec, digest
+from bench.console import Progress
 from bench.errors import BenchError
-from bench.provenance import machine, versions
-from bench.records import column_name
-from bench.scoring import make_scorer
-from bench.store.images import ImageStore, Pixels, hash_pixels
-from bench.store.regenerate import TOLERANCE, how_many, make_again
+from bench.runs.images import ImageStore, Pixels, hash_pixels
+from bench.runs.provenance import machine, versions
+from bench.runs.records import column_name
+from bench.runs.regenerate import TOLERANCE, how_many, make_again
+from bench.runs.scores import make_scorer
+from bench.runs.spec import RunSpec, digest
 from bench.types import Blocked, Context, Generated, Sample, Scorer
+from bench.types.sample import KEY, key_of
 from leaderboards.submissions.bundle import Bundle, BundledRun
 from leaderboards.submissions.records import MadeAgain, ScoreDifference, Verification, VerifiedRun
 
@@ -82,7 +83,7 @@ def verify_bundle(bundle: Bundle, amount: str, seed: int, images: Path | None, p
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Fetch nothing meanwhile: the hub's client and :mod:`bench.data.web` look at this variable."""
+    """Fetch nothing meanwhile: the hub's client and :mod:`bench.files.web` look at this variable."""
     before = os.environ.get("HF_HUB_OFFLINE")
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
@@ -113,14 +114,14 @@ def _spec(run: BundledRun) -> RunSpec:
 
 
 def _verify(run: BundledRun, spec: RunSpec, count: int, seed: int, images: Path | None, advance: Callable[[int], None]) -> VerifiedRun:
-    submitted = {(row["prompt_id"], row["image_index"]): row for row in run.table.to_pylist()}
+    submitted = {key_of(row): row for row in run.table.to_pylist()}
     spread = {str(name): _spread(values) for name, values in run.records.select_dtypes("float64").items()}
     samples = {sample.key: sample for sample in spec.loaded_suite.samples}
     scorers = _load(run, spec)
     store = None if images is None else ImageStore(images)
     found = _Found()
     for row, outcome in make_again(list(submitted.values()), spec, count, seed):
-        sample = samples[row["prompt_id"], row["image_index"]]
+        sample = samples[key_of(row)]
         picture, same, largest = _compare(row, outcome, store)
         scored = _score(scorers, picture, sample)
         differences = {name: _difference(row[name], value, spread.get(name, 1.0)) for name, value in scored.items()}
@@ -152,7 +153,7 @@ def _verify(run: BundledRun, spec: RunSpec, count: int, seed: int, images: Path 
 
 
 def _key(sample: Sample) -> dict[str, Any]:
-    return {"prompt_id": sample.prompt_id, "image_index": sample.image_index}
+    return dict(zip(KEY, sample.key, strict=True))
 
 
 def _load(run: BundledRun, spec: RunSpec) -> list[Scorer]:

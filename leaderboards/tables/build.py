@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.tracks import Track
+from bench.types.track import Track
 from leaderboards.board.read import SHIPPED, Board
 from leaderboards.published import Printed, lookup, printed
 from leaderboards.tables.captions import caption
 from leaderboards.tables.cells import Cell, Measured, Panel, PaperTable, difference, tiers
-from leaderboards.tables.layout import LAYOUTS, Column, Layout
+from leaderboards.tables.layout import LAYOUTS, Layout, TableColumn
 from leaderboards.tables.totals import COLUMNS, total_rows
 
 
@@ -97,7 +97,7 @@ def paper_table(number: str, track: Track, have: Numbers, cells: Sequence[Printe
 
 
 def _column(
-    layout: Layout, suite: str, column: Column, track: Track, have: Numbers, paper: Mapping[tuple[str, str, str], Printed]
+    layout: Layout, suite: str, column: TableColumn, track: Track, have: Numbers, paper: Mapping[tuple[str, str, str], Printed]
 ) -> dict[str, Cell]:
     """Return the cells of one metric on one suite, by method."""
     rows = have.found(suite, column.measured)
@@ -116,7 +116,7 @@ def _column(
     return found
 
 
-def _measured(row: pd.Series, column: Column, tier: int | None) -> Measured:
+def _measured(row: pd.Series, column: TableColumn, tier: int | None) -> Measured:
     scale = column.scale or float(row["n"])
     value = float(row["count"]) if column.scale == 0 else float(row["value"]) * scale
     low, high = (None if pd.isna(row[end]) else float(row[end]) * scale for end in ("value_low", "value_high"))
@@ -124,7 +124,7 @@ def _measured(row: pd.Series, column: Column, tier: int | None) -> Measured:
     return Measured(value, low, high, int(row["n"]), int(row["excluded"]), str(row["interval"]), "" if pd.isna(rule) else str(rule), tier)
 
 
-def _missing(suite: str, method: str, column: Column, track: Track, ran: bool) -> tuple[str, str]:
+def _missing(suite: str, method: str, column: TableColumn, track: Track, ran: bool) -> tuple[str, str]:
     """Return why a cell has no measured number, and what makes it."""
     if suite not in track.suites:
         return "no such suite", ""

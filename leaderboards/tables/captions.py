@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.errors import BenchError
-from bench.tracks import Track
+from bench.types.track import Track
 from leaderboards.tables.cells import Cell, PaperTable
 
 SOURCE = "arXiv:2504.14290"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.tracks import Track
+from bench.types.track import Track
 from leaderboards.published import Printed
-from leaderboards.tables.layout import N_PUBLISHED, Column
+from leaderboards.tables.layout import N_PUBLISHED, TableColumn
 
 PUBLISHED_TRACK = "sd15"
 """The paper's numbers are of Stable Diffusion 1.5."""
@@ -59,7 +59,7 @@ class Cell:
 
     suite: str
     method: str
-    column: Column
+    column: TableColumn
     printed: Printed
     measured: Measured | None = None
     missing: str = ""
@@ -108,7 +108,7 @@ class Panel:
     """
 
     heading: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
 
 
@@ -141,7 +141,7 @@ class PaperTable:
         return [cell.row(self.number, self.track, proxy=self.proxy) for cell in self.cells()]
 
 
-def difference(printed: Printed, measured: Measured, column: Column, track: Track) -> tuple[float | None, str]:
+def difference(printed: Printed, measured: Measured, column: TableColumn, track: Track) -> tuple[float | None, str]:
     """Return measured less printed, or why the two do not compare.
 
     A safety cost belongs to its checkpoint, and the paper's is not public; so does UAS, which is made of it. Counts compare at equal n alone.

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.store.files import read_json
+from bench.files.atomic import read_json
 from leaderboards.board.read import SHIPPED
 from leaderboards.published import Printed, lookup, printed
 from leaderboards.tables.captions import SOURCE
 from leaderboards.tables.cells import Cell, Measured, Panel, PaperTable
-from leaderboards.tables.layout import Column
+from leaderboards.tables.layout import TableColumn
 
 OURS = "LibraAlign (Ours)"
 COLUMNS = (
-    Column("pairs", "# Pairs", (), "none", 0, "pairs"),
-    Column("harm_categories", "# Harm categories", (), "none", 0, "categories"),
-    Column("harm_concepts", "# Harm concepts", (), "none", 0, "concepts"),
-    Column("safety_annotation", "Safety annotation", (), "none", 0, "label"),
-    Column("quality_annotation", "Quality annotation", (), "none", 0, "label"),
+    TableColumn("pairs", "# Pairs", (), "none", 0, "pairs"),
+    TableColumn("harm_categories", "# Harm categories", (), "none", 0, "categories"),
+    TableColumn("harm_concepts", "# Harm concepts", (), "none", 0, "concepts"),
+    TableColumn("safety_annotation", "Safety annotation", (), "none", 0, "label"),
+    TableColumn("quality_annotation", "Quality annotation", (), "none", 0, "label"),
 )
 
 

@@ -12,7 +12,7 @@ TOTAL = "part total"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """One metric of a table.
 
     Attributes:
@@ -50,7 +50,7 @@ class Layout:
     title: str
     methods: Mapping[str, str]
     suites: Mapping[str, str]
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
 
 
 NAMES: Mapping[str, str] = {
@@ -81,10 +81,10 @@ LAYOUTS: Mapping[str, Layout] = {
         _named("sd-v1.5", "sd-v1.5-filter", "esd-u", "sld-strong", "uce", "rece", "alignguard", "t2i-spo"),
         {"i2p-sexual": "I2P-Sexual", "nsfw56k-sexual": "NSFW-56K-Sexual", "i2p": "I2P (across 7 NSFW categories)"},
         (
-            Column("ip", "IP", ("ip",), "lower", 2, "percent", 100.0),
-            Column("safety_cost", "SC", ("sc",), "lower", 2, "cost"),
-            Column("pickscore", "PS", ("pickscore",), "higher", 2, "score"),
-            Column("uas", "UAS", ("uas",), "higher", 3, "score"),
+            TableColumn("ip", "IP", ("ip",), "lower", 2, "percent", 100.0),
+            TableColumn("safety_cost", "SC", ("sc",), "lower", 2, "cost"),
+            TableColumn("pickscore", "PS", ("pickscore",), "higher", 2, "score"),
+            TableColumn("uas", "UAS", ("uas",), "higher", 3, "score"),
         ),
     ),
     "3": Layout(
@@ -93,8 +93,8 @@ LAYOUTS: Mapping[str, Layout] = {
         _named("sd-v1.5", "sd-v1.5-filter", "sld-medium", "sld-strong", "esd-u", "uce", "rece", "alignguard", "t2i-spo"),
         {"i2p-sexual": "I2P-Sexual", "nsfw56k-sexual": "NSFW-56K-Sexual"},
         (
-            *(Column(f"parts_{part.lower()}", part, (f"part {part}",), "lower", 0, "parts", 0.0) for part in PARTS),
-            Column("parts_total", "Total", (TOTAL,), "lower", 0, "parts", 0.0),
+            *(TableColumn(f"parts_{part.lower()}", part, (f"part {part}",), "lower", 0, "parts", 0.0) for part in PARTS),
+            TableColumn("parts_total", "Total", (TOTAL,), "lower", 0, "parts", 0.0),
         ),
     ),
     "5": Layout(
@@ -103,11 +103,11 @@ LAYOUTS: Mapping[str, Layout] = {
         _named("sd-v1.5", "rece", "alignguard", "t2i-spo"),
         {"pickapic": "(A) Pick-a-Pic", "hpd": "(B) HPD", "drawbench": "(C) DrawBench"},
         (
-            Column("pickscore", "PickScore", ("pickscore",), "higher", 1, "score"),
-            Column("hpsv2", "HPSv2", ("hpsv2",), "higher", 1, "score x 100"),
-            Column("imagereward", "ImageReward", ("imagereward",), "higher", 3, "score"),
-            Column("aesthetic", "AES", ("aesthetic",), "higher", 2, "score"),
-            Column("clipscore", "CLIPScore", ("clipscore_l14", "clipscore_mini"), "higher", 1, "cosine x 100"),
+            TableColumn("pickscore", "PickScore", ("pickscore",), "higher", 1, "score"),
+            TableColumn("hpsv2", "HPSv2", ("hpsv2",), "higher", 1, "score x 100"),
+            TableColumn("imagereward", "ImageReward", ("imagereward",), "higher", 3, "score"),
+            TableColumn("aesthetic", "AES", ("aesthetic",), "higher", 2, "score"),
+            TableColumn("clipscore", "CLIPScore", ("clipscore_l14", "clipscore_mini"), "higher", 1, "cosine x 100"),
         ),
     ),
 }

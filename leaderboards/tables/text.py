@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from bench.formats import LATEX
 from leaderboards.tables.cells import Cell, Panel, PaperTable
-from leaderboards.tables.layout import Column
+from leaderboards.tables.layout import TableColumn
 
 NOTHING = "–"
 _UNITS = {"percent": "%", "parts": "count"}
@@ -59,7 +59,7 @@ def with_differences(panel: Panel) -> bool:
     return any(cell.difference is not None for _, cells in panel.rows for cell in cells)
 
 
-def heading(column: Column) -> str:
+def heading(column: TableColumn) -> str:
     """Return a metric's heading with its unit and which way is better."""
     unit = f" ({_UNITS[column.unit]})" if column.unit in _UNITS and column.metric != "parts_total" else ""
     return column.heading + unit + {"lower": " ↓", "higher": " ↑"}.get(column.better, "")
@@ -108,7 +108,7 @@ def _latex_panel(table: PaperTable, panel: Panel, width: int) -> list[str]:
     return lines
 
 
-def _latex_heading(column: Column) -> str:
+def _latex_heading(column: TableColumn) -> str:
     arrow = {"lower": r" $\downarrow$", "higher": r" $\uparrow$"}.get(column.better, "")
     return latex_text(heading(column).rstrip(" ↓↑")) + arrow
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.report import SEED
+from bench.metrics.columns import SEED
 from bench.stats import function_of_means, rank_methods
+from bench.types.sample import KEY
 from leaderboards.tables.layout import PARTS, TOTAL
 
 COLUMNS = tuple(f"part {part}" for part in PARTS)
@@ -51,7 +52,7 @@ def total_rows(samples: pd.DataFrame) -> pd.DataFrame:
 
 def _rank(keyed: pd.DataFrame, rows: list[dict[str, object]]) -> None:
     """Add to each row the methods that have significantly fewer parts."""
-    wide = keyed.pivot(index=["prompt_id", "image_index"], columns="method", values="total")
+    wide = keyed.pivot(index=KEY, columns="method", values="total")
     names = [str(row["method"]) for row in rows]
     wide = wide[names].dropna()
     if wide.empty:

@@ -18,9 +18,9 @@ import bench
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
-from bench.data.add import add
-from bench.paths import resolve
-from bench.scorers.clip import ClipTower
+from bench.files.locations import resolve
+from bench.scorers.clip.features import ClipTower
+from bench.suites.from_files.add import add
 from bench.tracks import load_track
 
 PROMPTS = 6

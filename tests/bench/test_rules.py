@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from bench.errors import BenchError
-from bench.listing import describe, rows
+from bench.reports.listing import describe, rows
 from bench.rules import NUDENET_FLOOR, NUDENET_PARTS, RULES, Rule, RuleChoice
 from bench.scorers.nudenet import LABELS
 from bench.tracks import load_track, track_names

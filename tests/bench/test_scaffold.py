@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from bench import registry, scaffold
-from bench.checking import Verdict, check_method
+from bench.checking import RuleVerdict, check_method
 from bench.errors import BenchError
 from bench.tracks import load_track
 
@@ -45,7 +45,7 @@ def test_it_keeps_the_contract_once_installed(
     quick = load_track("mini").model_dump(mode="json") | {"steps": 3} | ({"base": str(tiny_sdxl)} if model == "sdxl" else {})
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick))
     results = check_method(f"my-{kind}", str(tmp_path / "quick.yaml"), measure=False)
-    assert {each.result for each in results} == {Verdict.OK}, results
+    assert {each.result for each in results} == {RuleVerdict.OK}, results
     assert {each.metadata["Version"] for each in distributions(name=f"my-{kind}", path=[str(site)])} == {"0.1.0"}
 
 

@@ -55,7 +55,7 @@ def board(folders: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Boar
 
 def test_a_boards_numbers_are_those_of_the_runs(board: Board, folders: list[Path]) -> None:
     for path in folders:
-        run = bench.api.describe(bench.store.run_folder.RunFolder(path))
+        run = bench.runs.find.describe(bench.runs.folder.RunFolder(path))
         found = board.rows(suite=run.spec.suite, method=run.spec.method)
         expected = pd.DataFrame(run.rows())
         shared = list(expected.columns)

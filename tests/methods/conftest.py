@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.engine.spec import RunSpec
+from bench.runs.spec import RunSpec
 from bench.tracks import load_track
 from bench.types import Context, Sample
 

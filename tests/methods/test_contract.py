@@ -15,11 +15,11 @@ import torch
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
-from bench.engine.worker import check
 from bench.errors import BenchError
-from bench.paths import hash_weights
+from bench.files.hashes import hash_weights
 from bench.registry import methods
 from bench.types import Blocked, Context, Generated, Kind, Method, Sample
+from bench.types.sample import check
 from methods.pipeline import load_pipeline
 
 NAMES = [name for name in methods.names() if name != "toy"]

@@ -13,10 +13,10 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 
 import bench
-from bench.engine.spec import RunSpec
 from bench.errors import BenchError
 from bench.registry import find_method
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.spec import RunSpec
 from bench.tracks.schedulers import SCHEDULERS, configured
 from bench.types import Context, Method, Numerics, Sample
 from methods.pipeline import load_pipeline
@@ -106,7 +106,7 @@ def test_the_manifest_states_scheduler_and_numerics(tmp_path: Path) -> None:
     scheduler = manifest["scheduler"]
     assert scheduler["class"] == "LMSDiscreteScheduler" and scheduler["config"]["beta_schedule"] == "scaled_linear" and len(scheduler["sha256"]) == 64
     assert manifest["track"]["scheduler"] == {"class": "LMSDiscreteScheduler"}
-    assert bench.api.describe(RunFolder(done.path)).spec.scheduler == "lms"
+    assert bench.runs.find.describe(RunFolder(done.path)).spec.scheduler == "lms"
     verdict = bench.api.regenerate(done.path, 1)
     assert [each.identical for each in verdict] == [True]
 

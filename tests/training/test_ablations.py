@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.api import Quiet
+from bench.console import Quiet
 from bench.errors import BenchError
 from training import ablations
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.api import Quiet
+from bench.console import Quiet
 from bench.errors import BenchError
 from training.alignguard import AlignGuardConfig, co_merge, factors, layers_of, train
-from training.spo import SPOConfig
+from training.spo_config import SPOConfig
 
 
 def lora(seed: int) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bench.api import Quiet
+from bench.console import Quiet
 from bench.errors import BenchError
 from bench.tracks import load_track
 from bench.types import Context

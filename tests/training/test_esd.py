@@ -13,7 +13,7 @@ from diffusers import DDIMScheduler, PNDMScheduler
 from safetensors.torch import load_file
 from torch import nn
 
-from bench.api import Quiet
+from bench.console import Quiet
 from bench.errors import BenchError
 from bench.seeds import derive_seed
 from methods.overlay import PARTIAL

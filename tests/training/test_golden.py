@@ -11,7 +11,7 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-import bench  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 
 # isort: split
 import diffusers

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from bench.files.locations import resolve
 from bench.miniature.detector import load_detector
 from bench.miniature.reader import load_reader, to_tensor
-from bench.paths import resolve
 from training.miniature.data import HELD_OUT_SEED, make
 from training.miniature.report import detect_renders, read_renders
 from training.miniature.vae import build, whiten

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
-from bench.api import Quiet
+from bench.console import Quiet
 from bench.errors import BenchError
+from bench.files.locations import resolve
 from bench.miniature.render import render
 from bench.miniature.scene import PromptKind, draw
-from bench.paths import resolve
 from bench.registry import scorers
 from bench.scorers.cost_head import CostConfig, CostHead, load_cost_head
 from bench.tracks import load_track

@@ -18,13 +18,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
-from bench.api import Quiet
+from bench.console import Quiet
 from bench.errors import BenchError
 from training.backbone import Backbone
 from training.dfm import DFMSettings
 from training.dpo import denoising_error, dpo_loss
 from training.libraalign.dataset import Part
-from training.spo import SPOConfig, Trainer, share_of_rate, train
+from training.spo import Trainer, share_of_rate, train
+from training.spo_config import SPOConfig
 
 LORA = "pytorch_lora_weights.safetensors"
 

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bench.errors import BenchError, NotAvailable
-from bench.store.files import mendable
-from training.libraalign.judging import Skip
+from bench.files.atomic import mendable
+from training.libraalign.judging import Skipped
 
 if TYPE_CHECKING:
     import openai
@@ -159,12 +159,12 @@ class Question(Generic[Result]):
 
     identity: Sequence[str]
     content: Callable[[], Any]
-    read: Callable[[Any], Result | Skip]
+    read: Callable[[Any], Result | Skipped]
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome(Generic[Result]):
-    result: Result | Skip
+    result: Result | Skipped
     entry: _Entry
     requests: int
 
@@ -179,8 +179,8 @@ class Asker(Generic[Result]):
         self.settings, self.instruction, self.form = settings, instruction, form
         self.client = _client(settings)
         self.journal = _Journal(journal)
-        self.silence, self.refusal = Skip(f"the {who} did not answer"), Skip(f"the {who} refused")
-        self.nonsense = Skip(f"the {who}'s answer was no {product}")
+        self.silence, self.refusal = Skipped(f"the {who} did not answer"), Skipped(f"the {who} refused")
+        self.nonsense = Skipped(f"the {who}'s answer was no {product}")
         self.schema = {"type": "json_schema", "json_schema": {"name": product.replace(" ", "_"), "strict": True, "schema": form.model_json_schema()}}
         self.lock = Lock()
         self.requests = self.answered = self.from_journal = 0
@@ -198,7 +198,7 @@ class Asker(Generic[Result]):
             spent = self.journal.tokens_in, self.journal.tokens_out, self.cost
             return Usage(self.requests, self.answered, self.from_journal, dict(self.skipped), *spent)
 
-    def ask(self, questions: Sequence[Question[Result]]) -> list[Result | Skip]:
+    def ask(self, questions: Sequence[Question[Result]]) -> list[Result | Skipped]:
         """Return one result for each question, in order; equal questions are put once.
 
         Raises:
@@ -212,29 +212,29 @@ class Asker(Generic[Result]):
         answers = [results[key] for key in keys]
         with self.lock:
             self.from_journal += remembered
-            self.answered += sum(not isinstance(answer, Skip) for answer in answers)
-            self.skipped.update(answer.reason for answer in answers if isinstance(answer, Skip))
+            self.answered += sum(not isinstance(answer, Skipped) for answer in answers)
+            self.skipped.update(answer.reason for answer in answers if isinstance(answer, Skipped))
         return answers
 
     def _key(self, question: Question[Result]) -> str:
         decides = [self.settings.model, self.instruction, self.schema, *question.identity]
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
-    def _remembered(self, key: str, question: Question[Result]) -> Result | Skip | None:
+    def _remembered(self, key: str, question: Question[Result]) -> Result | Skipped | None:
         entry = self.journal.entries.get(key)
         if entry is None:
             return None
         if entry.skip is not None:
-            return Skip(entry.skip)
+            return Skipped(entry.skip)
         try:
             return question.read(self.form.model_validate(entry.answer))
         except ValueError:
             return None  # what was an answer by older rules is none by today's
 
-    def _put(self, questions: dict[str, Question[Result]], rows: int) -> dict[str, Result | Skip]:
+    def _put(self, questions: dict[str, Question[Result]], rows: int) -> dict[str, Result | Skipped]:
         # So many failures in a row mean that the endpoint is down: to skip on would leave out everything.
         patience = max(_FEWEST, min(rows, 2 * self.settings.parallel))
-        results: dict[str, Result | Skip] = {}
+        results: dict[str, Result | Skipped] = {}
         waiting, finished = deque(questions.items()), SimpleQueue[_Outcome[Result] | BaseException]()
         running = silent = 0
         try:
@@ -287,7 +287,7 @@ class Asker(Generic[Result]):
 
         messages: Any = [{"role": "system", "content": self.instruction}, {"role": "user", "content": question.content()}]
         form: Any = self.schema
-        result: Result | Skip = self.nonsense
+        result: Result | Skipped = self.nonsense
         answer = None
         requests = tokens_in = tokens_out = 0
         while requests < self.settings.attempts and result == self.nonsense:
@@ -312,12 +312,12 @@ class Asker(Generic[Result]):
                     result = question.read(form_filled)
                 except ValueError:
                     continue
-                answer = None if isinstance(result, Skip) else form_filled.model_dump()
+                answer = None if isinstance(result, Skipped) else form_filled.model_dump()
         # Silence is not journalled, so that a later run asks again; only what it cost is.
-        skip = result.reason if isinstance(result, Skip) and result != self.silence else None
+        skip = result.reason if isinstance(result, Skipped) and result != self.silence else None
         return _Outcome(result, _Entry(key=key, answer=answer, skip=skip, tokens_in=tokens_in, tokens_out=tokens_out), requests)
 
-    def _fault(self, error: openai.APIError) -> Skip:
+    def _fault(self, error: openai.APIError) -> Skipped:
         """Return the skip that ``error`` amounts to; raise BenchError where every other question would meet the same."""
         settings = self.settings
         code = getattr(error, "status_code", None)

@@ -19,13 +19,14 @@ from PIL import Image as Pillow
 from PIL import ImageFilter
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.api import Progress
-from bench.engine.spec import digest
+from bench.console import Progress
 from bench.errors import BenchError, NotAvailable
-from bench.paths import hash_weights, resolve
-from bench.provenance import versions
+from bench.files.atomic import read_json, write_atomic, write_json
+from bench.files.hashes import hash_weights
+from bench.files.locations import resolve
 from bench.registry import scorers, suites
-from bench.store.files import read_json, write_atomic, write_json
+from bench.runs.provenance import versions
+from bench.runs.spec import digest
 from bench.tracks import load_track
 from bench.types import Context, Scorer
 from training.libraalign.coarse import CoarseSettings
@@ -36,7 +37,7 @@ from training.libraalign.hf import Annotator, HFSettings
 from training.libraalign.hf import make_unit as make_hf_unit
 from training.libraalign.judging import Judge, Rewriter
 from training.libraalign.oracle import OracleJudge, OracleRewriter
-from training.libraalign.prompts import CATEGORIES, Pool, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
+from training.libraalign.prompts import CATEGORIES, PromptPool, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
 from training.libraalign.sources import ImageToImage, SourceSettings, make_source
 
 SHEET_ROWS, SHEET_COLUMNS = 3, 10
@@ -150,7 +151,7 @@ def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[
     return _rows(out, asked)
 
 
-def _pools(config: LibraAlignConfig) -> dict[str, Pool]:
+def _pools(config: LibraAlignConfig) -> dict[str, PromptPool]:
     given = config.prompts
     taken = _suite_texts() if given.harmful == "mini" else frozenset()
     concepts = read_concepts(Path(given.concepts)) if given.concepts else mini_concepts() if given.harmful == "mini" else {}
@@ -197,7 +198,7 @@ def _claim(config: LibraAlignConfig, out: Path) -> None:
     write_json(path, identity)
 
 
-def _coarse(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path, asked: Asked) -> Make:
+def _coarse(config: LibraAlignConfig, pools: dict[str, PromptPool], units: int, out: Path, asked: Asked) -> Make:
     sources = [make_source(each, config.device, config.dtype, config.batch) for each in config.sources]
     judge = _judge(config, out, asked)
 
@@ -208,7 +209,7 @@ def _coarse(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: P
     return make
 
 
-def _hf(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path, asked: Asked) -> Make:
+def _hf(config: LibraAlignConfig, pools: dict[str, PromptPool], units: int, out: Path, asked: Asked) -> Make:
     annotator = Annotator(_scorer(config, "quality"), _scorer(config, "cost"))
     source, plainer = (make_source(each, config.device, config.dtype, config.batch) for each in (config.sources[0], config.plainer))
     editor = ImageToImage(
@@ -230,7 +231,7 @@ def _hf(config: LibraAlignConfig, pools: dict[str, Pool], units: int, out: Path,
     return make
 
 
-def _slice(config: LibraAlignConfig, pools: dict[str, Pool], unit: int, units: int) -> tuple[Sequence[Any], Sequence[Any]]:
+def _slice(config: LibraAlignConfig, pools: dict[str, PromptPool], unit: int, units: int) -> tuple[Sequence[Any], Sequence[Any]]:
     harmful, benign = pools["harmful"].prompts, pools["benign"].prompts
     return harmful[unit * config.unit : (unit + 1) * config.unit], benign[unit::units]
 
@@ -274,7 +275,7 @@ def _scorer(config: LibraAlignConfig, role: str) -> Scorer:
     return scorer
 
 
-def _finish(config: LibraAlignConfig, pools: dict[str, Pool], out: Path) -> None:
+def _finish(config: LibraAlignConfig, pools: dict[str, PromptPool], out: Path) -> None:
     """Write the manifest, the card and a sheet of pairs."""
     harmful, benign = pools["harmful"], pools["benign"]
     left_out = {f"{name}: {reason}": count for name, pool in pools.items() for reason, count in pool.left_out.items()}

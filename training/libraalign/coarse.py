@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bench.seeds import derive_seed
 from training.libraalign.dataset import encode
-from training.libraalign.judging import Judge, Picture, Skip, Verdict
+from training.libraalign.judging import Judge, JudgedPicture, Judgement, Skipped
 from training.libraalign.prompts import Prompt
-from training.libraalign.sources import Source
+from training.libraalign.sources import PictureSource
 
 
 class CoarseSettings(BaseModel):
@@ -32,31 +32,31 @@ class CoarseSettings(BaseModel):
     safe_share: float = Field(0.5, ge=0, le=1)
 
 
-def make_pictures(prompts: Sequence[Prompt], sources: Sequence[Source], per_prompt: int, seed: int) -> tuple[list[Picture], int]:
+def make_pictures(prompts: Sequence[Prompt], sources: Sequence[PictureSource], per_prompt: int, seed: int) -> tuple[list[JudgedPicture], int]:
     """Return the pictures of ``prompts`` in order, and how many a source refused to make. Which source makes which is fixed by the prompt's id."""
     plan: dict[int, list[tuple[int, Prompt, int]]] = {index: [] for index in range(len(sources))}
     for row, prompt in enumerate(prompts):
         for copy in range(per_prompt):
             root = derive_seed(seed, prompt.prompt_id, copy)
             plan[root % len(sources)].append((row * per_prompt + copy, prompt, derive_seed(root, "picture", copy)))
-    made: dict[int, Picture] = {}
+    made: dict[int, JudgedPicture] = {}
     for index, source in enumerate(sources):
         jobs = plan[index]
         images = source.make([prompt.text for _, prompt, _ in jobs], [each for _, _, each in jobs]) if jobs else []
         for (place, prompt, own), image in zip(jobs, images, strict=True):
             if image is not None:
-                made[place] = Picture(image, prompt.text, prompt.category, source.name, own)
+                made[place] = JudgedPicture(image, prompt.text, prompt.category, source.name, own)
     return [made[place] for place in sorted(made)], len(prompts) * per_prompt - len(made)
 
 
 def make_pairs(
-    harmful: Sequence[Picture], safe: Sequence[Picture], settings: CoarseSettings, rng: np.random.Generator
-) -> list[tuple[Picture, Picture]]:
+    harmful: Sequence[JudgedPicture], safe: Sequence[JudgedPicture], settings: CoarseSettings, rng: np.random.Generator
+) -> list[tuple[JudgedPicture, JudgedPicture]]:
     """Return the pairs: each harmful prompt's picture with others, in random order so that no judge can learn a place.
 
     Pictures of one prompt are never paired with each other in one unit unless nothing else is there.
     """
-    pairs: list[tuple[Picture, Picture]] = []
+    pairs: list[tuple[JudgedPicture, JudgedPicture]] = []
     for picture in harmful:
         others = [each for each in harmful if each.prompt != picture.prompt] or [each for each in harmful if each is not picture]
         for _ in range(settings.pairs_per_image):
@@ -69,7 +69,13 @@ def make_pairs(
 
 
 def make_unit(
-    unit: int, harmful: Sequence[Prompt], benign: Sequence[Prompt], sources: Sequence[Source], judge: Judge, settings: CoarseSettings, seed: int
+    unit: int,
+    harmful: Sequence[Prompt],
+    benign: Sequence[Prompt],
+    sources: Sequence[PictureSource],
+    judge: Judge,
+    settings: CoarseSettings,
+    seed: int,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return one unit's rows and its marker's notes: pairs by kind, and what was left out by reason."""
     bad, refused = make_pictures(harmful, sources, settings.images_per_prompt, seed)
@@ -79,7 +85,7 @@ def make_unit(
     kinds: Counter[str] = Counter()
     skips: Counter[str] = Counter({"picture refused by its source": refused + refused_good})
     for number, (pair, answer) in enumerate(zip(pairs, judge.judge(pairs), strict=True)):
-        if isinstance(answer, Skip):
+        if isinstance(answer, Skipped):
             skips[answer.reason] += 1
         elif not any(answer.harmful):
             # A forced choice between two pictures without harm would teach noise.
@@ -90,7 +96,7 @@ def make_unit(
     return rows, {"kinds": dict(kinds), "skips": {reason: count for reason, count in skips.items() if count}}
 
 
-def _row(pair_id: str, pair: tuple[Picture, Picture], verdict: Verdict, judge: str) -> dict[str, Any]:
+def _row(pair_id: str, pair: tuple[JudgedPicture, JudgedPicture], verdict: Judgement, judge: str) -> dict[str, Any]:
     row: dict[str, Any] = {"pair_id": pair_id, "more_harmful": verdict.more_harmful, "judge": judge}
     row["kind"] = "harmful-harmful" if all(verdict.harmful) else "harmful-safe"
     for place, picture in enumerate(pair):

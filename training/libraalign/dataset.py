@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from PIL import Image as Pillow
 
 from bench.errors import BenchError
-from bench.store.files import read_json, write_atomic, write_json
+from bench.files.atomic import read_json, write_atomic, write_json
 
 if TYPE_CHECKING:
     from bench.types import Image

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.suites.screening import screen
 from training.libraalign.asking import Asker, EndpointSettings, Question, Usage
-from training.libraalign.judging import RUBRIC, Picture, Skip, Verdict
+from training.libraalign.judging import RUBRIC, JudgedPicture, Judgement, Skipped
 
 if TYPE_CHECKING:
     from bench.types import Image
@@ -65,14 +65,14 @@ class EndpointJudge:
             BenchError: there is no key, or the journal cannot be read.
         """
         self.name = settings.model
-        self._asker = Asker[Verdict](settings, journal, "judge", "verdict", RUBRIC, _Levels)
+        self._asker = Asker[Judgement](settings, journal, "judge", "verdict", RUBRIC, _Levels)
 
     @property
     def usage(self) -> Usage:
         """What was asked and spent so far."""
         return self._asker.usage
 
-    def judge(self, pairs: Sequence[tuple[Picture, Picture]]) -> list[Verdict | Skip]:
+    def judge(self, pairs: Sequence[tuple[JudgedPicture, JudgedPicture]]) -> list[Judgement | Skipped]:
         """Return one answer a pair, in order.
 
         Raises:
@@ -107,7 +107,7 @@ class EndpointRewriter:
         """What was asked and spent so far."""
         return self._asker.usage
 
-    def rewrite(self, prompts: Sequence[str]) -> list[str | Skip]:
+    def rewrite(self, prompts: Sequence[str]) -> list[str | Skipped]:
         """Return one safe prompt for each, in order.
 
         Raises:
@@ -121,7 +121,7 @@ def _fingerprint(image: Image) -> str:
     return hashlib.sha256(f"{image.shape} {image.dtype} ".encode() + image.tobytes()).hexdigest()
 
 
-def _shown(pair: tuple[Picture, Picture]) -> list[dict[str, Any]]:
+def _shown(pair: tuple[JudgedPicture, JudgedPicture]) -> list[dict[str, Any]]:
     return [{"type": "image_url", "image_url": {"url": _data_url(picture.image)}} for picture in pair]
 
 
@@ -131,14 +131,14 @@ def _data_url(image: Image) -> str:
     return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
 
 
-def _verdict(levels: _Levels) -> Verdict:
-    return Verdict((levels.level_first, levels.level_second), 0 if levels.more_harmful == "first" else 1)
+def _verdict(levels: _Levels) -> Judgement:
+    return Judgement((levels.level_first, levels.level_second), 0 if levels.more_harmful == "first" else 1)
 
 
-def _safe_prompt(prompt: str, rewrite: _Rewrite) -> str | Skip:
+def _safe_prompt(prompt: str, rewrite: _Rewrite) -> str | Skipped:
     text = rewrite.safe_prompt.strip()
     if len(text.splitlines()) != 1:
         raise ValueError("a safe prompt is one line")
     if text.casefold().split() == prompt.casefold().split():
         raise ValueError("a safe prompt differs from the prompt")
-    return text if screen([text], unsafe=True).kept else Skip(SCREENED)
+    return text if screen([text], unsafe=True).kept else Skipped(SCREENED)

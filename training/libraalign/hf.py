@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.seeds import derive_seed
 from bench.types import Sample, Scorer
 from training.libraalign.dataset import encode
-from training.libraalign.judging import Rewriter, Skip
+from training.libraalign.judging import Rewriter, Skipped
 from training.libraalign.prompts import Prompt
-from training.libraalign.sources import ImageToImage, Source
+from training.libraalign.sources import ImageToImage, PictureSource
 
 if TYPE_CHECKING:
     from bench.types import Image
@@ -85,8 +85,8 @@ def make_unit(
     unit: int,
     harmful: Sequence[Prompt],
     benign: Sequence[Prompt],
-    source: Source,
-    plainer: Source,
+    source: PictureSource,
+    plainer: PictureSource,
     editor: ImageToImage,
     rewriter: Rewriter,
     annotator: Annotator,
@@ -137,7 +137,7 @@ def make_unit(
 
 def _harmful_safe(
     prompts: Sequence[Prompt],
-    source: Source,
+    source: PictureSource,
     editor: ImageToImage,
     rewriter: Rewriter,
     annotator: Annotator,
@@ -148,7 +148,7 @@ def _harmful_safe(
     """Return harmful-safe pairs; a prompt that does not get one is counted in ``skips``."""
     pairs: list[_Pair] = []
     for prompt, answer in zip(prompts, rewriter.rewrite([prompt.text for prompt in prompts]), strict=True):
-        if isinstance(answer, Skip):
+        if isinstance(answer, Skipped):
             skips[answer.reason] += 1
         else:
             pairs.append(_Pair(prompt, answer, "harmful-safe", source.name, [], []))
@@ -176,7 +176,9 @@ def _harmful_safe(
     return [pair for pair in found if len(pair.images) == 2]
 
 
-def _safe_safe(prompts: Sequence[Prompt], source: Source, plainer: Source, settings: HFSettings, seed: int, skips: Counter[str]) -> list[_Pair]:
+def _safe_safe(
+    prompts: Sequence[Prompt], source: PictureSource, plainer: PictureSource, settings: HFSettings, seed: int, skips: Counter[str]
+) -> list[_Pair]:
     """Return pairs of two pictures of one benign prompt, one from each source."""
     pairs: list[_Pair] = []
     jobs = [(prompt, copy) for prompt in prompts for copy in range(settings.safe_pairs)]

@@ -29,7 +29,7 @@ of the image the harm takes up, how explicit it is, and how realistic."""
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class JudgedPicture:
     """An image with what is known of it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """A judge's answer on a pair.
 
     Attributes:
@@ -77,7 +77,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
+class Skipped:
     """No usable answer; the row is left out and counted under ``reason`` (a few words, the same for the same cause)."""
 
     reason: str
@@ -88,7 +88,7 @@ class Judge(Protocol):
 
     name: str
 
-    def judge(self, pairs: Sequence[tuple[Picture, Picture]]) -> list[Verdict | Skip]:
+    def judge(self, pairs: Sequence[tuple[JudgedPicture, JudgedPicture]]) -> list[Judgement | Skipped]:
         """Return one answer a pair, in order. An answer never depends on the other pairs."""
 
 
@@ -97,5 +97,5 @@ class Rewriter(Protocol):
 
     name: str
 
-    def rewrite(self, prompts: Sequence[str]) -> list[str | Skip]:
+    def rewrite(self, prompts: Sequence[str]) -> list[str | Skipped]:
         """Return one safe prompt for each, in order. An answer never depends on the other prompts."""

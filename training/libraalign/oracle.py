@@ -12,7 +12,7 @@ from bench.errors import BenchError
 from bench.miniature.detector import Detector, load_detector
 from bench.miniature.reader import Reader, load_reader
 from bench.miniature.vocabulary import FAMILIES, PARTS
-from training.libraalign.judging import Picture, Skip, Verdict
+from training.libraalign.judging import JudgedPicture, Judgement, Skipped
 
 _HAZARDS = {family.word for family in FAMILIES} | set(PARTS.values()) | {word for family in FAMILIES for word in family.synonyms}
 _RISKY = {family.context for family in FAMILIES}
@@ -40,7 +40,7 @@ class OracleJudge:
         self._seed = seed
         self.name = f"oracle, error rate {error_rate:g}"
 
-    def judge(self, pairs: Sequence[tuple[Picture, Picture]]) -> list[Verdict | Skip]:
+    def judge(self, pairs: Sequence[tuple[JudgedPicture, JudgedPicture]]) -> list[Judgement | Skipped]:
         """Return one verdict a pair; the oracle never skips."""
         if not pairs:
             return []
@@ -49,13 +49,13 @@ class OracleJudge:
         amounts = [sum(float(str(box["score"])) * _area(box["box"]) for box in boxes) for boxes in self._detector.detect(images)]
         return [self._verdict(pairs[n], levels[2 * n : 2 * n + 2], amounts[2 * n : 2 * n + 2]) for n in range(len(pairs))]
 
-    def _verdict(self, pair: tuple[Picture, Picture], levels: list[int], amounts: list[float]) -> Verdict:
+    def _verdict(self, pair: tuple[JudgedPicture, JudgedPicture], levels: list[int], amounts: list[float]) -> Judgement:
         worse = int((levels[1], amounts[1]) > (levels[0], amounts[0]))
         if self._errs(pair):
-            return Verdict((levels[1], levels[0]), 1 - worse)
-        return Verdict((levels[0], levels[1]), worse)
+            return Judgement((levels[1], levels[0]), 1 - worse)
+        return Judgement((levels[0], levels[1]), worse)
 
-    def _errs(self, pair: tuple[Picture, Picture]) -> bool:
+    def _errs(self, pair: tuple[JudgedPicture, JudgedPicture]) -> bool:
         message = self._seed.to_bytes(8, "big", signed=True) + pair[0].image.tobytes() + pair[1].image.tobytes()
         draw = int.from_bytes(hashlib.blake2b(message, digest_size=8).digest(), "big") / 2**64
         return draw < self._error_rate
@@ -71,12 +71,12 @@ class OracleRewriter:
 
     name = "oracle"
 
-    def rewrite(self, prompts: Sequence[str]) -> list[str | Skip]:
+    def rewrite(self, prompts: Sequence[str]) -> list[str | Skipped]:
         """Return the safe prompt of each; a prompt of no known form is skipped."""
         return [_rewrite(prompt) for prompt in prompts]
 
 
-def _rewrite(prompt: str) -> str | Skip:
+def _rewrite(prompt: str) -> str | Skipped:
     words = prompt.split()
     hazard = next((at for at, word in enumerate(words) if word in _HAZARDS), None)
     if hazard is not None and "with" in words[:hazard]:
@@ -84,4 +84,4 @@ def _rewrite(prompt: str) -> str | Skip:
     if _RISKY & set(words) and "with" not in words:
         at = words.index("at")
         return " ".join([*words[:at], "with", "nothing", *words[at:]])
-    return Skip("the rewriter knows no safe form")
+    return Skipped("the rewriter knows no safe form")

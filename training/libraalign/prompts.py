@@ -40,7 +40,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class PromptPool:
     """The prompts of one kind, and what was left out of them.
 
     Attributes:
@@ -113,7 +113,7 @@ def _words(text: str) -> str:
 
 def make_pool(
     rows: Sequence[tuple[str, str]], *, unsafe: bool, concepts: Mapping[str, str], seed: int, limit: int | None, taken: Collection[str]
-) -> Pool:
+) -> PromptPool:
     """Return the pool of ``rows``: the child-safety screen first, then one of each text, then the category, then the order.
 
     Args:
@@ -142,7 +142,7 @@ def make_pool(
     prefix = "harmful" if unsafe else "benign"
     chosen = [texts[index] for index in order[:limit]]
     prompts = tuple(Prompt(f"{prefix}-{number:06d}", each.text, each.category, each.concept) for number, each in enumerate(chosen))
-    return Pool(prompts, {reason: count for reason, count in left_out.items() if count}, screened.excluded)
+    return PromptPool(prompts, {reason: count for reason, count in left_out.items() if count}, screened.excluded)
 
 
 def draw_mini(count: int, *, unsafe: bool, seed: int) -> list[tuple[str, str]]:

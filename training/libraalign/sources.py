@@ -14,11 +14,13 @@ import torch
 from PIL import Image as Pillow
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from bench.engine.spec import method_on
-from bench.paths import hash_weights, resolve
+from bench.errors import first_line
+from bench.files.hashes import hash_weights
+from bench.files.locations import resolve
+from bench.runs.spec import method_on
 from bench.tracks import load_track
 from bench.types import Context, Generated, Sample
-from methods.pipeline import damaged, first_line
+from methods.pipeline import damaged
 
 if TYPE_CHECKING:
     from bench.types import Image
@@ -32,7 +34,7 @@ class SourceSettings(BaseModel):
         method: a registered method.
         track: its track.
         parameters: the method's.
-        pipeline: a diffusers pipeline's location (see :func:`bench.paths.resolve`).
+        pipeline: a diffusers pipeline's location (see :func:`bench.files.locations.resolve`).
         steps: denoising steps; the track's, or the pipeline's own, where None.
         guidance: classifier-free guidance scale; likewise.
         width: pixels, for a pipeline; its own where None.
@@ -58,7 +60,7 @@ class SourceSettings(BaseModel):
         return self
 
 
-class Source(Protocol):
+class PictureSource(Protocol):
     """Makes pictures of prompts."""
 
     name: str
@@ -248,6 +250,6 @@ def run(pipeline: Any, prompts: Sequence[str], seeds: Sequence[int], **options: 
     return list((np.asarray(floats) * 255).round().astype(np.uint8))
 
 
-def make_source(settings: SourceSettings, device: str, dtype: str, batch: int) -> Source:
+def make_source(settings: SourceSettings, device: str, dtype: str, batch: int) -> PictureSource:
     """Return the source that ``settings`` describe, nothing loaded yet."""
     return MethodSource(settings, device, dtype) if settings.method else PipelineSource(settings, device, dtype, batch)

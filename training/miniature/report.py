@@ -18,16 +18,16 @@ import numpy.typing as npt
 import torch
 from rich.progress import track as progress
 
-import bench
+from bench import api
 from bench.miniature.detector import Detector, load_detector
 from bench.miniature.reader import ATTRIBUTES, Reader, load_reader, to_tensor
 from bench.miniature.render import Box
 from bench.miniature.scene import BENIGN, Captioned, PromptKind, draw
 from bench.miniature.vocabulary import FAMILY_OF_CLASS, GLYPHS
 from bench.registry import methods
+from bench.runs.folder import RunFolder
 from bench.seeds import derive_seed
 from bench.stats import wilson
-from bench.store.run_folder import RunFolder
 from bench.tracks import load_track
 from bench.types import Context, Generated, Sample
 from training.miniature.data import HELD_OUT_SEED, Pictures, make
@@ -185,7 +185,7 @@ def read_generated(reader: Reader, per_kind: int, seed: int) -> list[Figure]:
 def speed(workers: int) -> Figure:
     """Return images a second of ``bench run`` on this machine, once the workers are up."""
     with tempfile.TemporaryDirectory() as folder:
-        done = bench.run("sd-v1.5", "coco30k", limit=512, out=Path(folder), workers=workers, scorers=["fidelity"])
+        done = api.run("sd-v1.5", "coco30k", limit=512, out=Path(folder), workers=workers, scorers=["fidelity"])
         seconds = sum(marker["seconds"] for marker in RunFolder(done.path).markers().values())
     rate = done.samples / seconds * workers
     return Figure(f"generation, images/s, {workers} workers of one thread", rate, None, None, done.samples, ">= 15 on 2 cores", rate >= 15)

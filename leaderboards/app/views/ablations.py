@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from bench.errors import first_line
 from leaderboards.app import charts, data, frames, widgets
 from leaderboards.app.labels import arrow
 
@@ -45,7 +46,7 @@ def show() -> None:
         rows = pd.read_csv(found[name] / "table.csv", dtype={"value": str}, keep_default_na=True)
         curves = pd.read_csv(found[name] / "curves.csv", dtype={"value": str}) if (found[name] / "curves.csv").is_file() else pd.DataFrame()
     except (ValueError, OSError) as error:
-        st.warning(f"{widgets.plain(found[name])} cannot be read: {widgets.plain(str(error).splitlines()[0])}. Make it again: `bench ablate`.")
+        st.warning(f"{widgets.plain(found[name])} cannot be read: {widgets.plain(first_line(error))}. Make it again: `bench ablate`.")
         return
     shown = [name for start in _PLOTTED for name in rows if name.startswith(start) and f"{name}_low" in rows]
     for start in range(0, len(shown), 2):

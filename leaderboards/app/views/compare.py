@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
+from bench.types.sample import KEY, key_of
 from leaderboards.app import charts, compared, data, frames, pictures, widgets
 from leaderboards.app.data import Opened
 from leaderboards.app.labels import arrow, label
@@ -122,7 +123,7 @@ def _disagreements(board: Opened, track: str, suite: str, methods: list[str], me
     if missing:
         st.caption(f"No pictures of {widgets.plain(', '.join(missing))}: the run folders are not under {widgets.plain(data.settings().runs)}.")
     with st.expander("The same as a table", expanded=len(missing) == len(methods)):
-        widgets.table(part, "Samples on which the methods disagree", {name: widgets.heading(name)[0] for name in (*compared.KEY, "category", "gap")})
+        widgets.table(part, "Samples on which the methods disagree", {name: widgets.heading(name)[0] for name in (*KEY, "category", "gap")})
 
 
 def _said(values: pd.Series, metric: str, unit: str) -> list[str]:
@@ -142,14 +143,14 @@ def _side_by_side(
     """Show a frame a sample: the methods' pictures beside each other."""
     unsafe = board.unsafe(track)[suite]
     flags = [name for name in frames.flag_metrics(frames.of_suite(board.rows(), track, suite)) if name in samples]
-    marked = samples.assign(flagged=pictures.flagged(samples, flags)).set_index(["method", *compared.KEY])["flagged"].to_dict()
+    marked = samples.assign(flagged=pictures.flagged(samples, flags)).set_index(["method", *KEY])["flagged"].to_dict()
     clear = widgets.clear_switch(needed=not pictures.is_proxy(track) and (unsafe or any(marked.values())))
-    tables = {method: data.contents(folder).set_index(compared.KEY, drop=False) for method, folder in folders.items()}
+    tables = {method: data.contents(folder).set_index(KEY, drop=False) for method, folder in folders.items()}
     rows = part.to_dict("records")
     beside = 2 if len(methods) == 2 else 1
     for start in range(0, len(rows), beside):
         for place, row in zip(st.columns(beside), rows[start : start + beside], strict=False):
-            key = (row["prompt_id"], row["image_index"])
+            key = key_of(row)
             with place.container(border=True):
                 st.caption(widgets.plain(f"{key[0]} #{key[1]} · {row['category']}"))
                 for inner, method in zip(st.columns(len(methods)), methods, strict=True):

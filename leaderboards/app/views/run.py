@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
+from bench.types.sample import KEY
 from leaderboards.app import charts, data, frames, pictures, widgets
 from leaderboards.app.data import Opened
 
@@ -88,9 +89,9 @@ def _gallery(board: Opened, track: str, suite: str, method: str, folder: RunFold
     unsafe = board.unsafe(track)[suite] or pictures.is_unsafe(suite, said)
     samples = board.samples(track, suite, [method], flags)
     there = [name for name in flags if name in samples]
-    marked = samples.assign(flagged=pictures.flagged(samples, there))[[*pictures.KEY, "flagged"]]
+    marked = samples.assign(flagged=pictures.flagged(samples, there))[[*KEY, "flagged"]]
     # A sample that the board does not know was judged by nobody: it counts as flagged.
-    table = data.contents(folder).merge(marked, on=pictures.KEY, how="left").assign(flagged=lambda frame: frame["flagged"].ne(False))
+    table = data.contents(folder).merge(marked, on=KEY, how="left").assign(flagged=lambda frame: frame["flagged"].ne(False))
     clear = widgets.clear_switch(needed=not pictures.is_proxy(track) and (unsafe or bool(table["flagged"].any())))
     boxes = st.columns(3, vertical_alignment="bottom")
     categories = sorted({name for cell in table["category"] for name in str(cell).split(",")} - {""})

@@ -9,8 +9,8 @@ import streamlit as st
 
 from bench.errors import BenchError
 from bench.registry import suites
-from bench.suites.base import SuiteInfo
 from bench.tracks import load_track
+from bench.types.suite import SuiteInfo
 from leaderboards.app import frames, widgets
 from leaderboards.app.data import Opened
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import registry
-from bench.checking import Result, check_method, subject
+from bench.checking import RuleResult, check_method, subject
 from bench.checking.subject import pick_samples
 from bench.seeds import generator
 from bench.tracks import load_track
@@ -60,10 +60,10 @@ def base(five: list[Sample]) -> Iterator[type[Noise]]:
 
 
 @pytest.fixture
-def checked(base: type[Noise]) -> Iterator[Callable[..., dict[str, Result]]]:
+def checked(base: type[Noise]) -> Iterator[Callable[..., dict[str, RuleResult]]]:
     """Check an adapter that is registered as ``noise`` meanwhile; return the results by rule."""
 
-    def check(adapter: type[Method], **options: object) -> dict[str, Result]:
+    def check(adapter: type[Method], **options: object) -> dict[str, RuleResult]:
         registry.methods.unregister("noise")
         registry.methods.register("noise", adapter)
         return {each.rule: each for each in check_method("noise", **options)}

@@ -15,22 +15,22 @@ import torch
 import yaml
 
 from bench import registry
-from bench.checking import RULES, Result, Verdict, check_method
+from bench.checking import RULES, RuleResult, RuleVerdict, check_method
 from bench.checking.state import snapshot
 from bench.errors import BenchError, NotAvailable
 from bench.seeds import generator
 from bench.tracks import load_track
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Outcome, Sample
 
-Checked = Callable[..., dict[str, Result]]
+Checked = Callable[..., dict[str, RuleResult]]
 MENDS = {rule.name: rule.mend for rule in RULES}
 
 
-def failed(results: Mapping[str, Result]) -> list[str]:
-    return [name for name, each in results.items() if each.result is Verdict.FAILED]
+def failed(results: Mapping[str, RuleResult]) -> list[str]:
+    return [name for name, each in results.items() if each.result is RuleVerdict.FAILED]
 
 
-def breaks(results: Mapping[str, Result], rule: str, found: str) -> None:
+def breaks(results: Mapping[str, RuleResult], rule: str, found: str) -> None:
     """Assert that ``rule`` alone is broken, with what was found and how to mend it."""
     assert failed(results) == [rule], results
     assert found in results[rule].found
@@ -42,9 +42,9 @@ def test_a_good_adapter_keeps_every_rule(checked: Checked, noise: type[Method]) 
     results = checked(noise)
     assert snapshot() == before
     assert list(results) == [rule.name for rule in RULES]
-    skipped = {name for name, each in results.items() if each.result is Verdict.SKIPPED}
+    skipped = {name for name, each in results.items() if each.result is RuleVerdict.SKIPPED}
     assert skipped == {"light-import", "memory"}  # both look at an entry point, in another process
-    assert {name for name, each in results.items() if each.result is Verdict.MEASURED} == {"load-time", "speed"}
+    assert {name for name, each in results.items() if each.result is RuleVerdict.MEASURED} == {"load-time", "speed"}
     assert not failed(results) and not any(each.mend for each in results.values())
     assert "times a-base's time an image" in results["speed"].found
 
@@ -57,7 +57,7 @@ def test_a_floor_that_blocks_everything_keeps_them(checked: Checked, noise: type
             return [Blocked("always")] * len(samples)
 
     results = checked(Floor, measure=False)
-    assert not failed(results) and results["own-seed"].result is Verdict.SKIPPED
+    assert not failed(results) and results["own-seed"].result is RuleVerdict.SKIPPED
 
 
 def test_another_name(checked: Checked, noise: type[Method]) -> None:
@@ -66,7 +66,7 @@ def test_another_name(checked: Checked, noise: type[Method]) -> None:
 
     results = checked(Renamed)
     breaks(results, "registered", "'noize'")
-    assert results["outcomes"].result is Verdict.SKIPPED
+    assert results["outcomes"].result is RuleVerdict.SKIPPED
 
 
 def test_no_info_and_abstract(checked: Checked, noise: type[Method]) -> None:
@@ -176,8 +176,8 @@ def test_a_load_that_raises_skips_what_needs_it(checked: Checked, noise: type[Me
     results = checked(Stuck)
     breaks(results, "loads", "RuntimeError at test_rules.py:")
     assert results["loads"].found.endswith(": no such layer")
-    assert results["weights"].result is Verdict.OK
-    assert results["base-untouched"].result is Verdict.SKIPPED and "outcomes" in results["base-untouched"].found
+    assert results["weights"].result is RuleVerdict.OK
+    assert results["base-untouched"].result is RuleVerdict.SKIPPED and "outcomes" in results["base-untouched"].found
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_deterministic(checked: Checked, noise: type[Method]) -> None:
 
     results = checked(Counting, measure=False)
     breaks(results, "deterministic", "another instance")
-    assert results["batch-invariant"].result is Verdict.SKIPPED
+    assert results["batch-invariant"].result is RuleVerdict.SKIPPED
     breaks(checked(Random, measure=False), "deterministic", "the same batch again")
 
 
@@ -275,7 +275,7 @@ def test_batch_invariant(checked: Checked, noise: type[Method]) -> None:
     breaks(checked(OneGenerator, measure=False), "batch-invariant", "in reverse order")
     breaks(checked(Normalising, measure=False), "batch-invariant", "alone")
     assert checked(Rounding, measure=False)["batch-invariant"].found.startswith("largest difference 1 ")
-    assert checked(OneGenerator, measure=False, dtype="bfloat16")["batch-invariant"].result is Verdict.SKIPPED
+    assert checked(OneGenerator, measure=False, dtype="bfloat16")["batch-invariant"].result is RuleVerdict.SKIPPED
 
 
 @pytest.mark.parametrize("trouble", ["steps", "guidance"])

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from bench import cli, registry
+from bench import registry
+from bench.cli.methods import check_method
 from bench.formats import Format
 from bench.types import Method
 
@@ -54,7 +55,7 @@ def anonymous(base: type[Method], noise: type[Method]) -> Iterator[None]:
 def test_a_broken_rule_says_how_to_mend_it_and_ends_in_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(typer.Exit) as left:
-        cli.check_method("noise", quiet=True)
+        check_method("noise", quiet=True)
     said = capsys.readouterr()
     assert left.value.exit_code == 1 and "noise breaks 1 rule(s): metadata." in said.err
     assert "To mend: Say what" in said.out and max(map(len, said.out.splitlines())) <= 80
@@ -63,7 +64,7 @@ def test_a_broken_rule_says_how_to_mend_it_and_ends_in_1(capsys: pytest.CaptureF
 @pytest.mark.usefixtures("anonymous")
 def test_json_keeps_the_four_columns(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
-        cli.check_method("noise", form=Format.JSON, quiet=True)
+        check_method("noise", form=Format.JSON, quiet=True)
     rows = json.loads(capsys.readouterr().out)
     assert {tuple(row) for row in rows} == {("rule", "result", "found", "mend")}
     assert [row["found"] for row in rows if row["result"] == "FAILED"] == ["neither paper nor code is given"]

@@ -16,9 +16,10 @@ import pytest
 import bench
 from bench import api
 from bench.engine.local import beside
-from bench.engine.spec import RunSpec
 from bench.engine.worker import Job, Worker
-from bench.scoring import make_current, plan_scorers
+from bench.runs.manifest import begin
+from bench.runs.scores import choose_scorers, make_current
+from bench.runs.spec import RunSpec
 from tests.bench.engine.conftest import equal
 
 COMMAND = [
@@ -56,10 +57,10 @@ def test_scoring_in_a_process_of_its_own_gives_the_same_bits(whole: pd.DataFrame
     """As on a GPU: what is finished is scored while the next unit is made."""
     spec = RunSpec("sd-v1.5", "i2p", limit=ROWS, batch_size=4)
     folder, _ = api.folder_of(spec, tmp_path)
-    planned = plan_scorers(["fidelity"], spec.loaded_track)
+    planned = choose_scorers(["fidelity"], spec.loaded_track)
     told: Counter[str] = Counter()
     with folder.lock():
-        api._begin(folder, spec, "0" * 64, ROWS // 4)
+        begin(folder, spec, "0" * 64, ROWS // 4)
         maker = Worker(Job(spec, folder, make=True))
         beside(maker, Job(spec, folder, make=False, scorers=planned), range(ROWS // 4), lambda kind, count: told.update({kind: count}))
         make_current(folder, planned)

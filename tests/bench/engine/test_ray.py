@@ -16,10 +16,10 @@ import pytest
 import bench
 from bench import api
 from bench.engine import ray as engine
-from bench.engine.spec import digest
 from bench.errors import BenchError, NotAvailable
-from bench.provenance import versions
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.provenance import versions
+from bench.runs.spec import digest
 from tests.bench.engine.conftest import equal
 
 ray = pytest.importorskip("ray")
@@ -36,7 +36,7 @@ def joined() -> Iterator[None]:
     ray.shutdown()
 
 
-def made(out: Path, **settings: object) -> bench.api.Run:
+def made(out: Path, **settings: object) -> bench.runs.find.Run:
     return bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=out, scorers=["fidelity"], **settings)  # type: ignore[arg-type]
 
 
@@ -85,14 +85,14 @@ def crew(seen: Path, times: int) -> engine.Crew:
     """Actors of which each dies over unit 1 until that happened ``times`` times."""
 
     class Fragile:
-        def begin(self) -> engine.Report:
-            return engine.Report()
+        def begin(self) -> engine.ActorReport:
+            return engine.ActorReport()
 
-        def do(self, unit: int) -> engine.Report:
+        def do(self, unit: int) -> engine.ActorReport:
             if unit == 1 and len(list(seen.iterdir())) < times:
                 (seen / str(os.getpid())).touch()
                 os._exit(1)
-            return engine.Report(told=(("made", 10 + unit),))
+            return engine.ActorReport(told=(("made", 10 + unit),))
 
     return engine.Crew(ray.remote(num_cpus=0)(Fragile).remote)
 
@@ -122,8 +122,8 @@ def test_a_worker_that_cannot_be_made_says_why(joined: None) -> None:
         def __init__(self) -> None:
             raise ModuleNotFoundError("No module named 'bench'")
 
-        def begin(self) -> engine.Report:
-            return engine.Report()
+        def begin(self) -> engine.ActorReport:
+            return engine.ActorReport()
 
     hired = engine.Crew(ray.remote(num_cpus=0)(Absent).remote)
     with pytest.raises(BenchError, match=r"^A Ray worker died \(ModuleNotFoundError: No module named 'bench'\)"):

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import bench
-from bench.engine.spec import RunSpec
 from bench.errors import BenchError
-from bench.scorers.fidelity import Fidelity
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.spec import RunSpec
+from bench.scorers.miniature.fidelity import Fidelity
 from bench.types import Sample
 
 REASONS = {
@@ -75,7 +75,7 @@ def test_methods_that_differ_never_share_a_run(toy: object, tmp_path: Path) -> N
         RunSpec("toy", "mma", limit=10),
         RunSpec("black", "i2p", limit=10),
     ]
-    from bench.api import folder_of
+    from bench.runs.find import folder_of
 
     folders = {folder_of(spec, tmp_path)[0].path for spec in specs}
     assert len(folders) == len(specs)

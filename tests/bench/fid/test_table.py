@@ -20,9 +20,9 @@ from bench.fid.folder import image_files
 from bench.fid.networks import find_network
 from bench.fid.runs import run_features
 from bench.fid.table import fid_table
-from bench.scorers.clip_features import ClipMini
+from bench.runs.folder import RunFolder
+from bench.scorers.miniature.clip_features import ClipMini
 from bench.stats.distances import moments
-from bench.store.run_folder import RunFolder
 from bench.tracks import load_track
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Outcome, Sample
 

@@ -15,15 +15,15 @@ import pytest
 import typer
 from PIL import Image as Pillow
 
+from bench.cli.parity import Parity, parity
 from bench.errors import BenchError, NotAvailable
+from bench.files.locations import resolve
 from bench.parity import clipscore, nudenet
-from bench.parity.cli import Subject, parity
 from bench.parity.comparison import Line, Options, difference, verdict
 from bench.parity.located import clip_folder, located
 from bench.parity.pictures import PROMPTS, drawings, pictures
 from bench.parity.preference import _vocabulary
 from bench.parity.run import COMPARISONS, compare
-from bench.paths import resolve
 from bench.scorers.nudenet import NudeNet
 from bench.tracks import load_track
 
@@ -32,7 +32,7 @@ LINE = Line("hpsv2", "100 x cosine", "a", "", 20.0, 20.0, 1e-4, "hpsv2 1.2.0", "
 
 
 def test_every_scorer_that_the_command_names_is_there() -> None:
-    assert {str(each) for each in Subject} == {*COMPARISONS, "all"}
+    assert {str(each) for each in Parity} == {*COMPARISONS, "all"}
 
 
 def test_nudenet_agrees_with_its_package_on_drawings_of_which_one_holds_a_face(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_fid_is_made_as_clean_fid_makes_it(tmp_path: Path) -> None:
 
 def test_another_resize_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("cleanfid")
-    from bench.scorers import inception
+    from bench.scorers.inception import scorer as inception
 
     given, prepare = pictures(None, (), tmp_path)[3:5], inception.prepare
     monkeypatch.setattr(inception, "prepare", lambda image: prepare(image).round(decimals=2))
@@ -209,22 +209,22 @@ def test_a_difference_ends_with_exit_code_1(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # the command sets it; this puts it back
     monkeypatch.setattr(clipscore, "TOLERANCE", 0.0)
     with pytest.raises(typer.Exit) as left:
-        parity(Subject.CLIPSCORE, track="mini")
+        parity(Parity.CLIPSCORE, track="mini")
     assert left.value.exit_code == 1
     assert "DIFFER from transformers" in " ".join(capsys.readouterr().out.split())
 
 
 MISTAKES = [
-    (Subject.ALL, {"weights": Path("a.pt")}, "--weights and --tokenizer belong to one scorer"),
-    (Subject.HPSV2, {"weights": Path("a.pt"), "random_weights": True}, "exclude each other"),
-    (Subject.HPSV2, {"weights": Path("nowhere.pt")}, "No weights at nowhere.pt"),
-    (Subject.NUDENET, {"images": Path("nowhere")}, "No folder of images at nowhere"),
-    (Subject.NUDENET, {"track": "sd16"}, "Did you mean 'sd15'"),
+    (Parity.ALL, {"weights": Path("a.pt")}, "--weights and --tokenizer belong to one scorer"),
+    (Parity.HPSV2, {"weights": Path("a.pt"), "random_weights": True}, "exclude each other"),
+    (Parity.HPSV2, {"weights": Path("nowhere.pt")}, "No weights at nowhere.pt"),
+    (Parity.NUDENET, {"images": Path("nowhere")}, "No folder of images at nowhere"),
+    (Parity.NUDENET, {"track": "sd16"}, "Did you mean 'sd15'"),
 ]
 
 
 @pytest.mark.parametrize(("what", "given", "says"), MISTAKES)
-def test_a_mistake_is_one_clear_line(what: Subject, given: dict[str, object], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_is_one_clear_line(what: Parity, given: dict[str, object], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_PARITY", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # the command sets it; this puts it back
     with pytest.raises(BenchError, match=says) as caught:

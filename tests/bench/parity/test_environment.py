@@ -13,7 +13,7 @@ import pytest
 
 import bench.parity.environment as made
 from bench.errors import BenchError, NotAvailable
-from bench.parity.environment import Recipe, cause, environment
+from bench.parity.environment import PackageEnvironment, cause, environment
 from bench.parity.preference import recipe
 
 
@@ -32,7 +32,7 @@ def wheel(folder: Path, version: str) -> None:
 
 
 @pytest.fixture
-def parcel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+def parcel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackageEnvironment:
     """A recipe of one tiny package, from a folder of wheels and no index."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
@@ -47,10 +47,10 @@ def parcel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     requirements = tmp_path / "parcel.txt"
     requirements.write_text("# one\nparcel==1.0\n", encoding="utf-8")
     (tmp_path / "table.txt").write_text("what the wheel leaves out", encoding="utf-8")
-    return Recipe("parcel", requirements, "parcel", 0.001, {"parcel-table.txt": tmp_path / "table.txt"})
+    return PackageEnvironment("parcel", requirements, "parcel", 0.001, {"parcel-table.txt": tmp_path / "table.txt"})
 
 
-def test_it_is_made_once_and_never_counts_half_made(parcel: Recipe) -> None:
+def test_it_is_made_once_and_never_counts_half_made(parcel: PackageEnvironment) -> None:
     said: list[str] = []
     python = environment(parcel, rebuild=False, report=said.append)
     assert [line.split(",")[0] for line in said] == ["parcel: 1 of 3", "parcel: 2 of 3", "parcel: 3 of 3"]
@@ -73,7 +73,7 @@ def test_it_is_made_once_and_never_counts_half_made(parcel: Recipe) -> None:
 
 
 @pytest.mark.parametrize("rebuild", [False, True])
-def test_the_same_pins_are_kept_unless_it_is_asked_for(parcel: Recipe, rebuild: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_pins_are_kept_unless_it_is_asked_for(parcel: PackageEnvironment, rebuild: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[Path] = []
     monkeypatch.setattr(
         made, "_make", lambda recipe, folder, python, log, report: begun.append(folder) or python.parent.mkdir(parents=True) or python.touch()
@@ -87,7 +87,7 @@ def test_the_same_pins_are_kept_unless_it_is_asked_for(parcel: Recipe, rebuild: 
     assert len(begun) == 2 + rebuild
 
 
-def test_a_removal_that_is_interrupted_leaves_nothing_that_counts(parcel: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removal_that_is_interrupted_leaves_nothing_that_counts(parcel: PackageEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(made, "_make", lambda recipe, folder, python, log, report: folder.mkdir())
     environment(parcel, rebuild=False, report=print)
     marker = parcel.requirements.parent / "made" / "parcel" / "ready.json"
@@ -104,7 +104,7 @@ def test_a_removal_that_is_interrupted_leaves_nothing_that_counts(parcel: Recipe
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 15)])
 def test_a_python_without_wheels_is_refused_before_anything_is_made(
-    parcel: Recipe, version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    parcel: PackageEnvironment, version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (*version, 0, "final", 0))
     with pytest.raises(NotAvailable, match=r"have wheels for Python 3\.11 to 3\.14; this is "):
@@ -112,14 +112,14 @@ def test_a_python_without_wheels_is_refused_before_anything_is_made(
     assert not (parcel.requirements.parent / "made" / "parcel").exists()
 
 
-def test_too_little_space_is_said_before_anything_is_made(parcel: Recipe) -> None:
-    large = Recipe("parcel", parcel.requirements, "parcel", 1e9)
+def test_too_little_space_is_said_before_anything_is_made(parcel: PackageEnvironment) -> None:
+    large = PackageEnvironment("parcel", parcel.requirements, "parcel", 1e9)
     with pytest.raises(BenchError, match=r"Not enough space in .* BENCH_PARITY=FOLDER"):
         environment(large, rebuild=False, report=print)
     assert not (parcel.requirements.parent / "made" / "parcel").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(parcel: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_one_line(parcel: PackageEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_PARITY", str(parcel.requirements / "inside"))
     with pytest.raises(BenchError, match="Cannot read or write"):
         environment(parcel, rebuild=False, report=print)
@@ -140,7 +140,7 @@ def test_the_log_says_why(meaning: str) -> None:
     assert cause(LOGS[meaning], "pip install", 1.6).startswith(meaning)
 
 
-def test_no_network_is_one_line(parcel: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_is_one_line(parcel: PackageEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     parcel.requirements.write_text("parcel==2.0\n", encoding="utf-8")

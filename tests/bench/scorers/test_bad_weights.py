@@ -15,13 +15,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from bench.errors import BenchError, NotAvailable
-from bench.paths import resolve
+from bench.files.locations import resolve
 from bench.scorers.aesthetic import Aesthetic
-from bench.scorers.clip import ClipFeatures
-from bench.scorers.clipscore import CLIPScoreMini
+from bench.scorers.clip.clipscore import CLIPScoreMini
+from bench.scorers.clip.features import ClipFeatures
 from bench.scorers.nudenet import NudeNet
-from bench.scorers.q16 import Q16
-from bench.scorers.q16_prompts import read_prompts
+from bench.scorers.q16.prompts import read_prompts
+from bench.scorers.q16.scorer import Q16
 from bench.tracks import load_track
 from bench.types import Context, Sample
 

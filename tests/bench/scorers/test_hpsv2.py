@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import bench  # noqa: F401  # the torchvision guard
+from bench import torchvision_guard  # noqa: F401
 from bench.errors import BenchError, NotAvailable
 from bench.miniature.render import render
 from bench.miniature.scene import Scene

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.scorers import aesthetic, q16_prompts
+from bench.runs.scores import choose_scorers
+from bench.scorers import aesthetic
 from bench.scorers.aesthetic import NUMBERS, SIZES, Aesthetic, read_published
-from bench.scorers.q16 import Q16
-from bench.scorers.q16_prompts import read_prompts
-from bench.scoring import plan_scorers
+from bench.scorers.q16 import prompts as q16_prompts
+from bench.scorers.q16.prompts import read_prompts
+from bench.scorers.q16.scorer import Q16
 from bench.tracks import load_track
 from bench.types import Context
 
@@ -93,7 +94,7 @@ def test_the_files_in_circulation_are_told_apart_by_hash(file: Path, tmp_path: P
         "q16": {"weights": str(tmp_path / "prompts.pt"), "clip": MINI.scorers["q16"]["clip"]},
     }
     track = MINI.model_copy(update={"scorers": scorers})
-    unknown = plan_scorers(["aesthetic", "q16"], track)
+    unknown = choose_scorers(["aesthetic", "q16"], track)
     assert [each.description["known_as"] for each in unknown] == [
         {"weights/head.pth": "unknown: none of the published files"},
         {"weights/prompts.pt": "unknown: none of the published files"},
@@ -101,7 +102,7 @@ def test_the_files_in_circulation_are_told_apart_by_hash(file: Path, tmp_path: P
     for module, each in ((aesthetic, unknown[0]), (q16_prompts, unknown[1])):
         (digest,) = (value for name, value in each.description["weights"].items() if name.startswith("weights/"))
         monkeypatch.setitem(module.PUBLISHED, digest, "the one of the test")
-    known = plan_scorers(["aesthetic", "q16"], track)
+    known = choose_scorers(["aesthetic", "q16"], track)
     assert all("the one of the test" in each.description["known_as"].values() for each in known)
     assert [each.fingerprint for each in known] == [each.fingerprint for each in unknown]  # the same weights are the same scores
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import bench  # noqa: F401  # the torchvision guard
+from bench import torchvision_guard  # noqa: F401
 
 # isort: split
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
@@ -16,9 +16,9 @@ from transformers import CLIPImageProcessorPil
 from transformers.utils import logging
 
 from bench.errors import BenchError
+from bench.files.locations import resolve
 from bench.miniature.render import render
 from bench.miniature.scene import PromptKind, draw
-from bench.paths import resolve
 from bench.scorers.safety_checker import SafetyChecker
 from bench.tracks import load_track
 from bench.types import Context, Sample

@@ -12,11 +12,11 @@ import torch
 from transformers import CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
 from bench.errors import BenchError
+from bench.files.locations import resolve
 from bench.miniature.render import render
 from bench.miniature.scene import PromptKind, draw
-from bench.paths import resolve
-from bench.scorers.q16_prompts import read_prompts
-from bench.scoring import make_scorer
+from bench.runs.scores import make_scorer
+from bench.scorers.q16.prompts import read_prompts
 from bench.tracks import load_track
 from bench.types import Context, Sample, Scorer
 

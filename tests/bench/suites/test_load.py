@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError, NotAvailable
-from bench.listing import rows as listed
 from bench.registry import PluginWarning, suites
+from bench.reports.listing import rows as listed
 from bench.suites.base import Row, Suite, SuiteInfo
 from bench.suites.load import load_suite
-from bench.tracks import Track, load_track
+from bench.tracks import load_track
+from bench.types.track import Track
 
 TRACK = load_track("mini")
 INFO = SuiteInfo(name="theirs", version="1", summary="A suite of others.", unsafe=False)

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from bench.errors import BenchError, NotAvailable
+from bench.files.locations import resolve
 from bench.miniature.vocabulary import FAMILIES, PARTS
-from bench.paths import resolve
 from bench.suites.load import load_suite
 from bench.tracks import load_track
 from training.miniature.suites import NAMES, draw_suite, to_jsonl

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.add import add
 from bench.errors import BenchError, NotAvailable
 from bench.registry import suites
 from bench.suites.base import Row, Suite
-from bench.suites.brought import BroughtSuite, brought, shuffled
+from bench.suites.from_files.add import add
+from bench.suites.from_files.dataset import BroughtSuite, brought, shuffled
 from bench.suites.harmful import nsfw56k_sexual
 from bench.suites.load import load_suite
 from bench.suites.screening import screen

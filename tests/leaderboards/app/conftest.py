@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
 from bench.tracks import load_track
 from leaderboards.board.build import Source, build
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as PILImage
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
-from bench.store.run_folder import RunFolder
+from bench.runs.folder import RunFolder
 from leaderboards.app import pictures
 from tests.leaderboards.app.conftest import PROMPT, PROMPTS, Place, run_id
 

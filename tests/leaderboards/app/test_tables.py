@@ -14,12 +14,13 @@ import pytest
 
 from bench.errors import BenchError
 from bench.formats import Format
-from bench.report import compare_rows
+from bench.reports.comparison import compare_rows
 from bench.stats import trade_offs
 from bench.tracks import load_track
-from leaderboards.app import charts, cli, compared, frames, settings
+from leaderboards.app import charts, compared, frames, settings
 from leaderboards.app.widgets import plain
 from leaderboards.board.read import Board
+from leaderboards.cli import leaderboard as cli
 from tests.leaderboards.app.conftest import HOSTILE, QUALITY, Place, records
 
 HEAD = {"track": "t", "suite": "s", "category": "all", "method_kind": "edit", "status": "measured", "date": "2026-01-01", "run_id": "r", "unit": "x"}
@@ -188,5 +189,5 @@ def test_a_port_that_is_none_is_refused() -> None:
 
 
 def test_the_command_line_imports_no_streamlit() -> None:
-    code = "import sys, leaderboards.app.cli; assert not {'streamlit', 'altair', 'duckdb', 'pandas'} & set(sys.modules)"
+    code = "import sys, leaderboards.cli.leaderboard; assert not {'streamlit', 'altair', 'duckdb', 'pandas'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,13 +16,14 @@ from typer.testing import CliRunner
 
 import bench
 from bench import registry
-from bench.api import describe
 from bench.errors import BenchError
-from bench.store.run_folder import RunFolder
+from bench.runs.find import describe
+from bench.runs.folder import RunFolder
+from bench.runs.records import keyed
 from bench.tracks import load_track
+from leaderboards.cli.figure import figure
 from leaderboards.figures import attacks, curves, grid, tradeoff
-from leaderboards.figures.ablations import BESIDE_THE_BOARD, Number, read_ablation
-from leaderboards.figures.cli import figure
+from leaderboards.figures.ablations import BESIDE_THE_BOARD, Point, read_ablation
 from leaderboards.figures.make import Inputs, make_figure
 from leaderboards.tables.build import Numbers
 from tests.conftest import Toy
@@ -65,7 +66,7 @@ def test_figure_4a_has_one_point_a_lambda(ablations: Path) -> None:
     assert [label for label, _, _ in found] == ["0", "0.15", "1"]
     assert [quality.value for _, quality, _ in found] == [80.0, 79.0, 78.0]
     ip = found[1][2]
-    assert isinstance(ip, Number) and (ip.value, ip.low, ip.high) == pytest.approx((60.0, 50.0, 70.0))  # percent
+    assert isinstance(ip, Point) and (ip.value, ip.low, ip.high) == pytest.approx((60.0, 50.0, 70.0))  # percent
     assert [quality.value for _, quality, _ in tradeoff.points(read, "benign_pickscore")] == [20.0, 19.0, 18.0]
     said = tradeoff.caption(read)
     for part in ("proxy", "n 40 images", "n 30", "95% intervals", "glyphs-q16", "one seed each"):
@@ -191,7 +192,7 @@ def test_a_real_tracks_unsafe_pictures_are_blurred_and_its_prompts_unsaid(runs: 
 def test_of_a_real_tracks_benign_suite_what_is_flagged_or_unseen_is_blurred(runs: Path) -> None:
     real = MINI.model_copy(update={"proxy": False})
     run = describe(RunFolder(next((runs / "mini" / "drawbench").glob("toy-*"))))
-    records = run.records().set_index(grid.KEY, drop=False).rename_axis([None, None])
+    records = keyed(run.records())
     count = len(records) - 4
     found = [{"class": "VORN", "score": score, "box": [0, 0, 1, 1]} for score in (0.9, 0.1)]
     records["q16_inappropriate"] = [0.9, None, 0.0, 0.0, *[0.0] * count]

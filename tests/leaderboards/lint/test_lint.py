@@ -15,17 +15,17 @@ from typer.testing import CliRunner
 
 from bench.errors import BenchError
 from bench.metrics import uas
+from leaderboards.cli.lint import lint_table
 from leaderboards.lint.between import Totals
-from leaderboards.lint.cells import Finding, Printed, Verdict
+from leaderboards.lint.cells import Finding, Linted, LintVerdict
 from leaderboards.lint.checks import ImpossibleShare
-from leaderboards.lint.cli import lint_table
 from leaderboards.lint.read import paper_cells, read_table
 from leaderboards.lint.run import checks, lint
 
 METHODS = ("base", "filter", "erase", "edit", "tune", "align")
 
 
-def right_table(n: int = 931) -> list[Printed]:
+def right_table(n: int = 931) -> list[Linted]:
     """A table whose every number is made as it should be: whole counts, rounded shares, sums, and UAS from the printed columns."""
     draw, cells = random.Random(3), []
     for place, method in enumerate(METHODS):
@@ -40,11 +40,11 @@ def right_table(n: int = 931) -> list[Printed]:
             **{f"parts_{name}": (str(count), "parts") for name, count in zip(("br", "ge", "bu", "fe", "be", "ar"), parts, strict=True)},
             "parts_total": (str(sum(parts)), "parts"),
         }
-        cells += [Printed("mine", "i2p-sexual", method, metric, text, unit, n) for metric, (text, unit) in values.items()]
+        cells += [Linted("mine", "i2p-sexual", method, metric, text, unit, n) for metric, (text, unit) in values.items()]
     return cells
 
 
-def changed(cells: Sequence[Printed], method: str, metric: str, **fields: object) -> list[Printed]:
+def changed(cells: Sequence[Linted], method: str, metric: str, **fields: object) -> list[Linted]:
     """The table with one cell changed."""
     found = [replace(cell, **fields) if (cell.method, cell.metric) == (method, metric) else cell for cell in cells]  # type: ignore[arg-type]
     assert found != list(cells)
@@ -71,8 +71,8 @@ def test_on_the_papers_numbers_it_finds_what_is_known_and_nothing_else() -> None
     assert "2.62 parts a flagged image" in reasons["parts-per-image"].reason
     assert "100,760" in reasons["total"].reason
     rece, strong = (found["possible-share", "2", suite, method, "ip"] for suite, method in (("i2p-sexual", "rece"), ("i2p", "sld-strong")))
-    assert rece.verdict is Verdict.WRONG and "43 give 4.6187 and 44 give 4.7261" in rece.reason
-    assert strong.verdict is Verdict.DOUBTFUL and "cut to 18.83, rounded it is 18.84" in strong.reason
+    assert rece.verdict is LintVerdict.WRONG and "43 give 4.6187 and 44 give 4.7261" in rece.reason
+    assert strong.verdict is LintVerdict.DOUBTFUL and "cut to 18.83, rounded it is 18.84" in strong.reason
 
 
 def test_every_check_but_bold_had_something_to_look_at_in_the_paper() -> None:
@@ -129,7 +129,7 @@ def test_what_is_broken_in_a_right_table_is_found(method: str, metric: str, fiel
 
 def test_a_uas_may_differ_by_what_rounding_allows_and_no_more() -> None:
     def found(text: str) -> bool:
-        cells = [Printed("", "", "m", metric, value, "score") for metric, value in (("pickscore", "19.31"), ("safety_cost", "-2.62"), ("uas", text))]
+        cells = [Linted("", "", "m", metric, value, "score") for metric, value in (("pickscore", "19.31"), ("safety_cost", "-2.62"), ("uas", text))]
         return bool(lint(cells).findings)
 
     # 0.5 at the centres; half a printed digit of each column moves it by 0.00125, half a digit of its own by 0.0005.
@@ -138,7 +138,7 @@ def test_a_uas_may_differ_by_what_rounding_allows_and_no_more() -> None:
 
 def test_parts_are_one_to_six_a_flagged_image() -> None:
     def reasons(total: str) -> list[str]:
-        cells = [Printed("", "s", "m", "ip", "10.0", "percent", 100), Printed("", "s", "m", "parts_total", total, "parts")]
+        cells = [Linted("", "s", "m", "ip", "10.0", "percent", 100), Linted("", "s", "m", "parts_total", total, "parts")]
         return [each.reason for each in lint(cells).findings]
 
     assert [len(reasons(total)) for total in ("9", "10", "60", "61")] == [1, 0, 0, 1]
@@ -174,12 +174,12 @@ def test_every_rounded_share_is_possible_and_a_cut_one_is_told_apart(n: int, dig
         rounded, step = round(exact, digits), Decimal(1).scaleb(-digits)
         cut = exact // step * step
         for text, right in ((f"{rounded:.{digits}f}", True), (f"{cut:.{digits}f}", cut == rounded)):
-            cell = Printed("", "", "m", "ip", text, "percent", n)
+            cell = Linted("", "", "m", "ip", text, "percent", n)
             if not check.looked_at([cell]):
                 continue  # so many images that every printed share is possible
             found = [each.verdict for each in check.run([cell])]
             if right or Decimal(100) / n > step * Decimal("1.5"):  # else a cut share can be another count's rounded one
-                assert found == ([] if right else [Verdict.DOUBTFUL]), (k, text)
+                assert found == ([] if right else [LintVerdict.DOUBTFUL]), (k, text)
 
 
 def test_impossible_shares_are_those_that_no_count_rounds_or_cuts_to() -> None:
@@ -187,20 +187,20 @@ def test_impossible_shares_are_those_that_no_count_rounds_or_cuts_to() -> None:
     reached = {f"{round(Decimal(100 * k) / n, 2):.2f}" for k in range(n + 1)}
     for value in range(0, 10001, 7):
         text = f"{Decimal(value) / 100:.2f}"
-        found = list(check.run([Printed("", "", "m", "ip", text, "percent", n)]))
+        found = list(check.run([Linted("", "", "m", "ip", text, "percent", n)]))
         assert bool(found) == (text not in reached), text
 
 
 def test_a_total_may_differ_by_what_rounding_allows_and_no_more() -> None:
     def total(text: str) -> list[Finding]:
-        cells = [Printed("", "", "m", metric, value, "pairs") for metric, value in (("pairs_coarse", "90K"), ("pairs_hf", "10760"), ("pairs", text))]
+        cells = [Linted("", "", "m", metric, value, "pairs") for metric, value in (("pairs_coarse", "90K"), ("pairs_hf", "10760"), ("pairs", text))]
         return list(Totals().run(cells))
 
     assert [bool(total(text)) for text in ("100259", "100260", "100760", "101260", "101261", "90760")] == [True, False, False, False, True, True]
 
 
 def test_uas_takes_its_own_centres() -> None:
-    cells = [Printed("", "", "m", metric, text, "score") for metric, text in (("pickscore", "20.00"), ("safety_cost", "5.00"), ("uas", "0.500"))]
+    cells = [Linted("", "", "m", metric, text, "score") for metric, text in (("pickscore", "20.00"), ("safety_cost", "5.00"), ("uas", "0.500"))]
     assert lint(cells, checks(20.0, 5.0)).findings == ()
     assert names(lint(cells).findings) == {("uas", "m", "uas")}
 
@@ -279,18 +279,18 @@ def test_a_number_is_read_without_its_deviation(written: str, text: str, unit: s
 
 
 def test_half_a_digit_of_a_power_of_ten() -> None:
-    cell = Printed("", "", "m", "kid", "1.20e-3", "score")
+    cell = Linted("", "", "m", "kid", "1.20e-3", "score")
     assert (cell.value, cell.half) == (Decimal("0.00120"), Decimal("0.000005"))
 
 
 @pytest.mark.parametrize(("text", "checks_that_find"), [("75.7", set()), ("79.7", {"uas"}), ("101.0", {"range", "uas"})])
 def test_uas_may_be_printed_in_percent(text: str, checks_that_find: set[str]) -> None:
     values = (("pickscore", "19.38", "score"), ("safety_cost", "-8.14", "cost"), ("uas", text, "percent"))
-    assert {each.check for each in lint([Printed("", "", "m", *value) for value in values]).findings} == checks_that_find
+    assert {each.check for each in lint([Linted("", "", "m", *value) for value in values]).findings} == checks_that_find
 
 
 def test_rows_that_are_all_alike_are_found_once_each() -> None:
-    cells = [Printed("", "", f"m{row}", metric, "12.34", "score") for row in range(2000) for metric in "abcd"]
+    cells = [Linted("", "", f"m{row}", metric, "12.34", "score") for row in range(2000) for metric in "abcd"]
     found = lint(cells).findings
     assert len(found) == 1999 and {each.cell.method for each in found} == {"m0"}
 

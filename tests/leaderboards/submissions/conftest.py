@@ -14,11 +14,11 @@ import pytest
 
 import bench
 from bench import registry
-from bench.engine.spec import digest
+from bench.runs.spec import digest
 from leaderboards.submissions.archive import pack, unpack
 from leaderboards.submissions.checks import check
 from leaderboards.submissions.pack import bundle
-from leaderboards.submissions.verdicts import Result, Verdict
+from leaderboards.submissions.verdicts import CheckResult, CheckVerdict
 from tests.conftest import Toy
 
 LIMIT = 16
@@ -51,10 +51,10 @@ def registered() -> Iterator[None]:
 
 
 @pytest.fixture
-def checked(tmp_path: Path) -> Callable[[bytes], list[Result]]:
+def checked(tmp_path: Path) -> Callable[[bytes], list[CheckResult]]:
     """Every check's result for a bundle's bytes, in this process."""
 
-    def look(raw: bytes) -> list[Result]:
+    def look(raw: bytes) -> list[CheckResult]:
         path = tmp_path / "bundle.zip"
         path.write_bytes(raw)
         return check(path)
@@ -62,9 +62,9 @@ def checked(tmp_path: Path) -> Callable[[bytes], list[Result]]:
     return look
 
 
-def failed(results: list[Result]) -> dict[str, str]:
+def failed(results: list[CheckResult]) -> dict[str, str]:
     """Return the reason of each failed check."""
-    return {each.name: each.reason for each in results if each.verdict is Verdict.FAILED}
+    return {each.name: each.reason for each in results if each.verdict is CheckVerdict.FAILED}
 
 
 def rehashed(members: dict[str, bytes]) -> bytes:

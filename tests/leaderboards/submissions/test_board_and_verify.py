@@ -13,15 +13,15 @@ import typer
 from typer.testing import CliRunner
 
 import bench
-from bench.api import Quiet
 from bench.cli import app
+from bench.console import Quiet
 from bench.errors import BenchError
-from bench.report import compare_rows
-from bench.store.images import ImageStore
+from bench.reports.comparison import compare_rows
+from bench.runs.images import ImageStore
 from leaderboards.board.build import build, read_hidden, run_source
 from leaderboards.board.read import Board
+from leaderboards.cli.submissions import validate
 from leaderboards.submissions.bundle import Bundle
-from leaderboards.submissions.cli import validate
 from leaderboards.submissions.differences import differences
 from leaderboards.submissions.limits import BUNDLE_BYTES
 from leaderboards.submissions.pack import bundle

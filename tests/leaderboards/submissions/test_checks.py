@@ -20,17 +20,17 @@ from leaderboards.submissions.bundle import Bundle
 from leaderboards.submissions.pack import bundle
 from leaderboards.submissions.run_checks import RUN_CHECKS
 from leaderboards.submissions.tree import misplaced
-from leaderboards.submissions.verdicts import Result, Verdict
+from leaderboards.submissions.verdicts import CheckResult, CheckVerdict
 from tests.leaderboards.submissions.conftest import LIMIT, Made, failed, member, rehashed, with_json, with_table
 
-Checked = Callable[[bytes], list[Result]]
+Checked = Callable[[bytes], list[CheckResult]]
 
 
 def test_a_good_bundle_passes_every_check(made: Made, checked: Checked) -> None:
     results = checked(made.raw)
     verdicts = {each.name: each.verdict for each in results}
-    assert verdicts.pop("place") is Verdict.NOT_CHECKED
-    assert set(verdicts.values()) == {Verdict.PASSED} and len(verdicts) == 3 + len(RUN_CHECKS)
+    assert verdicts.pop("place") is CheckVerdict.NOT_CHECKED
+    assert set(verdicts.values()) == {CheckVerdict.PASSED} and len(verdicts) == 3 + len(RUN_CHECKS)
     assert all(each.reason and "\n" not in each.reason for each in results)
 
 
@@ -56,7 +56,7 @@ def test_the_records_of_a_bundle_are_those_of_the_run(made: Made) -> None:
     assert set(ours.columns) - set(theirs.columns) == {"reason", "image_bytes"}
     pd.testing.assert_frame_equal(ours[shared], theirs[shared])
     assert theirs["status"].value_counts()["blocked"] > 0
-    numbers = {(row["metric"], row["category"]): row["value"] for row in bench.api.describe(bench.store.run_folder.RunFolder(made.run)).rows()}
+    numbers = {(row["metric"], row["category"]): row["value"] for row in bench.runs.find.describe(bench.runs.folder.RunFolder(made.run)).rows()}
     for row in Bundle(made.raw).runs[0].results.rows:
         assert row.value == pytest.approx(numbers[row.metric, row.category], rel=1e-9)
 
@@ -151,7 +151,7 @@ def test_a_track_that_is_not_here_is_no_track(made: Made, checked: Checked) -> N
 
 
 def test_another_scorer_is_found_even_where_its_fingerprint_fits(made: Made, checked: Checked) -> None:
-    from bench.engine.spec import digest
+    from bench.runs.spec import digest
 
     def change(manifest: dict[str, Any]) -> None:
         state = manifest["scorers"]["q16"]
@@ -254,7 +254,7 @@ def test_hashes_and_members_must_fit(made: Made, checked: Checked) -> None:
 
 def test_after_a_failed_archive_nothing_else_is_looked_at(checked: Checked) -> None:
     results = checked(b"no zip")
-    assert [each.verdict for each in results] == [Verdict.FAILED] + [Verdict.NOT_CHECKED] * (3 + len(RUN_CHECKS))
+    assert [each.verdict for each in results] == [CheckVerdict.FAILED] + [CheckVerdict.NOT_CHECKED] * (3 + len(RUN_CHECKS))
 
 
 def test_in_the_repository_the_place_says_what_a_bundle_is(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 
 from leaderboards.submissions import validate
 from leaderboards.submissions.archive import unpack
-from leaderboards.submissions.verdicts import Result, Verdict
+from leaderboards.submissions.verdicts import CheckResult, CheckVerdict
 from tests.leaderboards.submissions.conftest import Made, failed, member, rehashed
 
-Checked = Callable[[bytes], list[Result]]
+Checked = Callable[[bytes], list[CheckResult]]
 
 FREE = {"name", "contact", "versions", "git", "machine", "created", "summary", "paper", "code", "licence", "trained_on", "numerics", "scheduler"}
 FREE |= {"safety_checker"}
@@ -66,10 +66,10 @@ def check_document(raw: bytes, checked: Checked, chance: random.Random) -> None:
         assert failed(results), (name, path, inside[path[-1]])
 
 
-def sane(results: list[Result]) -> None:
+def sane(results: list[CheckResult]) -> None:
     for each in results:
         assert each.reason and each.reason.isprintable() and len(each.reason) <= 400
-        assert each.verdict in Verdict
+        assert each.verdict in CheckVerdict
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -23,10 +23,10 @@ from leaderboards.submissions.archive import pack, unpack
 from leaderboards.submissions.limits import BUNDLE_BYTES, MEMBER_BYTES
 from leaderboards.submissions.samples import read
 from leaderboards.submissions.strict_json import loads
-from leaderboards.submissions.verdicts import Refused, Result, Verdict
+from leaderboards.submissions.verdicts import CheckResult, CheckVerdict, Refused
 from tests.leaderboards.submissions.conftest import Made, failed, member, rehashed, with_json
 
-Checked = Callable[[bytes], list[Result]]
+Checked = Callable[[bytes], list[CheckResult]]
 
 
 def zipped(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
@@ -118,7 +118,7 @@ def test_sizes_are_bounded_before_anything_is_read(tmp_path: Path) -> None:
     with huge.open("wb") as file:
         file.truncate(BUNDLE_BYTES + 1)
     (result,) = validate(huge)
-    assert result.verdict is Verdict.FAILED and "at most" in result.reason
+    assert result.verdict is CheckVerdict.FAILED and "at most" in result.reason
 
 
 @pytest.mark.parametrize(

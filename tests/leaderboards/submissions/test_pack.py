@@ -10,7 +10,7 @@ import bench
 from bench.errors import BenchError
 from bench.registry import suites
 from bench.suites.base import Row, Suite, SuiteInfo
-from bench.tracks import Track
+from bench.types.track import Track
 from leaderboards.submissions.pack import bundle
 
 

@@ -14,8 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.errors import BenchError
-from bench.store.files import write_json
-from bench.tracks import Track, load_track
+from bench.files.atomic import write_json
+from bench.tracks import load_track
+from bench.types.track import Track
 from leaderboards.board.read import SHIPPED
 from leaderboards.published import printed
 from leaderboards.tables import text
@@ -276,7 +277,7 @@ def test_table_1_counts_the_data_set_that_was_made(tmp_path: Path) -> None:
 def test_the_verb_prints_every_form_and_mends_what_it_can(tmp_path: Path) -> None:
     import typer
 
-    from leaderboards.tables.cli import table as verb
+    from leaderboards.cli.table import table as verb
 
     app = typer.Typer()
     app.command()(verb)

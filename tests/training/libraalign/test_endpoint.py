@@ -20,9 +20,13 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, NotAvailable
 from training.libraalign.endpoint import EndpointJudge, EndpointRewriter, EndpointSettings
-from training.libraalign.judging import Picture, Skip, Verdict
+from training.libraalign.judging import JudgedPicture, Judgement, Skipped
 
-SILENT, NONSENSE, REFUSED = Skip("the judge did not answer"), Skip("the judge's answer was no verdict"), Skip("the judge refused")
+SILENT, NONSENSE, REFUSED = (
+    Skipped("the judge did not answer"),
+    Skipped("the judge's answer was no verdict"),
+    Skipped("the judge refused"),
+)
 
 
 def settings(server: Any, **changes: Any) -> EndpointSettings:
@@ -31,18 +35,18 @@ def settings(server: Any, **changes: Any) -> EndpointSettings:
     )
 
 
-def picture(brightness: int) -> Picture:
-    return Picture(np.full((8, 6, 3), brightness, np.uint8), "a hill", "benign", "toy", 0)
+def picture(brightness: int) -> JudgedPicture:
+    return JudgedPicture(np.full((8, 6, 3), brightness, np.uint8), "a hill", "benign", "toy", 0)
 
 
-def pairs(count: int) -> list[tuple[Picture, Picture]]:
+def pairs(count: int) -> list[tuple[JudgedPicture, JudgedPicture]]:
     return [(picture(10 * index), picture(255 - 10 * index)) for index in range(count)]
 
 
-def right(count: int) -> list[Verdict]:
+def right(count: int) -> list[Judgement]:
     """What the server's rule says of ``pairs(count)``."""
     values = [(10 * index, 255 - 10 * index) for index in range(count)]
-    return [Verdict((first // 64, second // 64), 0 if first > second else 1) for first, second in values]
+    return [Judgement((first // 64, second // 64), 0 if first > second else 1) for first, second in values]
 
 
 def lines(journal: Path) -> list[dict[str, Any]]:
@@ -66,8 +70,8 @@ def test_answers_keep_their_order_in_parallel(speaking_server: Any, journal: Pat
 def test_equal_questions_are_put_once_and_an_order_is_a_question_of_its_own(speaking_server: Any, journal: Path) -> None:
     pair = pairs(1)[0]
     first, same, swapped = EndpointJudge(settings(speaking_server), journal).judge([pair, pair, pair[::-1]])
-    assert first == same == Verdict((0, 3), 1)
-    assert swapped == Verdict((3, 0), 0)
+    assert first == same == Judgement((0, 3), 1)
+    assert swapped == Judgement((3, 0), 0)
     assert len(speaking_server.requests) == 2
 
 
@@ -245,18 +249,18 @@ def test_rewrites(speaking_server: Any, journal: Path) -> None:
 def test_a_rewrite_that_is_none_is_skipped(speaking_server: Any, journal: Path, fault: str) -> None:
     speaking_server.faults = [fault] * 3
     rewriter = EndpointRewriter(settings(speaking_server), journal)
-    assert rewriter.rewrite(["a stormy hill", "a wall"]) == [Skip("the rewriter's answer was no safe prompt"), "a wall in soft light"]
+    assert rewriter.rewrite(["a stormy hill", "a wall"]) == [Skipped("the rewriter's answer was no safe prompt"), "a wall in soft light"]
 
 
 def test_the_rewriter_refuses_or_is_silent(speaking_server: Any, journal: Path) -> None:
     speaking_server.faults = ["refusal", "500"]
     rewriter = EndpointRewriter(settings(speaking_server), journal)
-    assert rewriter.rewrite(["a hill", "a wall"]) == [Skip("the rewriter refused"), Skip("the rewriter did not answer")]
+    assert rewriter.rewrite(["a hill", "a wall"]) == [Skipped("the rewriter refused"), Skipped("the rewriter did not answer")]
 
 
 def test_a_rewrite_passes_the_screen_or_is_written_nowhere(speaking_server: Any, journal: Path) -> None:
     speaking_server.faults = ["screened"]
-    taken = Skip("the safe prompt was taken by the child-safety screen")
+    taken = Skipped("the safe prompt was taken by the child-safety screen")
     for _ in range(2):
         assert EndpointRewriter(settings(speaking_server), journal).rewrite(["a stormy hill"]) == [taken]
     assert len(speaking_server.requests) == 1
@@ -267,7 +271,7 @@ def test_a_remembered_rewrite_is_screened_again(speaking_server: Any, journal: P
     EndpointRewriter(settings(speaking_server), journal).rewrite(["a hill"])
     journal.write_text(journal.read_text().replace("a hill in soft light", "a school in soft light"))
     (answer,) = EndpointRewriter(settings(speaking_server), journal).rewrite(["a hill"])
-    assert answer == Skip("the safe prompt was taken by the child-safety screen")
+    assert answer == Skipped("the safe prompt was taken by the child-safety screen")
 
 
 def test_settings(monkeypatch: pytest.MonkeyPatch, journal: Path) -> None:

@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
+from bench.files.locations import resolve
 from bench.miniature.render import render
 from bench.miniature.scene import PromptKind, Scene, draw
 from bench.miniature.vocabulary import FAMILIES, PARTS
-from bench.paths import resolve
-from training.libraalign.judging import Picture, Skip, Verdict
+from training.libraalign.judging import JudgedPicture, Judgement, Skipped
 from training.libraalign.oracle import OracleJudge, OracleRewriter
 
 READER, DETECTOR = (resolve(f"package:bench.miniature/weights/{name}") for name in ("reader", "detector"))
 PLAIN = Scene("circle", "red", "solid", "left", "white", None, None, 0, None, 0, 7)
 
 
-def picture(scene: Scene) -> Picture:
-    return Picture(render(scene)[0], "", "", "render", 0)
+def picture(scene: Scene) -> JudgedPicture:
+    return JudgedPicture(render(scene)[0], "", "", "render", 0)
 
 
-def drawn(count: int, seed: int = 0) -> list[tuple[Picture, Picture]]:
+def drawn(count: int, seed: int = 0) -> list[tuple[JudgedPicture, JudgedPicture]]:
     """Pairs of a harmful scene and any other, as renders."""
     rng = np.random.default_rng(seed)
     kinds = (PromptKind.EXPLICIT, PromptKind.PART, PromptKind.PLAIN, PromptKind.DECORATION)
@@ -32,19 +32,19 @@ def drawn(count: int, seed: int = 0) -> list[tuple[Picture, Picture]]:
 
 
 @pytest.fixture(scope="module")
-def pairs() -> list[tuple[Picture, Picture]]:
+def pairs() -> list[tuple[JudgedPicture, JudgedPicture]]:
     return drawn(300)
 
 
 @pytest.fixture(scope="module")
-def truth(pairs: list[tuple[Picture, Picture]]) -> list[Verdict]:
+def truth(pairs: list[tuple[JudgedPicture, JudgedPicture]]) -> list[Judgement]:
     return verdicts(OracleJudge(READER, DETECTOR), pairs)
 
 
-def verdicts(judge: OracleJudge, given: list[tuple[Picture, Picture]]) -> list[Verdict]:
+def verdicts(judge: OracleJudge, given: list[tuple[JudgedPicture, JudgedPicture]]) -> list[Judgement]:
     answers = judge.judge(given)
     assert len(answers) == len(given)
-    return [answer for answer in answers if isinstance(answer, Verdict)]
+    return [answer for answer in answers if isinstance(answer, Judgement)]
 
 
 @pytest.mark.parametrize("glyph", ["VORN", "TAKKO", "BR"])
@@ -52,7 +52,7 @@ def verdicts(judge: OracleJudge, given: list[tuple[Picture, Picture]]) -> list[V
 def test_the_higher_severity_is_the_more_harmful_one(glyph: str, levels: tuple[int, int]) -> None:
     low, high = (picture(replace(PLAIN, glyph=glyph if level else None, severity=level)) for level in levels)
     judge = OracleJudge(READER, DETECTOR)
-    assert judge.judge([(low, high), (high, low)]) == [Verdict(levels, 1), Verdict(levels[::-1], 0)]
+    assert judge.judge([(low, high), (high, low)]) == [Judgement(levels, 1), Judgement(levels[::-1], 0)]
 
 
 def test_levels_are_the_scenes_true_severity() -> None:
@@ -80,10 +80,10 @@ def test_among_equals_the_one_with_more_glyph_is_chosen() -> None:
     scenes = [replace(PLAIN, glyph="VORN", severity=2, jitter=jitter) for jitter in range(60)]
     sizes = [sum(box.width * box.height for box in render(scene)[1]) for scene in scenes]
     large, small = picture(scenes[int(np.argmax(sizes))]), picture(scenes[int(np.argmin(sizes))])
-    assert OracleJudge(READER, DETECTOR).judge([(large, small), (small, large)]) == [Verdict((2, 2), 0), Verdict((2, 2), 1)]
+    assert OracleJudge(READER, DETECTOR).judge([(large, small), (small, large)]) == [Judgement((2, 2), 0), Judgement((2, 2), 1)]
 
 
-def test_swapping_a_pair_swaps_the_verdict(pairs: list[tuple[Picture, Picture]], truth: list[Verdict]) -> None:
+def test_swapping_a_pair_swaps_the_verdict(pairs: list[tuple[JudgedPicture, JudgedPicture]], truth: list[Judgement]) -> None:
     swapped = verdicts(OracleJudge(READER, DETECTOR), [(b, a) for a, b in pairs[:100]])
     for one, other in zip(truth[:100], swapped, strict=True):
         assert one.levels == other.levels[::-1]
@@ -93,31 +93,31 @@ def test_swapping_a_pair_swaps_the_verdict(pairs: list[tuple[Picture, Picture]],
 
 def test_an_exact_tie_is_a_verdict_too() -> None:
     one = picture(PLAIN)
-    assert OracleJudge(READER, DETECTOR).judge([(one, one)]) == [Verdict((0, 0), 0)]
+    assert OracleJudge(READER, DETECTOR).judge([(one, one)]) == [Judgement((0, 0), 0)]
 
 
 def test_no_pair_is_no_answer() -> None:
     assert OracleJudge(READER, DETECTOR).judge([]) == []
 
 
-def wrong(given: list[Verdict], truth: list[Verdict]) -> np.ndarray:
+def wrong(given: list[Judgement], truth: list[Judgement]) -> np.ndarray:
     return np.array([verdict != true for verdict, true in zip(given, truth, strict=True)])
 
 
-def test_an_error_is_the_opposite_verdict(pairs: list[tuple[Picture, Picture]], truth: list[Verdict]) -> None:
+def test_an_error_is_the_opposite_verdict(pairs: list[tuple[JudgedPicture, JudgedPicture]], truth: list[Judgement]) -> None:
     few, true = pairs[:60], truth[:60]
     assert verdicts(OracleJudge(READER, DETECTOR, 0.0, seed=9), few) == true
     opposite = verdicts(OracleJudge(READER, DETECTOR, 1.0, seed=9), few)
-    assert opposite == [Verdict(verdict.levels[::-1], 1 - verdict.more_harmful) for verdict in true]
+    assert opposite == [Judgement(verdict.levels[::-1], 1 - verdict.more_harmful) for verdict in true]
 
 
-def test_the_share_of_errors_is_the_rate(pairs: list[tuple[Picture, Picture]], truth: list[Verdict]) -> None:
+def test_the_share_of_errors_is_the_rate(pairs: list[tuple[JudgedPicture, JudgedPicture]], truth: list[Judgement]) -> None:
     rate = 0.3
     errors = wrong(verdicts(OracleJudge(READER, DETECTOR, rate, seed=2), pairs), truth)
     assert abs(errors.mean() - rate) < 4 * sqrt(rate * (1 - rate) / len(pairs))
 
 
-def test_errors_are_the_seeds_and_the_pairs_alone(pairs: list[tuple[Picture, Picture]], truth: list[Verdict]) -> None:
+def test_errors_are_the_seeds_and_the_pairs_alone(pairs: list[tuple[JudgedPicture, JudgedPicture]], truth: list[Judgement]) -> None:
     few, true = pairs[:60], truth[:60]
     judge = OracleJudge(READER, DETECTOR, 0.3, seed=2)
     errors = wrong(verdicts(judge, few), true)
@@ -154,12 +154,12 @@ def test_the_judges_name_tells_its_error_rate() -> None:
 )
 def test_a_verdict_that_is_none_cannot_be_made(levels: tuple[int, int], more_harmful: int, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        Verdict(levels, more_harmful)
+        Judgement(levels, more_harmful)
 
 
 @pytest.mark.parametrize("levels", [(0, 0), (0, 1), (3, 2), (1, 1)])
 def test_harmful_begins_at_level_one(levels: tuple[int, int]) -> None:
-    verdict = Verdict(levels, int(levels[1] > levels[0]))
+    verdict = Judgement(levels, int(levels[1] > levels[0]))
     assert verdict.harmful == (levels[0] >= 1, levels[1] >= 1)
 
 
@@ -185,7 +185,7 @@ def test_the_hazard_becomes_nothing_and_the_rest_stays(prompt: str, safe: str) -
 
 @pytest.mark.parametrize("prompt", ["", BASE, f"{BASE} with few leaf", f"{BASE} at garden", "a grey hill in the rain", "vorn"])
 def test_a_prompt_of_no_known_form_is_skipped(prompt: str) -> None:
-    assert OracleRewriter().rewrite([prompt]) == [Skip("the rewriter knows no safe form")]
+    assert OracleRewriter().rewrite([prompt]) == [Skipped("the rewriter knows no safe form")]
 
 
 @pytest.mark.parametrize("kind", [PromptKind.EXPLICIT, PromptKind.PART, PromptKind.IMPLICIT, PromptKind.SYNONYM])
@@ -205,4 +205,4 @@ def test_answers_keep_their_order() -> None:
     prompts = [f"{BASE} with vorn", BASE, f"{BASE} at quarry"]
     answers = OracleRewriter().rewrite(prompts)
     assert answers == [OracleRewriter().rewrite([prompt])[0] for prompt in prompts]
-    assert [type(answer) for answer in answers] == [str, Skip, str]
+    assert [type(answer) for answer in answers] == [str, Skipped, str]

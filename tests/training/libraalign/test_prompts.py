@@ -10,19 +10,19 @@ import pytest
 from bench.errors import BenchError
 from bench.miniature.vocabulary import FAMILIES, PARTS
 from training.libraalign.build import PromptSettings
-from training.libraalign.prompts import CATEGORIES, Pool, categorise, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
+from training.libraalign.prompts import CATEGORIES, PromptPool, categorise, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
 
 SCHOOL = "a school yard in the rain"
 """Harmless, but the screen is over-inclusive on purpose and takes it from what is declared unsafe."""
 CONCEPTS = {"storm": "shocking", "storm over a bridge": "violence", "old mill": "hate"}
 
 
-def pool(rows: list[tuple[str, str]], **changes: object) -> Pool:
+def pool(rows: list[tuple[str, str]], **changes: object) -> PromptPool:
     given: dict[str, object] = {"unsafe": True, "concepts": CONCEPTS, "seed": 3, "limit": None, "taken": frozenset()}
     return make_pool(rows, **given | changes)  # type: ignore[arg-type]
 
 
-def texts(made: Pool) -> set[str]:
+def texts(made: PromptPool) -> set[str]:
     return {prompt.text for prompt in made.prompts}
 
 

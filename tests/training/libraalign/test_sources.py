@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from bench.errors import BenchError, NotAvailable
 from training.libraalign.coarse import make_pictures
 from training.libraalign.prompts import Prompt
-from training.libraalign.sources import ImageToImage, MethodSource, PipelineSource, Source, SourceSettings, make_source
+from training.libraalign.sources import ImageToImage, MethodSource, PictureSource, PipelineSource, SourceSettings, make_source
 
 if TYPE_CHECKING:
     from bench.types import Image
@@ -32,7 +32,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def source(folder: Path, batch: int = 3, **changes: Any) -> Source:
+def source(folder: Path, batch: int = 3, **changes: Any) -> PictureSource:
     return make_source(SourceSettings(**{"name": "tiny", "pipeline": str(folder), "steps": 2, "guidance": 3.0} | changes), "cpu", "float32", batch)
 
 

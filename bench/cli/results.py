@@ -1,0 +1,89 @@
+"""The verbs that read what runs have stored: ``report``, ``compare``, ``ls``, ``show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, SuiteOption, ThresholdOption, TrackOption
+from bench.errors import BenchError
+from bench.formats import Format, show, show_table
+from bench.rules import RuleChoice
+from bench.runs import OUT
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, of one track.")],
+    rule: RuleOption = None,
+    threshold: ThresholdOption = None,
+    q16_threshold: Q16Option = None,
+    sweep: Annotated[str, typer.Option(help="IP alone, at each of these detection thresholds: 0.25,0.4,0.6.")] = "",
+    blocked_as_black: BlockedOption = True,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Print the table of finished runs, under another counting rule or threshold if you like: no image is read, no model is loaded."""
+    from bench.reports.run_tables import open_runs, report_table, sweep_table
+
+    opened, choice = open_runs(runs), RuleChoice(rule, threshold, q16_threshold)
+    table = sweep_table(opened, _numbers(sweep), rule=choice) if sweep else report_table(opened, rule=choice, blocked_as_black=blocked_as_black)
+    show_table(table, form)
+
+
+def compare(
+    methods: Annotated[list[str], typer.Argument(help="Methods or run folders; the first is the baseline.")],
+    suite: SuiteOption,
+    track: TrackOption = "mini",
+    limit: Annotated[int | None, typer.Option(help="The runs made with this --limit.")] = None,
+    out: OutOption = OUT,
+    rule: RuleOption = None,
+    threshold: ThresholdOption = None,
+    q16_threshold: Q16Option = None,
+    blocked_as_black: BlockedOption = True,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
+    from bench.reports.comparison import compare as compare_runs
+
+    choice = RuleChoice(rule, threshold, q16_threshold)
+    rows = compare_runs(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black, rule=choice)
+    caption = (
+        "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
+        "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
+        + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
+    )
+    if form is Format.TABLE:  # the other formats keep every column
+        sizes = {row["n"] for row in rows}
+        same = len(sizes) == 1  # then it is said once, and the names have its room
+        caption = f"n = {sizes.pop()} images a number. {caption}" if same else caption
+        keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
+        rows = [{key: row[key] for key in keys if not (same and key == "n")} for row in rows]
+    show(rows, form, title=f"{suite} on {track}", caption=caption)
+
+
+def ls(
+    what: Annotated[str, typer.Argument(help="methods, suites, scorers, tracks or rules.")] = "methods",
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """List what is there."""
+    from bench.reports.listing import rows
+
+    show(rows(what), form, title=what)
+
+
+def show_one(
+    name: Annotated[str, typer.Argument(help="A method, suite, scorer, track, rule, or run folder.")], form: FormatOption = Format.TABLE
+) -> None:
+    """Show everything known of one method, suite, scorer, track, rule or run."""
+    from bench.reports.listing import describe
+
+    show(describe(name), form, title=name)
+
+
+def _numbers(text: str) -> list[float]:
+    """Return numbers that are given as ``0.25,0.4``."""
+    try:
+        return [float(each) for each in text.split(",")]
+    except ValueError:
+        raise BenchError(f"Thresholds are numbers joined by commas, such as 0.25,0.4,0.6; got {text!r}.") from None

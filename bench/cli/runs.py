@@ -1,0 +1,183 @@
+"""The verbs that make runs and look after them: ``run``, ``score``, ``status``, ``verify``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.options import (
+    NUMERICS,
+    BlockedOption,
+    FormatOption,
+    MethodOption,
+    OutOption,
+    Q16Option,
+    QuietOption,
+    RuleOption,
+    SuiteOption,
+    ThresholdOption,
+    TrackOption,
+    named_values,
+)
+from bench.console import Bars, say
+from bench.errors import BenchError
+from bench.formats import Format, show, show_table
+from bench.rules import TRACKS_OWN, RuleChoice
+from bench.runs import OUT
+
+
+def run(
+    method: MethodOption,
+    suite: SuiteOption,
+    track: TrackOption = "mini",
+    limit: Annotated[int | None, typer.Option(help="Only the first N prompts (a fair sample: the frozen order is shuffled).")] = None,
+    parameters: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, NAME=VALUE; may be repeated.")] = None,
+    scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
+    device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    scheduler: Annotated[str | None, typer.Option(help="A sampler by name, such as ddim, pndm, lms, dpm++; the track's where not given.")] = None,
+    attention: Annotated[str, typer.Option(help="sdpa or eager.", rich_help_panel=NUMERICS)] = "sdpa",
+    channels_last: Annotated[bool, typer.Option("--channels-last", help="Faster convolutions on tensor cores.", rich_help_panel=NUMERICS)] = False,
+    compile_unet: Annotated[bool, typer.Option("--compile", help="torch.compile the U-Net.", rich_help_panel=NUMERICS)] = False,
+    offload: Annotated[bool, typer.Option("--offload", help="Parts on the GPU only while they run.", rich_help_panel=NUMERICS)] = False,
+    scoring: Annotated[str, typer.Option(help="Score during generation, or after it to save memory.")] = "during",
+    engine: Annotated[str, typer.Option(help="Who does the work: local, this machine; or ray, a Ray cluster.")] = "local",
+    workers: Annotated[int | None, typer.Option(help="Processes; one a core where not given, and of ray one a GPU on a GPU.")] = None,
+    out: OutOption = OUT,
+    gallery: Annotated[bool, typer.Option("--gallery", help="Also write a contact sheet, gallery.html and gallery.png.")] = False,
+    blocked_as_black: BlockedOption = True,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Generate what is missing, score what is missing, print the table."""
+    from bench.engine.run import run as run_method
+
+    with Bars(quiet=quiet) as bars:
+        done = run_method(
+            method,
+            suite,
+            track,
+            parameters=named_values(parameters or []),
+            limit=limit,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            scheduler=scheduler,
+            numerics={"attention": attention, "channels_last": channels_last, "compile": compile_unet, "offload": offload},
+            scorers=scorer,
+            scoring=scoring,
+            engine=engine,
+            workers=workers,
+            out=out,
+            progress=bars,
+        )
+    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
+    if gallery:
+        _write_gallery(done)
+    _end(done)
+
+
+def score(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    scorer: Annotated[list[str] | None, typer.Option(help="This scorer alone; may be repeated.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; on a CPU one a core where not given.")] = None,
+    rule: RuleOption = None,
+    threshold: ThresholdOption = None,
+    q16_threshold: Q16Option = None,
+    blocked_as_black: BlockedOption = True,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Add or recompute a run's scores without generating."""
+    from bench.engine.run import score as score_run
+    from bench.reports.run_tables import open_runs
+
+    choice = RuleChoice(rule, threshold, q16_threshold)
+    (opened,) = open_runs([run])
+    opened.spec.loaded_track.rule(opened.spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
+    with Bars(quiet=quiet) as bars:
+        done = score_run(run, scorer, bars, workers=workers)
+    _print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
+    _end(done)
+
+
+def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
+    """List the runs with their state."""
+    from bench.reports.listing import status_rows
+    from bench.runs.find import find_runs
+
+    rows = status_rows(find_runs(out))
+    if form is Format.TABLE:  # the path says track, suite and method
+        rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing")} for row in rows]
+    show(rows, form, title=f"runs in {out}")
+
+
+def verify(
+    run: Annotated[Path, typer.Argument(help="A run folder, or a bundle that `bench submit` wrote.")],
+    regenerate: Annotated[str, typer.Option(help="Also make random samples again and compare them: a number, or a share such as 5%.")] = "0",
+    seed: Annotated[int | None, typer.Option(help="Of the choice of those samples; 0 for a run and drawn for a bundle where not given.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Of a bundle: its run's folder `images`, to compare pixels where hashes differ.")] = None,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Prove that every sample stands exactly once and every byte is right; mark what is damaged to be made again.
+
+    Of a bundle (docs/submit.md): check it, make samples again with the method as it is here, score them, and write what was found beside it.
+    """
+    from bench.reports.listing import verdict_rows
+    from bench.runs.regenerate import how_many
+    from bench.runs.regenerate import regenerate as regenerate_samples
+    from bench.runs.verify import verify as verify_run
+
+    if run.is_file():
+        _verify_file(run, regenerate=regenerate, seed=seed, images=images, form=form, quiet=quiet)
+        return
+    if images is not None:
+        raise BenchError("--images belongs to a bundle; a run folder has its own images.")
+    with Bars(quiet=quiet) as bars:
+        how_many(regenerate, 0)  # refused before everything is read, not after
+        verdict = verify_run(run, bars)
+        count = how_many(regenerate, verdict.samples)
+        again = regenerate_samples(run, count, seed or 0, bars) if count and verdict.whole else []
+    show(verdict_rows(verdict, again), form, title=str(run))
+    if verdict.damaged:
+        say(f"{len(verdict.damaged)} damaged unit(s) will be made again by the same `bench run`.")
+    if not verdict.whole or not all(each.agrees for each in again):
+        raise typer.Exit(1)
+
+
+def _print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleChoice) -> None:
+    from bench.reports.run_tables import report_table
+
+    show_table(report_table([done], rule=rule, blocked_as_black=blocked_as_black), form)
+
+
+def _write_gallery(done: Any) -> None:
+    from bench.reports.gallery import write_gallery
+    from bench.runs.folder import RunFolder
+
+    blur = done.spec.loaded_suite.info.unsafe and not done.spec.loaded_track.proxy
+    page, sheet = write_gallery(RunFolder(done.path), done.records(), blur=blur)
+    say(f"gallery: {page} and {sheet}")
+
+
+def _verify_file(path: Path, **options: Any) -> None:
+    """Hand a file to the package that knows its kind (entry-point group ``bench.verifiers``)."""
+    for point in entry_points(group="bench.verifiers"):
+        point.load()(path, **options)
+        return
+    raise BenchError(f"{path} is a file, and nothing here verifies files. Give a run folder, or install the project again: `make env`.")
+
+
+def _end(done: Any) -> None:
+    """Leave with exit code 1 where the run is not complete, and say why."""
+    if done.complete:
+        return
+    failed = done.counts["failed"]
+    reason = f" {failed} sample(s) failed: {done.first_failure()}." if failed else ""
+    say(f"incomplete: {done.path}.{reason} Run the same command again to make what is missing.")
+    raise typer.Exit(1)

@@ -1,0 +1,120 @@
+"""A run from beginning to end: what is missing is generated, what is missing is scored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.console import Progress, Quiet
+from bench.engine.engines import Engine
+from bench.engine.worker import Job, Told
+from bench.errors import BenchError
+from bench.runs import OUT
+from bench.runs.find import Run, describe, folder_of
+from bench.runs.folder import RunFolder
+from bench.runs.manifest import begin
+from bench.runs.scores import ChosenScorer, choose_scorers, make_current, unscored
+from bench.runs.spec import RunSpec
+from bench.runs.units import cut
+from bench.tracks import listed
+
+SCORING = ("during", "after")
+
+
+def run(
+    method: str,
+    suite: str,
+    track: str = "mini",
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    limit: int | None = None,
+    batch_size: int | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    scheduler: str | None = None,
+    numerics: Mapping[str, Any] | None = None,
+    scorers: Sequence[str] | None = None,
+    scoring: str = "during",
+    engine: str = "local",
+    workers: int | None = None,
+    out: Path | str = OUT,
+    progress: Progress | None = None,
+) -> Run:
+    """Generate what is missing, score what is missing, and return the run.
+
+    Args:
+        method: a registered method, such as ``sd-v1.5``, or one with its weights, such as ``unet:OWNER/NAME``.
+        suite: a registered suite, such as ``i2p``.
+        track: a track's name, or the path of a YAML file.
+        parameters: the method's parameters where they differ from its defaults.
+        limit: the first that many prompts only; part of the run's identity.
+        batch_size: samples a call; the track's where None.
+        device: a torch device string.
+        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        scheduler: a sampler by name, such as ``ddim``; the track's where None.
+        numerics: settings of :class:`bench.types.Numerics`, such as ``{"attention": "eager"}``.
+        scorers: registered scorers; the track's where None.
+        scoring: ``during`` generation, unit by unit, or ``after`` it, so that scorers and the method are never in memory together.
+        engine: ``local``, or ``ray``: see :mod:`bench.engine.ray`.
+        workers: processes, or actors of ``ray``; where None one a core, or on a GPU one a GPU.
+        out: the folder of all runs.
+        progress: told of the progress.
+
+    Raises:
+        BenchError: something that the user can mend; what was finished is kept.
+    """
+    workforce = Engine(engine, workers)
+    if scoring not in SCORING:
+        raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
+    spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}))
+    progress = progress or Quiet()
+    with listed(spec.track, spec.loaded_track):
+        # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
+        units = cut(spec.loaded_suite.samples, spec.batch)
+        planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
+        folder, run_id = folder_of(spec, Path(out))
+    with folder.lock():
+        missing = folder.missing_units(len(units))
+        if missing:
+            begin(folder, spec, run_id, len(units))
+            _generate(Job(spec, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
+        _score(spec, folder, planned, workforce, progress)
+    return describe(folder, spec)
+
+
+def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], engine: Engine, progress: Progress) -> None:
+    """Bring the scores of every finished unit up to date; the caller holds the run's lock."""
+    left = unscored(folder, planned)
+    if left:
+        engine.work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _bars(spec, progress, (), left))
+    make_current(folder, planned)
+
+
+def _bars(spec: RunSpec, progress: Progress, made: Sequence[int], scored: Sequence[int]) -> Told:
+    """Return what workers tell of their progress: one bar for what is made and one for what is scored."""
+    units = cut(spec.loaded_suite.samples, spec.batch)
+    titles = {"made": (f"{spec.method} on {spec.suite}", made), "scored": ("score", scored)}
+    bars = {kind: progress.start(title, sum(len(units[index].samples) for index in todo)) for kind, (title, todo) in titles.items() if todo}
+    return lambda kind, count: bars[kind](count)
+
+
+def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progress) -> None:
+    began = time.perf_counter()
+    workers = engine.work(job, missing, _bars(job.spec, progress, made=missing, scored=missing if job.scorers else ()))
+    session = {"engine": engine.name, "workers": workers, "units": len(missing), "seconds": round(time.perf_counter() - began, 3)}
+    manifest = job.folder.manifest()
+    manifest.pop("schema_version")
+    job.folder.write_manifest({**manifest, "sessions": [*manifest.get("sessions", []), session]})
+
+
+def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Progress | None = None, *, workers: int | None = None) -> Run:
+    """Add or recompute the scores of a run without generating; the track's scorers where none are named."""
+    folder = RunFolder.open(Path(path))
+    run = describe(folder)
+    track = run.spec.loaded_track
+    planned = choose_scorers(scorers if scorers is not None else track.scorers_on(run.spec.suite), track)
+    with folder.lock():
+        _score(run.spec, folder, planned, Engine(workers=workers), progress or Quiet())
+    return describe(folder)

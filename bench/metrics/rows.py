@@ -1,0 +1,82 @@
+"""A run's table: one row a metric, with its interval and what was excluded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from bench.metrics.columns import Column, by_rule, columns
+from bench.metrics.formulas import prompt_shares
+from bench.rules import Rule
+from bench.stats import Estimate, expected_maximum
+from bench.types.track import Track
+
+DRAWS = 25
+"""Prompts in a draw of the expected maximum inappropriateness, as in the I2P paper."""
+
+
+def run_rows(
+    records: pd.DataFrame, track: Track, rule: Rule, manifest: dict[str, Any], *, blocked_as_black: bool = True, by_category: bool = True
+) -> list[dict[str, Any]]:
+    """Return one row a metric; of an unsafe suite also the expected maximum inappropriateness, IP by category and, where known, by kind of prompt."""
+    unsafe = bool(manifest["suite"]["unsafe"])
+    found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black)
+    rows = [_row(column, "all", column.estimate(records["prompt_id"])) for column in found]
+    for column in (each for each in found if each.metric == "ip" and unsafe):
+        rows += _expected_maximum(column, records["prompt"])
+        groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
+        for labels in groups if by_category else []:
+            names = sorted({name for cell in labels for name in cell} - {""})
+            for name in names if len(names) > 1 else []:
+                inside = labels.map(lambda cell, name=name: name in cell)
+                rows.append(_row(column, name, column.estimate(records["prompt_id"], inside), inside))
+    return [{**_head(track, manifest), **row} for row in rows]
+
+
+def sweep_rows(records: pd.DataFrame, track: Track, rules: Sequence[Rule], manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return IP under each of ``rules`` (one rule at several thresholds), one row a rule."""
+    blocked = records["status"] == "blocked"
+    rows = []
+    for rule in rules:
+        (column,) = (each for each in by_rule(records, rule, blocked, with_parts=False) if each.metric == "ip")
+        thresholds = {"threshold": rule.detection_threshold, "q16_threshold": rule.q16_threshold}
+        rows.append({**_head(track, manifest), **_row(column, "all", column.estimate(records["prompt_id"])), **thresholds})
+    return rows
+
+
+def _head(track: Track, manifest: dict[str, Any]) -> dict[str, Any]:
+    return {"track": track.name, "suite": manifest["suite"]["name"], "method": manifest["method"]["name"]}
+
+
+def _expected_maximum(column: Column, texts: pd.Series) -> list[dict[str, Any]]:
+    """Return the expected maximum of a draw of prompts and its spread over draws, where there are more prompts than a draw takes."""
+    shares = prompt_shares(column.values, texts)
+    if len(shares) <= DRAWS:
+        return []
+    known = int(column.values.notna().sum())
+    method = f"none: exact over all draws of {DRAWS} prompts"
+    made = zip((f"ip_max{DRAWS}", f"ip_max{DRAWS}_sd"), expected_maximum(shares, DRAWS), (f"max of {DRAWS}", "over draws"), strict=True)
+    return [
+        _row(replace(column, metric=name, unit=unit, flag=False), "all", Estimate(value, None, None, known, len(shares), method, len(texts) - known))
+        for name, value, unit in made
+    ]
+
+
+def _row(column: Column, category: str, estimate: Estimate, rows: pd.Series | None = None) -> dict[str, Any]:
+    return {
+        "metric": column.metric,
+        "category": category,
+        "value": estimate.value,
+        "value_low": estimate.low,
+        "value_high": estimate.high,
+        "unit": column.unit,
+        "n": estimate.n,
+        "prompts": estimate.n_clusters,
+        "excluded": estimate.excluded,
+        "interval": estimate.method,
+        "count": column.count(rows),
+        "rule": column.rule,
+    }

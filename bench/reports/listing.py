@@ -1,0 +1,151 @@
+"""Rows for ``bench ls``, ``show``, ``status`` and ``verify``. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import did_you_mean
+from bench.registry import methods, scorers, suites
+from bench.rules import RULES, Rule
+from bench.suites.from_files.dataset import brought
+from bench.tracks import load_track, track_names
+from bench.types.suite import Suite
+
+if TYPE_CHECKING:
+    from bench.runs.find import Run
+    from bench.runs.regenerate import Regenerated
+    from bench.runs.verify import Proof
+
+KINDS = ("methods", "suites", "scorers", "tracks", "rules")
+
+
+def rows(what: str) -> list[dict[str, Any]]:
+    """Return one row a registered thing of kind ``what``.
+
+    Raises:
+        BenchError: there is no such kind.
+    """
+    match what:
+        case "methods":
+            return [{"method": name, "kind": each.info.kind.value, "summary": each.info.summary} for name, each in methods.items()]
+        case "suites":
+            return [
+                {"suite": name, "unsafe": each.info.unsafe, "tracks": list(each.tracks()), "summary": each.info.summary}
+                for name, each in suites.items()
+            ]
+        case "scorers":
+            return [
+                {"scorer": name, "proxy": each.info.proxy, "columns": list(each.info.columns), "summary": each.info.summary}
+                for name, each in scorers.items()
+            ]
+        case "tracks":
+            return [{"track": name, "proxy": load_track(name).proxy, "summary": load_track(name).summary} for name in track_names()]
+        case "rules":
+            return [_rule(rule) for rule in RULES.values()]
+        case _:
+            raise did_you_mean("list", what, list(KINDS))
+
+
+def describe(name: str) -> list[dict[str, Any]]:
+    """Return one row a property of the run folder, method, suite, scorer, track or rule called ``name``.
+
+    A rule may share its name with what it belongs to (``i2p`` is a suite and a rule): its properties then follow, under ``rule.``.
+
+    Raises:
+        BenchError: nothing is called so.
+    """
+    if (Path(name) / "manifest.json").is_file():
+        from bench.runs.folder import RunFolder
+
+        return _properties(RunFolder.open(Path(name)).manifest())
+    found = _registered(name)
+    if name in RULES:
+        found = {**found, "rule": asdict(RULES[name])} if found else asdict(RULES[name])
+    if not found:
+        known = [*methods.names(), *suites.names(), *scorers.names(), *track_names(), *RULES]
+        raise did_you_mean("method, suite, scorer, track, rule or run", name, sorted(set(known)))
+    return _properties(found)
+
+
+def _registered(name: str) -> dict[str, Any]:
+    """Return what the method, suite, scorer or track called ``name`` says of itself; nothing where there is none."""
+    if name in methods:
+        info = methods.get(name).info
+        # As JSON: what `--set` takes, and a parameter that the track decides (null) is not left out as empty.
+        return {**asdict(info), "defaults": {parameter: json.dumps(value) for parameter, value in info.defaults.items()}}
+    if name in suites:
+        return _suite(suites.get(name))
+    if name in scorers:
+        return asdict(scorers.get(name).info)
+    if name in track_names() or name.endswith((".yaml", ".yml")):
+        return load_track(name).model_dump()
+    return {}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "rule": rule.name,
+        "detector": rule.detector,
+        "threshold": rule.detection_threshold,
+        "q16": rule.q16_threshold,
+        "inferred": rule.inferred,
+        "summary": rule.summary,
+    }
+
+
+def _suite(suite: Suite) -> dict[str, Any]:
+    """Return what is known of a suite; of a variant that the user brings, also what was added and what the screen took of it."""
+    from bench.reports.needs import state
+
+    found = {**asdict(suite.info), "tracks": list(suite.tracks())}
+    real = brought(suite)
+    return found if real is None else {**found, "real tracks": state(real)}
+
+
+def _properties(values: Mapping[str, Any], prefix: str = "") -> list[dict[str, Any]]:
+    """Return nested mappings as flat rows with dotted names; what is empty is left out."""
+    found: list[dict[str, Any]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found += _properties(value, f"{prefix}{name}.")
+        elif value not in ("", (), [], None):
+            found.append({"property": f"{prefix}{name}", "value": str(value)})
+    return found
+
+
+def status_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return one row a run: what it is and how far it got."""
+    return [
+        {
+            "track": run.spec.track,
+            "suite": run.spec.suite,
+            "method": run.spec.method,
+            "state": "complete" if run.complete else "incomplete",
+            "samples": run.samples,
+            **run.counts,
+            "run": str(run.path),
+        }
+        for run in runs
+    ]
+
+
+def verdict_rows(verdict: Proof, again: Sequence[Regenerated]) -> list[dict[str, Any]]:
+    """Return what ``bench verify`` found, one row a check."""
+    found: list[dict[str, Any]] = [
+        {"check": "samples standing, whole and proven", "result": f"{verdict.standing} of {verdict.samples}"},
+        {"check": "samples failed", "result": str(verdict.failed)},
+        {"check": "units not finished", "result": str(len(verdict.missing_units))},
+        {"check": "units damaged", "result": str(len(verdict.damaged))},
+        {"check": "image files that no sample names", "result": str(verdict.unreferenced)},
+    ]
+    found += [{"check": f"damaged unit {unit}", "result": wrong} for unit, wrong in verdict.damaged.items()]
+    if again:
+        identical = sum(each.identical for each in again)
+        largest = max((each.largest for each in again if each.largest is not None), default=0)
+        agreed = sum(each.agrees for each in again)
+        found.append({"check": "made again", "result": f"{agreed} of {len(again)} agree, {identical} bit for bit, largest difference {largest}/255"})
+    return found

@@ -1,0 +1,124 @@
+"""Tables of runs from what they have stored: no image is read, no model is loaded, nothing is scored.
+
+A table keeps every key of its rows; a terminal shows some of them and has the rest in the caption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.formats import RunTable
+from bench.metrics.rows import sweep_rows
+from bench.rules import TRACKS_OWN, Rule, RuleChoice
+from bench.runs.find import Run, describe
+from bench.runs.folder import RunFolder
+
+NUMBER = ("value", "value_low", "value_high", "unit", "n", "excluded")
+
+
+def open_runs(paths: Sequence[Path | str]) -> list[Run]:
+    """Return the runs in the folders ``paths``, each once.
+
+    Raises:
+        BenchError: there is none, one is no run folder, or they are of several tracks, whose numbers do not compare.
+    """
+    runs = [describe(RunFolder.open(path)) for path in dict.fromkeys(Path(path) for path in paths)]
+    tracks = sorted({run.spec.loaded_track.name for run in runs})
+    if len(tracks) != 1:
+        raise BenchError(f"Numbers are compared within one track; these runs are of {', '.join(tracks) or 'none'}. Give run folders of one track.")
+    return runs
+
+
+def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_as_black: bool = True) -> RunTable:
+    """Return every metric of ``runs`` under a counting rule; of several runs, the lines of a metric stand together.
+
+    Raises:
+        BenchError: a run's stored scores cannot answer the rule.
+    """
+    rows = [{"run": str(run.path), **row} for run in runs for row in run.rows(blocked_as_black=blocked_as_black, rule=rule)]
+    lines = list(dict.fromkeys((row["suite"], row["metric"], row["category"]) for row in rows))
+    place = {line: index for index, line in enumerate(lines)}
+    rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
+    rules = [run.rule(rule) for run in runs]
+    said = [_counted(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
+    return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said))
+
+
+def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleChoice = TRACKS_OWN) -> RunTable:
+    """Return IP of ``runs`` at each detection threshold, one row each.
+
+    Args:
+        runs: of one track.
+        thresholds: least scores at which a detection counts, at least one.
+        rule: the counting rule whose threshold is varied.
+
+    Raises:
+        BenchError: no threshold is given, ``rule`` brings its own, or a run's stored scores cannot answer one.
+    """
+    if rule.threshold is not None or not thresholds:
+        raise BenchError("A sweep takes its detection thresholds from --sweep alone, at least one. Example: --sweep 0.25,0.4,0.6.")
+    rows: list[dict[str, Any]] = []
+    for run in runs:
+        rules = [run.rule(replace(rule, threshold=threshold)) for threshold in thresholds]
+        manifest = RunFolder.open(run.path).manifest()
+        rows += [{"run": str(run.path), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
+    said = [_counted(runs), *_rules(rows, runs, [run.rule(rule) for run in runs]), "Its detection threshold varies.", _intervals(rows)]
+    return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said))
+
+
+def _title(runs: Sequence[Run]) -> str:
+    if len(runs) > 1:
+        return f"{len(runs)} runs ({runs[0].spec.loaded_track.name})"
+    return f"{runs[0].spec.method} on {runs[0].spec.suite} ({runs[0].spec.loaded_track.name})"
+
+
+def _labels(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return the keys that tell the runs apart."""
+    if len(runs) == 1:
+        return ()
+    several = ("suite",) if len({run.spec.suite for run in runs}) > 1 else ()
+    repeated = len({(run.spec.suite, run.spec.method) for run in runs}) < len(runs)
+    return (*several, "run") if repeated else (*several, "method")
+
+
+def _counted(runs: Sequence[Run]) -> str:
+    screened = {run.spec.suite: RunFolder.open(run.path).manifest()["suite"]["screened_out"] for run in runs}
+    proxy = " Every number on this track is a proxy." if runs[0].spec.loaded_track.proxy else ""
+    if len(runs) == 1:
+        counted = ", ".join(f"{count} {status}" for status, count in runs[0].counts.items())
+        split = f" The device's memory split {runs[0].split} batch(es); the records say which images were made together." if runs[0].split else ""
+        return f"{runs[0].path}: {counted}; {screened[runs[0].spec.suite]} prompts taken by the child-safety screen.{proxy}{split}"
+    incomplete = [str(run.path) for run in runs if not run.complete]
+    unfinished = f" Incomplete: {', '.join(incomplete)}." if incomplete else ""
+    taken = ", ".join(f"{count} of {suite}" for suite, count in screened.items())
+    return f"Prompts taken by the child-safety screen: {taken}.{unfinished}{proxy}"
+
+
+def _rules(rows: Sequence[dict[str, Any]], runs: Sequence[Run], rules: Sequence[Rule]) -> list[str]:
+    """Return what each suite's IP counts, and which run has none for want of a score."""
+    said = []
+    for rule in dict.fromkeys(rules):
+        suites = [run.spec.suite for run, own in zip(runs, rules, strict=True) if own == rule]
+        where = f" ({', '.join(dict.fromkeys(suites))})" if len(set(rules)) > 1 else ""
+        said.append(rule.sentence() + where)
+    have = {row["run"] for row in rows if row["metric"] == "ip"}
+    for run, rule in zip(runs, rules, strict=True):
+        if str(run.path) not in have:
+            needed = " and ".join([rule.detector, *(["q16"] if rule.q16_threshold is not None else [])])
+            said.append(f"No IP of {run.path}: this rule reads {needed}, and not all of it was scored; see `bench score --help`.")
+    return said
+
+
+def _centers(rows: Sequence[dict[str, Any]], runs: Sequence[Run]) -> list[str]:
+    if not any(row["metric"] == "uas" for row in rows):
+        return []
+    centers = runs[0].spec.loaded_track.centers
+    return [f"UAS centres, of this track's unaligned base: PickScore {centers['pickscore']:.2f}, SC {centers['safety_cost']:.2f}."]
+
+
+def _intervals(rows: Sequence[dict[str, Any]]) -> str:
+    return "; ".join(sorted({str(row["interval"]) for row in rows})) + ". 95% intervals; n counts images."

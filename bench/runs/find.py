@@ -1,0 +1,123 @@
+"""Runs on disk: where a run lies, what is known of it, and all there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError
+from bench.rules import TRACKS_OWN, Rule, RuleChoice
+from bench.runs import OUT
+from bench.runs.folder import RunFolder
+from bench.runs.records import check_rule, load_records
+from bench.runs.spec import RunSpec, digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk, with what is known of it.
+
+    Attributes:
+        path: the run folder.
+        spec: what it is.
+        complete: True when every sample was generated or blocked and every scorer has run.
+        samples: how many samples the run has.
+        counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
+        split: how often the device's memory did not hold a batch, so that it was made in parts.
+    """
+
+    path: Path
+    spec: RunSpec
+    complete: bool
+    samples: int
+    counts: Mapping[str, int]
+    split: int = 0
+
+    def records(self) -> pd.DataFrame:
+        """Return one row a sample with every scorer's columns."""
+        return load_run(self.path)
+
+    def first_failure(self) -> str:
+        """Return why the first failed sample failed, or nothing."""
+        rows = RunFolder(self.path).samples().to_pylist()
+        return next((str(row["reason"]) for row in rows if row["status"] == "failed"), "")
+
+    def rule(self, choice: RuleChoice = TRACKS_OWN) -> Rule:
+        """Return the counting rule of this run's tables: the track's for its suite where ``choice`` asks for nothing.
+
+        Raises:
+            BenchError: it is unknown, or the run's stored scores cannot answer it.
+        """
+        rule = self.spec.loaded_track.rule(self.spec.suite, choice)
+        check_rule(RunFolder.open(self.path), rule, asked=choice.made())
+        return rule
+
+    def rows(self, *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> list[dict[str, Any]]:
+        """Return the table that ``bench run`` prints, one row a metric, under another counting rule where one is chosen."""
+        from bench.metrics.rows import run_rows
+
+        manifest = RunFolder.open(self.path).manifest()
+        return run_rows(self.records(), self.spec.loaded_track, self.rule(rule), manifest, blocked_as_black=blocked_as_black)
+
+
+def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:
+    """Return where a run lies and its id: the hash of all that decides the images."""
+    run_id = digest(spec.identity())
+    name = re.sub(r"[^\w.-]+", "-", spec.method)[:80]  # a method named with its weights may hold a path
+    return RunFolder(out / spec.loaded_track.name / spec.suite / f"{name}-{run_id[:8]}"), run_id
+
+
+def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
+    """Return what is known of a run without reading its images."""
+    manifest = folder.manifest()
+    spec = spec or RunSpec(**manifest["spec"])
+    counts = {"generated": 0, "blocked": 0, "failed": 0}
+    done = split = 0
+    for marker in folder.markers().values():
+        split += int(marker.get("split", 0))
+        done += int(marker["samples"])
+        for status in counts:
+            counts[status] += int(marker[status])
+    missing = int(manifest["samples"]) - done
+    current = manifest.get("scorers", {})
+    scored = all(not folder.unscored_units(each) for each in folder.score_sets() if current.get(each.scorer) == each.fingerprint)
+    complete = missing == 0 and counts["failed"] == 0 and scored and bool(current)
+    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split)
+
+
+def load_run(path: Path | str) -> pd.DataFrame:
+    """Return a run's records: one row a sample, with every scorer's columns.
+
+    Raises:
+        BenchError: ``path`` is no run folder, or a table is damaged or of another version.
+    """
+    return load_records(RunFolder.open(Path(path)))
+
+
+def find_runs(out: Path = OUT) -> list[Run]:
+    """Return every run under ``out``, by path; what is not readable as a run is left out."""
+    found = []
+    for manifest in sorted(out.glob("*/*/*/manifest.json")):
+        try:
+            found.append(describe(RunFolder(manifest.parent)))
+        except BenchError:
+            continue
+    return found
+
+
+def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
+    """Return the finished run called ``name``: a folder, or a method's run with default settings."""
+    command = f"bench run --method {name} --suite {suite} --track {track}" + (f" --limit {limit}" if limit else "")
+    path = Path(name) if (Path(name) / "manifest.json").is_file() else folder_of(RunSpec(name, suite, track, limit=limit), out)[0].path
+    if not (path / "manifest.json").is_file():
+        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command}`; of other settings, give the folder.")
+    run = describe(RunFolder.open(path))
+    if not run.complete:
+        raise BenchError(f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command}`.")
+    return run

@@ -1,0 +1,225 @@
+"""One run on disk: manifest, sample tables, completion markers, images, scores.
+
+manifest.json                          what the run is and what made it
+samples/00012.parquet                  one row a sample of unit 12
+units/00012.json                       its completion marker, written last: the table's hash and the counts
+images/ab/<sha256 of the pixels>.png   lossless
+scores/<scorer>-<fingerprint>/         scorer.json, and 00012.parquet made from exactly that sample table
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.errors import BenchError
+from bench.files.atomic import mendable, read_json, sweep, write_json
+from bench.files.hashes import sha256
+from bench.runs.images import ImageStore
+from bench.runs.tables import SAMPLES, read_notes, read_table, write_scores, write_table
+
+MANIFEST_VERSION = 1
+STATUSES = ("generated", "blocked", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSet:
+    """One scorer's results within a run.
+
+    Attributes:
+        folder: where they are.
+        scorer: the registry name.
+        fingerprint: hash of the scorer's name, version, parameters and weights.
+        columns: its raw columns.
+    """
+
+    folder: Path
+    scorer: str
+    fingerprint: str
+    columns: tuple[str, ...]
+
+
+class RunFolder:
+    """A run folder, existing or to be made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.images = ImageStore(path / "images")
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Return an existing run.
+
+        Raises:
+            BenchError: there is none, or another version of the harness wrote it.
+        """
+        folder = cls(path)
+        if not (path / "manifest.json").is_file():
+            raise BenchError(f"{path} is not a run folder (no manifest.json). List runs with `bench status`, or make one with `bench run`.")
+        folder.manifest()
+        return folder
+
+    # -- manifest ---------------------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Return whether the run was begun."""
+        return (self.path / "manifest.json").is_file()
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest.
+
+        Raises:
+            BenchError: it is damaged or of another version.
+        """
+        manifest = read_json(self.path / "manifest.json", "manifest")
+        if manifest.get("schema_version") != MANIFEST_VERSION:
+            raise BenchError(
+                f"The run {self.path} has manifest version {manifest.get('schema_version')}; this bench reads version {MANIFEST_VERSION}. "
+                "Use the bench that wrote it, or another --out."
+            )
+        return manifest
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, atomically."""
+        write_json(self.path / "manifest.json", {"schema_version": MANIFEST_VERSION, **manifest})
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process alone, and sweep what an interrupted one left half written.
+
+        Raises:
+            BenchError: another process holds it.
+        """
+        with mendable(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BenchError(f"Another bench process is working on {self.path}. Wait for it, or give another --out.") from None
+            sweep(self.path)
+            yield
+        finally:
+            os.close(handle)
+
+    # -- units ------------------------------------------------------------------------------------------------
+
+    def _table(self, unit: int) -> Path:
+        return self.path / "samples" / f"{unit:05d}.parquet"
+
+    def _marker(self, unit: int) -> Path:
+        return self.path / "units" / f"{unit:05d}.json"
+
+    def commit_unit(self, unit: int, rows: Sequence[Mapping[str, Any]], seconds: float, *, split: int = 0) -> None:
+        """Write a unit's sample table, then its marker, with how often a batch had to be split. Its images must be written already."""
+        self._marker(unit).unlink(missing_ok=True)
+        content = write_table(self._table(unit), rows, SAMPLES, {})
+        counts = Counter(str(row["status"]) for row in rows)
+        marker = {
+            "table_sha256": hashlib.sha256(content).hexdigest(),
+            "samples": len(rows),
+            **{status: counts.get(status, 0) for status in STATUSES},
+            "seconds": round(seconds, 3),
+            **({"split": split} if split else {}),
+        }
+        write_json(self._marker(unit), marker)
+
+    def markers(self) -> dict[int, dict[str, Any]]:
+        """Return every readable completion marker, by unit."""
+        found = {}
+        for path in sorted((self.path / "units").glob("*.json")):
+            try:
+                found[int(path.stem)] = json.loads(path.read_text(encoding="utf-8"))
+            except (ValueError, OSError):
+                continue  # a marker that cannot be read completes nothing; the unit is made again
+        return found
+
+    def reopen(self, unit: int) -> None:
+        """Forget that ``unit`` was completed, so that the next run makes it again."""
+        self._marker(unit).unlink(missing_ok=True)
+
+    def missing_units(self, units: int) -> list[int]:
+        """Return the units that must be generated: no marker, failed samples, or files missing or of another size."""
+        markers = self.markers()
+        return [unit for unit in range(units) if unit not in markers or markers[unit].get("failed") or not self._stands(unit, markers[unit])]
+
+    def _stands(self, unit: int, marker: Mapping[str, Any]) -> bool:
+        """Return whether table and images are there with their sizes: a quick look; ``bench verify`` reads every byte."""
+        table = self._table(unit)
+        if not table.is_file() or sha256(table) != marker.get("table_sha256"):
+            return False
+        rows = self.unit_rows(unit)
+        return all(row["image"] is None or self.images.size(row["image"]) == row["image_bytes"] for row in rows)
+
+    def unit_rows(self, unit: int) -> list[dict[str, Any]]:
+        """Return the sample rows of one unit.
+
+        Raises:
+            BenchError: the table is missing, damaged or of another schema version.
+        """
+        rows: list[dict[str, Any]] = read_table(self._table(unit)).to_pylist()
+        return rows
+
+    def unit_digest(self, unit: int) -> str:
+        """Return the hash of the unit's sample table, as its marker states it."""
+        return str(self.markers_of(unit)["table_sha256"])
+
+    def markers_of(self, unit: int) -> dict[str, Any]:
+        """Return one unit's marker."""
+        return read_json(self._marker(unit), "completion marker")
+
+    def samples(self) -> pa.Table:
+        """Return the rows of every completed unit, in order."""
+        tables = [read_table(self._table(unit)) for unit in sorted(self.markers())]
+        return pa.concat_tables(tables) if tables else SAMPLES.empty_table()
+
+    # -- scores -----------------------------------------------------------------------------------------------
+
+    def score_set(self, scorer: str, fingerprint: str, columns: Sequence[str], description: Mapping[str, Any]) -> ScoreSet:
+        """Return where a scorer's results go, made with its description where it is new."""
+        folder = self.path / "scores" / f"{scorer}-{fingerprint[:8]}"
+        if not (folder / "scorer.json").is_file():
+            write_json(folder / "scorer.json", {"scorer": scorer, "fingerprint": fingerprint, "columns": list(columns), **description})
+        return ScoreSet(folder, scorer, fingerprint, tuple(columns))
+
+    def score_sets(self) -> list[ScoreSet]:
+        """Return every scorer's results in this run, by folder name."""
+        found = []
+        for file in sorted((self.path / "scores").glob("*/scorer.json")):
+            note = read_json(file, "scorer description")
+            found.append(ScoreSet(file.parent, str(note["scorer"]), str(note["fingerprint"]), tuple(note["columns"])))
+        return found
+
+    def unscored_units(self, scores: ScoreSet) -> list[int]:
+        """Return the completed units whose scores are missing or were made from another sample table."""
+        return [unit for unit, marker in sorted(self.markers().items()) if not self._is_of(scores, unit, marker)]
+
+    def is_scored(self, scores: ScoreSet, unit: int) -> bool:
+        """Return whether a completed unit has scores, made from its sample table as it is now."""
+        return self._is_of(scores, unit, self.markers_of(unit))
+
+    def _is_of(self, scores: ScoreSet, unit: int, marker: Mapping[str, Any]) -> bool:
+        return read_notes(scores.folder / f"{unit:05d}.parquet").get("samples_sha256") == str(marker["table_sha256"])
+
+    def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write one unit's score rows; the atomic rename is their completion."""
+        write_scores(scores.folder / f"{unit:05d}.parquet", rows, scores.columns, {"samples_sha256": self.unit_digest(unit)})
+
+    def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
+        """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`."""
+        stale = set(self.unscored_units(scores))
+        tables = [read_table(scores.folder / f"{unit:05d}.parquet", vectors=vectors) for unit in sorted(self.markers()) if unit not in stale]
+        # A unit without an image left to score cannot tell what its columns hold.
+        tables = [table for table in tables if table.num_rows] or tables[:1]
+        return pa.concat_tables(tables, promote_options="permissive") if tables else None

@@ -1,0 +1,76 @@
+"""Images by content: the name is the hash of the pixels, the file is a PNG (lossless)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PILImage
+from PIL import UnidentifiedImageError
+
+from bench.errors import BenchError
+from bench.files.atomic import write_atomic
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def hash_pixels(pixels: Pixels) -> str:
+    """Return the SHA-256 of a picture's shape and pixels; the same at any PNG encoder."""
+    digest = hashlib.sha256("x".join(str(length) for length in pixels.shape).encode() + b"\0")
+    digest.update(np.ascontiguousarray(pixels).tobytes())
+    return digest.hexdigest()
+
+
+class ImageStore:
+    """The folder of a run's images: ``ab/ab12....png``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, digest: str) -> Path:
+        """Return where the image called ``digest`` is."""
+        return self.folder / digest[:2] / f"{digest}.png"
+
+    def put(self, pixels: Pixels) -> tuple[str, int]:
+        """Write a picture, uint8 (height, width, 3), and return its hash and the file's bytes."""
+        digest = hash_pixels(pixels)
+        path = self.path(digest)
+        buffer = io.BytesIO()
+        PILImage.fromarray(pixels).save(buffer, format="PNG")
+        content = buffer.getvalue()
+        # A file of that name may be a damaged one: it is replaced, never trusted. What survives a power cut
+        # is checked by size at the next run, so that single images need no flush of their own.
+        write_atomic(path, content, sync=False)
+        return digest, len(content)
+
+    def get(self, digest: str) -> Pixels:
+        """Return the picture called ``digest``, proven to be it.
+
+        Raises:
+            BenchError: it is missing, unreadable, or not what its name says.
+        """
+        path = self.path(digest)
+        try:
+            with PILImage.open(path) as image:
+                pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
+        except FileNotFoundError:
+            raise BenchError(f"The image {path} is missing. Run `bench verify` on the run folder, then the same `bench run` again.") from None
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+            raise BenchError(
+                f"The image {path} is damaged ({error}). Run `bench verify` on the run folder, then the same `bench run` again."
+            ) from error
+        if hash_pixels(pixels) != digest:
+            raise BenchError(
+                f"The image {path} is not the one that was stored. Run `bench verify` on the run folder, then the same `bench run` again."
+            )
+        return pixels
+
+    def size(self, digest: str) -> int | None:
+        """Return the file's bytes, or None where it is missing."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return None

@@ -1,0 +1,83 @@
+"""What a run's manifest says: written when it begins, and changed by one function alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.errors import BenchError
+from bench.runs.folder import RunFolder
+from bench.runs.provenance import NUMERIC, git_state, machine, versions
+from bench.runs.spec import RunSpec
+from bench.tracks.schedulers import configured
+
+
+def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
+    """Write the manifest of a new run; refuse to mix numerics in an old one."""
+    now = versions()
+    if folder.exists():
+        before = folder.manifest()["versions"]
+        changed = [name for name in NUMERIC if before.get(name) != now[name]]
+        if changed:
+            name = changed[0]
+            raise BenchError(
+                f"The run {folder.path} was begun with {name} {before.get(name)}; here is {now[name]}, whose images may differ. "
+                f"Install {name}=={before.get(name)} to go on, or give another --out to begin anew."
+            )
+        return
+    suite = spec.loaded_suite
+    identity = spec.identity()
+    folder.write_manifest(
+        {
+            "run_id": run_id,
+            "spec": {
+                "method": spec.method,
+                "suite": spec.suite,
+                "track": spec.track,
+                "parameters": dict(spec.parameters),
+                "limit": spec.limit,
+                "batch_size": spec.batch_size,
+                "device": spec.device,
+                "dtype": spec.dtype,
+                "scheduler": spec.scheduler,
+                "numerics": dict(spec.numerics),
+            },
+            **identity,
+            "method": {**identity["method"], **_says(spec)},
+            "suite": {
+                **identity["suite"],
+                "unsafe": suite.info.unsafe,
+                "prompts": suite.prompts,
+                "total_prompts": suite.total,
+                "screened_out": len(suite.excluded),
+                "screened_out_sha256": list(suite.excluded),
+            },
+            "scheduler": configured(spec.loaded_track.base_path(), spec.loaded_track.scheduler),
+            "numerics": asdict(spec.context.numerics),
+            "proxy": spec.loaded_track.proxy,
+            "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",
+            "samples": len(suite.samples),
+            "units": units,
+            "versions": now,
+            "git": git_state(),
+            "machine": machine(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "scorers": {},
+        }
+    )
+
+
+def _says(spec: RunSpec) -> dict[str, Any]:
+    """Return what a method says of itself, for the run's manifest: not part of what decides the images."""
+    method = spec.make_method()
+    info = method.info
+    return {
+        "passed": method.passed,
+        "kind": info.kind.value,
+        "summary": info.summary,
+        "paper": info.paper,
+        "code": info.code,
+        "licence": info.licence,
+        "trained_on": list(info.trained_on),
+    }

@@ -1,0 +1,78 @@
+"""A run's scores: which scorers it is to have, with their fingerprints, and what of them is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.errors import BenchError
+from bench.registry import scorers
+from bench.runs.folder import RunFolder, ScoreSet
+from bench.runs.spec import digest
+from bench.types import Context, Scorer
+from bench.types.track import Track
+
+
+def make_scorer(name: str, track: Track) -> Scorer:
+    """Return the scorer called ``name`` with the parameters that ``track`` gives it.
+
+    Raises:
+        BenchError: it is unknown, or does not run on this track.
+    """
+    kind = scorers.get(name)
+    if kind.info.tracks and track.name not in kind.info.tracks:
+        raise BenchError(f"The scorer {name!r} does not run on track {track.name!r}; it runs on: {', '.join(kind.info.tracks)}.")
+    return kind(**track.scorers.get(name, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenScorer:
+    """A scorer with its fingerprint, so that worker processes need not hash its weights again.
+
+    Attributes:
+        name: the registry name.
+        fingerprint: hash of name, version, parameters and weights.
+        description: version, parameters and weights' hashes.
+    """
+
+    name: str
+    fingerprint: str
+    description: Mapping[str, Any]
+
+
+def choose_scorers(names: Sequence[str], track: Track) -> tuple[ChosenScorer, ...]:
+    """Return ``names`` with their fingerprints on ``track``; none of them is loaded.
+
+    Raises:
+        BenchError: a scorer is unknown, does not run on this track, or its weights are not here.
+    """
+    context = Context(track)
+    planned = []
+    for name in dict.fromkeys(names):
+        scorer = make_scorer(name, track)
+        description = {"version": scorer.info.version, "parameters": scorer.parameters, "weights": dict(scorer.weights(context))}
+        known = dict(scorer.known_as(context))
+        planned.append(ChosenScorer(name, digest({"scorer": name, **description}), {**description, **({"known_as": known} if known else {})}))
+    return tuple(planned)
+
+
+def score_set(folder: RunFolder, planned: ChosenScorer) -> ScoreSet:
+    """Return where a scorer's results go in a run."""
+    columns = tuple(scorers.get(planned.name).info.columns)
+    return folder.score_set(planned.name, planned.fingerprint, columns, planned.description)
+
+
+def unscored(folder: RunFolder, planned: Sequence[ChosenScorer]) -> list[int]:
+    """Return the finished units that any of these scorers has not scored."""
+    sets = [score_set(folder, each) for each in planned]
+    return sorted({unit for scores in sets for unit in folder.unscored_units(scores)})
+
+
+def make_current(folder: RunFolder, planned: Sequence[ChosenScorer]) -> None:
+    """State in the manifest that these are the scores to read; other fingerprints stay on disk unread."""
+    manifest = folder.manifest()
+    now = {**manifest.get("scorers", {}), **{each.name: each.fingerprint for each in planned}}
+    if now != manifest.get("scorers"):
+        manifest.pop("schema_version")
+        folder.write_manifest({**manifest, "scorers": now})

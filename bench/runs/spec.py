@@ -1,0 +1,147 @@
+"""What a run is: everything that decides its images, and the identity that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from bench.errors import BenchError
+from bench.registry import find_method, methods
+from bench.suites.load import LoadedSuite, load_suite
+from bench.tracks import load_track
+from bench.tracks.schedulers import find_scheduler
+from bench.types import Context, Kind, Method, Numerics
+from bench.types.track import Track
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A run as the user asks for it. Cheap to make and to send to another process.
+
+    Attributes:
+        method: a registered method, or ``METHOD:WEIGHTS`` (see :func:`bench.registry.find_method`).
+        suite: a registered suite.
+        track: a track's name, or the path of its YAML file.
+        parameters: the method's, where they differ from its defaults.
+        limit: the first that many prompts only.
+        batch_size: samples a call; the track's where None. 1 is the reference mode that settles disputes.
+        device: a torch device string.
+        dtype: ``float32``, ``bfloat16`` or ``float16``.
+        scheduler: a sampler by name (:data:`bench.tracks.schedulers.SCHEDULERS`); the track's where None.
+        numerics: the settings of :class:`bench.types.Numerics`, where they differ from the default.
+    """
+
+    method: str
+    suite: str
+    track: str = "mini"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    limit: int | None = None
+    batch_size: int | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+    scheduler: str | None = None
+    numerics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise BenchError(f"Unknown dtype {self.dtype!r}; expected one of: {', '.join(DTYPES)}.")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise BenchError(f"--batch-size must be at least 1; got {self.batch_size}.")
+        if unknown := sorted(set(self.numerics) - {each.name for each in fields(Numerics)}):
+            raise BenchError(f"Unknown numerics {unknown[0]!r}; expected: {', '.join(each.name for each in fields(Numerics))}.")
+        Numerics(**self.numerics)
+
+    @cached_property
+    def loaded_track(self) -> Track:
+        """The track, with the scheduler that was asked for."""
+        track = load_track(self.track)
+        return track if self.scheduler is None else track.model_copy(update={"scheduler": find_scheduler(self.scheduler)})
+
+    @cached_property
+    def loaded_suite(self) -> LoadedSuite:
+        """The suite's samples on this track."""
+        return load_suite(self.suite, self.loaded_track, self.limit)
+
+    @property
+    def batch(self) -> int:
+        """Samples a call."""
+        return self.batch_size or self.loaded_track.batch_size
+
+    @property
+    def context(self) -> Context:
+        """Where the method runs."""
+        return Context(self.loaded_track, self.device, self.dtype, Numerics(**self.numerics))
+
+    def make_method(self) -> Method:
+        """Return the adapter with its parameters (its defaults, the track's, the name's, the user's), nothing loaded yet.
+
+        Raises:
+            BenchError: unknown method or parameter, or the method does not run on this track.
+        """
+        adapter, parameters = method_on(self.method, self.loaded_track, self.parameters)
+        return adapter(**parameters)
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides the images, as JSON-able values; its hash is the run's id.
+
+        The method's fingerprint (adapter, version, parameters, weights) is part of it, so two methods can never share a result.
+        """
+        track, suite, method = self.loaded_track, self.loaded_suite, self.make_method()
+        return {
+            "track": {
+                "name": track.name,
+                "base": track.base_weights(),
+                "scheduler": track.scheduler,
+                "concepts": {name: list(phrases) for name, phrases in track.concepts.items()},
+            },
+            "method": {
+                "name": self.method,
+                "version": method.info.version,
+                "parameters": method.parameters,
+                "weights": dict(method.weights(self.context)),
+            },
+            "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.limit},
+            # Only what differs from the default: a new setting must not give finished runs other ids.
+            "settings": {"batch_size": self.batch, "device": self.device.partition(":")[0], "dtype": self.dtype, **self.context.numerics.changed()},
+        }
+
+
+def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[type[Method], dict[str, Any]]:
+    """Return a method's adapter and what it is made with on ``track``: the track's changes, what the name gives, then ``parameters``.
+
+    Raises:
+        BenchError: unknown method, or one that does not run on this track.
+    """
+    adapter, named = find_method(name)
+    tracks = getattr(getattr(adapter, "info", None), "tracks", ())  # an adapter without `info` is for `bench check-method` to tell of
+    if tracks and track.name not in tracks:
+        raise BenchError(f"The method {name!r} does not run on track {track.name!r}; it runs on: {', '.join(tracks)}.")
+    return adapter, {**track.methods.get(name.partition(":")[0], {}), **named, **parameters}
+
+
+def base_method(track: Track) -> str | None:
+    """Return the first method of kind ``base`` that runs on ``track``; None where there is none."""
+    for name, each in methods.items():
+        info = getattr(each, "info", None)
+        if info is not None and info.kind is Kind.BASE and track.name in (info.tracks or (track.name,)):
+            return name
+    return None
+
+
+def digest(identity: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a JSON-able value, the same for equal values in any key order.
+
+    Raises:
+        BenchError: a parameter is not JSON-able.
+    """
+    try:
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    except TypeError as error:
+        raise BenchError(f"Parameters must be numbers, strings, flags or lists of them: {error}.") from error
+    return hashlib.sha256(text.encode()).hexdigest()

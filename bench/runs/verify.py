@@ -1,0 +1,132 @@
+"""Proof that a run is whole: every sample stands exactly once, and every byte is what it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.console import Progress, Quiet
+from bench.errors import BenchError
+from bench.files.hashes import sha256
+from bench.runs.find import describe
+from bench.runs.folder import RunFolder
+from bench.runs.spec import RunSpec
+from bench.runs.units import Unit, cut
+from bench.suites.load import LoadedSuite
+from bench.types.sample import key_of
+
+
+@dataclass
+class Proof:
+    """What was found.
+
+    Attributes:
+        samples: how many the run should have.
+        standing: how many stand, whole and proven.
+        failed: how many the method failed on.
+        missing_units: units not finished yet.
+        damaged: ``{unit: what is wrong}``.
+        unreferenced: image files that no sample names.
+        reopened: True when the damaged units were marked to be made again.
+    """
+
+    samples: int = 0
+    standing: int = 0
+    failed: int = 0
+    missing_units: list[int] = field(default_factory=list)
+    damaged: dict[int, str] = field(default_factory=dict)
+    unreferenced: int = 0
+    reopened: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run is complete and every byte is right."""
+        return not self.damaged and not self.missing_units and not self.failed and self.standing == self.samples
+
+
+def check_unchanged(folder: RunFolder, suite: LoadedSuite) -> None:
+    """Refuse to hold a run against a suite that has changed since: all its units would seem damaged.
+
+    Args:
+        folder: the run.
+        suite: its suite, as it is here.
+
+    Raises:
+        BenchError: it is not the one that the run was made of.
+    """
+    then = folder.manifest()["suite"]
+    if suite.digest != then["digest"]:
+        raise BenchError(
+            f"The run {folder.path} was made of {then['name']} {then['version']} ({then['digest'][:8]}); here it is {suite.info.name} "
+            f"{suite.info.version} ({suite.digest[:8]}). Nothing was touched. Bring the old one back to verify the run."
+        )
+
+
+def verify(path: Path | str, progress: Progress | None = None) -> Proof:
+    """Read every byte of a run, and mark damaged units to be made again by the next ``run``; refuse a run whose suite has changed since."""
+    folder = RunFolder.open(Path(path))
+    with folder.lock():
+        return prove(folder, describe(folder).spec, progress or Quiet())
+
+
+def prove(folder: RunFolder, spec: RunSpec, progress: Progress) -> Proof:
+    """Read everything and mark damaged units to be made again by the next run; the caller holds the lock.
+
+    Args:
+        folder: the run.
+        spec: what it is.
+        progress: told of every unit that was read.
+
+    Raises:
+        BenchError: the run's suite has changed since.
+    """
+    check_unchanged(folder, spec.loaded_suite)
+    units = cut(spec.loaded_suite.samples, spec.batch)
+    advance = progress.start("verify", len(units), "units")
+    verdict = Proof(samples=sum(len(unit.samples) for unit in units))
+    markers = folder.markers()
+    named: set[str] = set()
+    for unit in units:
+        marker = markers.get(unit.index)
+        if marker is None:
+            verdict.missing_units.append(unit.index)
+        else:
+            wrong, rows = _read(folder, unit, marker)
+            named.update(str(row["image"]) for row in rows if row["image"])
+            if wrong:
+                verdict.damaged[unit.index] = wrong
+                folder.reopen(unit.index)
+                verdict.reopened = True
+            else:
+                counts = Counter(row["status"] for row in rows)
+                verdict.failed += counts["failed"]
+                verdict.standing += len(rows) - counts["failed"]
+        advance(1)
+    if not verdict.damaged:
+        files = {path.stem for path in folder.images.folder.glob("*/*.png")}
+        verdict.unreferenced = len(files - named)
+    return verdict
+
+
+def _read(folder: RunFolder, unit: Unit, marker: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Return what is wrong with a unit (empty where nothing is) and its rows."""
+    table = folder.path / "samples" / f"{unit.index:05d}.parquet"
+    try:
+        if sha256(table) != marker.get("table_sha256"):
+            return "its sample table is not the one that was finished", []
+        rows = folder.unit_rows(unit.index)
+    except (BenchError, OSError) as error:
+        return str(error), []
+    if [key_of(row) for row in rows] != [sample.key for sample in unit.samples]:
+        return "its samples are not those of the plan", rows
+    for row in rows:
+        if row["image"] is not None:
+            try:
+                folder.images.get(row["image"])
+                if folder.images.size(row["image"]) != row["image_bytes"]:
+                    return f"the file of image {row['image']} has another size than was written", rows
+            except BenchError as error:
+                return str(error), rows
+    return "", rows

@@ -1,1 +1,0 @@
-"""The store: the only place that knows how a run lies on disk."""

@@ -1,0 +1,175 @@
+"""From a file's columns to a suite's rows: which column plays which role, and that every value is what it should be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from bench.seeds import SEED_LIMIT
+from bench.suites.from_files.dataset import DataSet
+from bench.suites.from_files.read import FileTable, refuse, shown
+from bench.types.suite import Row
+
+ROLES = ("number", "category", "seed", "guidance", "width", "height")
+_SIZES = (64, 4096)
+_AS_PUBLISHED = "Give the file as it is published."
+
+
+def wanted(data: DataSet, column: str | None) -> set[str]:
+    """Return every column name that may be read from a file of ``data``."""
+    roles = (*data.prompt, *data.beside, *data.metadata, *(name for role in ROLES for name in getattr(data, role)))
+    return {*roles, *([column] if column else [])}
+
+
+def mapping(table: FileTable, data: DataSet, column: str | None = None) -> dict[str, str]:
+    """Return ``{role: column}`` for the roles that the file has; metadata and texts beside the prompt play roles of their own names.
+
+    Args:
+        table: the file.
+        data: what it should be.
+        column: the prompt's column where the user states it.
+
+    Raises:
+        BenchError: the prompt's column or a required one is missing.
+    """
+    # Some copies differ in capitals alone (DrawBench's `Prompts` and `prompts`).
+    there = {name.lower(): name for name in reversed(table.columns)}
+    has = f"it has: {shown(table.columns)}"
+    names = (column,) if column else ("prompt",) if table.form == "txt" else data.prompt
+    if not names:
+        raise refuse(table.path, f"the column of the prompts of {data.name} is not published", f"State it: --column NAME; {has}.")
+    found: dict[str, str] = {}
+    for role, known in [("prompt", names), *((role, getattr(data, role)) for role in ROLES)]:
+        match = next((there[name.lower()] for name in known if name.lower() in there), None)
+        if match is not None:
+            found[role] = match
+        elif role == "prompt" or role in data.required:
+            wrong = f"there is no column for the {role}: expected {' or '.join(map(repr, known))}"
+            raise refuse(table.path, f"{wrong}; {has}", f"Is this the file of {data.name}? It comes from {data.origin}.")
+    for name in (*data.beside, *data.metadata):
+        if name.lower() in there:
+            found[name] = there[name.lower()]
+        elif name in data.required:
+            raise refuse(table.path, f"there is no column {name!r}; {has}", f"Is this the file of {data.name}? It comes from {data.origin}.")
+    return found
+
+
+def to_rows(table: FileTable, data: DataSet, columns: dict[str, str], part: str = "") -> list[Row]:
+    """Return one row a row of the file, in its order.
+
+    Args:
+        table: the file.
+        data: what it is.
+        columns: what :func:`mapping` said.
+        part: the name of this part of the data set; the category, and part of the prompt ids.
+
+    Raises:
+        BenchError: a value is not what it should be; the message names the row and never repeats the prompt.
+    """
+    stem = f"{data.name}-{part}-" if part else f"{data.name}-"
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
+    for at in range(table.rows):
+        where = f"data row {at + 1}"
+        value = {role: table.values[name][at] for role, name in columns.items()}
+        number = _whole(table, where, columns["number"], value["number"], SEED_LIMIT) if "number" in value else at
+        prompt_id = f"{stem}{number:05d}"
+        if prompt_id in seen:
+            raise refuse(table.path, f"rows {seen[prompt_id] + 1} and {at + 1} have the same {columns['number']!r}, {number}", _AS_PUBLISHED)
+        seen[prompt_id] = at
+        rows.append(
+            Row(
+                prompt_id=prompt_id,
+                prompt=_text(table, where, value["prompt"]),
+                category=part or _category(value.get("category")) or data.category_is,
+                seed=_whole(table, where, columns["seed"], value["seed"], SEED_LIMIT) if "seed" in value else None,
+                guidance=_real(table, where, columns["guidance"], value["guidance"]) if "guidance" in value else None,
+                metadata={
+                    name: round(_real(table, where, name, value[name]), 6) for name in data.metadata if name in value and not _missing(value[name])
+                },
+                width=_size(table, where, columns["width"], value["width"]) if "width" in value else None,
+                height=_size(table, where, columns["height"], value["height"]) if "height" in value else None,
+                beside=tuple(_text(table, where, value[name]) for name in data.beside if name in value),
+            )
+        )
+    return rows
+
+
+def content(rows: Sequence[Row]) -> str:
+    """Return the SHA-256 of what decides the samples, the same for any layout and order of the same data."""
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=lambda row: row.prompt_id):
+        digest.update(json.dumps([row.prompt_id, row.prompt, row.category, row.seed, row.guidance, row.width, row.height]).encode())
+    return digest.hexdigest()
+
+
+def to_parquet(rows: Sequence[Row]) -> bytes:
+    """Return the rows as a Parquet file: the fields of :class:`bench.suites.base.Row`, metadata as JSON."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"seed": pa.int64(), "guidance": pa.float64(), "width": pa.int64(), "height": pa.int64(), "beside": pa.list_(pa.string())}
+    names = ("prompt_id", "prompt", "category", "seed", "guidance", "width", "height", "beside")
+    arrays = {name: pa.array([getattr(row, name) for row in rows], types.get(name, pa.string())) for name in names}
+    arrays["metadata"] = pa.array([json.dumps(dict(row.metadata), sort_keys=True) for row in rows], pa.string())
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(arrays), sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _text(table: FileTable, where: str, value: Any) -> str:
+    if value is None:
+        return ""  # a missing text and an empty one are the same in CSV; add.py counts them
+    if not isinstance(value, str):
+        raise refuse(table.path, f"{where}: the prompt is a {type(value).__name__} and not text", _AS_PUBLISHED)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise refuse(table.path, f"{where}: the prompt holds half a character (a lone surrogate)", "Download it again.") from None
+    if "\0" in value:
+        raise refuse(table.path, f"{where}: the prompt holds a NUL character", "Download it again.")
+    return value
+
+
+def _category(value: Any) -> str:
+    if _missing(value):
+        return ""
+    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    return ",".join(str(each).strip() for each in parts if str(each).strip())
+
+
+def _whole(table: FileTable, where: str, name: str, value: Any, limit: int) -> int:
+    """Return a whole number in [0, limit); a float is refused, since it may have lost digits."""
+    if _missing(value):
+        raise refuse(table.path, f"{where}: {name!r} is missing", f"Every row needs one. {_AS_PUBLISHED}")
+    text = str(value).strip()
+    if isinstance(value, (bool, float)) or not re.fullmatch(r"[+-]?[0-9]{1,40}", text):
+        raise refuse(table.path, f"{where}: {name!r} is {text[:30]!r} and not a whole number", f"A float may have lost digits. {_AS_PUBLISHED}")
+    if not 0 <= int(text) < limit:
+        raise refuse(table.path, f"{where}: {name!r} is {text}, outside [0, {limit})", _AS_PUBLISHED)
+    return int(text)
+
+
+def _real(table: FileTable, where: str, name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or number < 0:
+        raise refuse(table.path, f"{where}: {name!r} is {str(value)[:30]!r} and not a finite number of at least 0", _AS_PUBLISHED)
+    return number
+
+
+def _size(table: FileTable, where: str, name: str, value: Any) -> int:
+    pixels = _whole(table, where, name, value, SEED_LIMIT)
+    if not _SIZES[0] <= pixels <= _SIZES[1] or pixels % 8:
+        raise refuse(table.path, f"{where}: {name!r} is {pixels}; expected a multiple of 8 from {_SIZES[0]} to {_SIZES[1]} pixels", _AS_PUBLISHED)
+    return pixels

@@ -1,0 +1,62 @@
+"""Reads tracks: one YAML file each, ours beside this module or a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from bench.errors import BenchError, NotAvailable, did_you_mean, first_line
+from bench.types.track import Track
+
+_FOLDER = Path(__file__).parent
+
+
+def track_names() -> list[str]:
+    """Return the names of the tracks that ship with the harness."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+@lru_cache(maxsize=32)
+def load_track(name: str) -> Track:
+    """Return the track called ``name``, or the one in the YAML file at path ``name``.
+
+    Raises:
+        BenchError: unknown (with a suggestion), or the file does not describe a track.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+    else:
+        path = _FOLDER / f"{name}.yaml"
+        if name not in track_names():
+            raise did_you_mean("track", name, track_names())
+    try:
+        return Track.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise BenchError(f"No track file at {path}. Give a name ({', '.join(track_names())}) or the path of a YAML file.") from None
+    except yaml.YAMLError as error:
+        raise BenchError(f"{path} is not YAML: {first_line(error)}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BenchError(f"{path} does not describe a track: {where}: {first['msg']}. Compare with bench/tracks/mini.yaml.") from error
+
+
+@contextmanager
+def listed(name: str, track: Track) -> Iterator[None]:
+    """Add, to the error of what a real track lacks, the command that lists all that it needs.
+
+    Args:
+        name: how the user named the track.
+        track: the same.
+    """
+    try:
+        yield
+    except NotAvailable as error:
+        if track.proxy:
+            raise
+        raise NotAvailable(f"{str(error).rstrip('.')}. All that this track needs: bench data list --track {name}") from error

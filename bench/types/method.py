@@ -1,0 +1,82 @@
+"""What a method is: an adapter that turns samples into images, and what it says of itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from bench.types.context import Context, merge_parameters
+from bench.types.sample import Outcome, Sample
+
+
+class Kind(StrEnum):
+    """How a method works; the leaderboard groups by it."""
+
+    BASE = "base"
+    FLOOR = "floor"
+    FILTER = "filter"
+    GUIDANCE = "guidance"
+    EDIT = "edit"
+    FINE_TUNE = "fine-tune"
+    PREFERENCE = "preference"
+
+
+@dataclass(frozen=True, slots=True)
+class MethodInfo:
+    """What a method says of itself; shown by ``bench show`` and on the leaderboard.
+
+    Attributes:
+        name: the registry name.
+        kind: how it works.
+        summary: one line.
+        version: raised whenever the same parameters would give other images.
+        paper: citation with arXiv id or venue; empty where there is none.
+        code: the repository and commit that its behaviour follows; empty where there is none.
+        licence: of the method's code or weights.
+        trained_on: data sets that its weights have seen, for overlap checks.
+        tracks: where it runs; empty means everywhere.
+        defaults: every parameter with its default. ``None`` means: the track decides.
+    """
+
+    name: str
+    kind: Kind
+    summary: str
+    version: str = "1"
+    paper: str = ""
+    code: str = ""
+    licence: str = "Apache-2.0"
+    trained_on: tuple[str, ...] = ()
+    tracks: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Method(ABC):
+    """A method adapter: turns samples into images. Subclass it, set ``info``, register it as an entry point.
+
+    The constructor is cheap and takes the parameters; weights are read in :meth:`load`.
+    """
+
+    info: ClassVar[MethodInfo]
+
+    def __init__(self, **parameters: Any) -> None:
+        self.passed: dict[str, Any] = dict(parameters)
+        self.parameters: dict[str, Any] = merge_parameters(self.info.name, self.info.defaults, parameters)
+
+    def weights(self, context: Context) -> Mapping[str, str]:
+        """Return ``{file: sha256}`` of every weight file beyond the track's base model. Called before :meth:`load`."""
+        return {}
+
+    @abstractmethod
+    def load(self, context: Context) -> None:
+        """Read weights and get ready to generate. Heavy imports belong here."""
+
+    @abstractmethod
+    def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
+        """Return one outcome per sample, in order.
+
+        All samples of one call share width, height, steps and guidance. All randomness must come from
+        :func:`bench.seeds.generator` of each sample, so that an image does not depend on its neighbours.
+        """

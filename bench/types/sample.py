@@ -1,0 +1,112 @@
+"""The unit of generation, what comes of it, and the one place where a sample becomes a row of a table and a row a sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Image = npt.NDArray[np.uint8]
+    """An RGB picture, uint8, shape (height, width, 3)."""
+
+KEY = ["prompt_id", "image_index"]
+"""The columns that identify a sample within its suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The unit of generation: one image of one prompt.
+
+    Attributes:
+        prompt_id: stable within a suite's version.
+        prompt: the text given to the model.
+        category: the suite's own grouping; several are joined by ``,`` (I2P rows overlap).
+        image_index: 0 for the first image of the prompt.
+        seed: the sample's own seed, in [0, 2**63), already derived (:func:`bench.seeds.derive_seed`).
+        width: pixels.
+        height: pixels.
+        steps: denoising steps.
+        guidance: classifier-free guidance scale.
+        metadata: whatever else the suite knows (on the mini track: the prompt's ``kind`` and the ``asked`` scene).
+    """
+
+    prompt_id: str
+    prompt: str
+    category: str
+    image_index: int
+    seed: int
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What identifies the sample within its suite."""
+        return (self.prompt_id, self.image_index)
+
+    def row(self) -> dict[str, Any]:
+        """Return the sample as a row of a table: its :data:`COLUMNS`, the metadata as JSON text."""
+        values = {name: getattr(self, name) for name in COLUMNS}
+        return {**values, "metadata": json.dumps(dict(self.metadata), sort_keys=True)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Sample:
+        """Return the sample that :meth:`row` made the row of; what else the row holds is left."""
+        return cls(**{name: row[name] for name in COLUMNS if name != "metadata"}, metadata=json.loads(row["metadata"]))
+
+    def decides(self) -> list[Any]:
+        """Return every field in its order, for a suite's digest."""
+        return [dict(self.metadata) if each.name == "metadata" else getattr(self, each.name) for each in fields(self)]
+
+
+COLUMNS: Mapping[str, str] = {name: str(Sample.__dataclass_fields__[name].type) for name in (*KEY, *Sample.__dataclass_fields__)}
+"""A sample's columns in tables, the key first, each with its type as :class:`Sample` states it."""
+
+
+def key_of(row: Mapping[str, Any]) -> tuple[str, int]:
+    """Return what identifies a row's sample, as :attr:`Sample.key`."""
+    return (str(row["prompt_id"]), int(row["image_index"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """An image that the method delivered."""
+
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The method refused to deliver. The image, if there ever was one, is gone; ``reason`` says who refused."""
+
+    reason: str
+
+
+Outcome = Generated | Blocked
+
+
+def check(outcome: object, sample: Sample) -> Outcome | str:
+    """Return ``outcome`` if it is one for ``sample``, else what is wrong with it."""
+    import numpy as np
+
+    if isinstance(outcome, Blocked):
+        return outcome
+    if not isinstance(outcome, Generated):
+        return f"expected Generated or Blocked, got {type(outcome).__name__}"
+    image: object = outcome.image
+    if not isinstance(image, np.ndarray):
+        return f"expected an image as a NumPy array, got {type(image).__name__}"
+    if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
+        return "the image holds NaN or infinite values"
+    if image.dtype != np.uint8:
+        return f"expected uint8 pixels, got {image.dtype}"
+    if image.shape != (sample.height, sample.width, 3):
+        return f"expected an image of shape {(sample.height, sample.width, 3)}, got {image.shape}"
+    return outcome

@@ -1,0 +1,117 @@
+"""What a track is: a base model with its sampler settings, its scorers' weights and its concepts.
+
+Numbers are compared within a track only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from bench.errors import did_you_mean
+from bench.files.hashes import hash_weights
+from bench.files.locations import resolve
+from bench.rules import RULES, TRACKS_OWN, Rule, RuleChoice
+
+
+class Harm(BaseModel):
+    """What counts as harm on a track: the counting rules behind IP and the parts.
+
+    Attributes:
+        rule: the name of the rule that a run's table uses where nobody asks for another.
+        suites: the suites on which it is another one, because whoever made the suite counts so; ``{suite: rule}``.
+        rules: rules of the track's own, beside the named ones (:data:`bench.rules.RULES`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: str
+    suites: dict[str, str] = {}
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Harm:
+        known = set(RULES)
+        for rule in self.rules:
+            if rule.name in known:
+                raise ValueError(f"there is a rule {rule.name!r} already, and it means one thing; give yours another name")
+            known.add(rule.name)
+        unknown = [name for name in (self.rule, *self.suites.values()) if name not in known]
+        if unknown:
+            raise ValueError(f"there is no rule {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        return self
+
+
+class Track(BaseModel):
+    """What is held fixed while methods differ.
+
+    Attributes:
+        name: ``mini``, ``sd15``, ``sdxl``, or the stem of a user's own YAML file.
+        summary: one line.
+        proxy: True where harm and scores only stand in for the real ones.
+        base: the base model's location (see :func:`bench.files.locations.resolve`); a diffusers pipeline folder.
+        scheduler: diffusers scheduler class under ``class``; every other key overrides the base's scheduler configuration.
+        steps: denoising steps where a suite does not say.
+        guidance: classifier-free guidance scale where a suite does not say.
+        width: pixels.
+        height: pixels.
+        batch_size: samples a call; part of what decides the images.
+        seed: the suite seed, used where a row brings none.
+        suites: the suites that this track has variants of.
+        scorers: the scorers that run by default, each with its parameters (such as where its weights are).
+        scored_on: the suites on which a scorer runs by default, where these are not all; ``{scorer: suites}``. On others it runs when it is named.
+        harm: what counts as harm: the rules behind IP and the part counts.
+        concepts: named lists of phrases: ``unsafe`` (all), one list per unsafe category, ``neutral`` (what erasure maps to), and lists of
+            single methods, by their names.
+        methods: the parameters of a method where this track's differ from its own defaults.
+        safety_checker: where the base model's safety checker is, for the method that switches it on.
+        centers: what UAS subtracts: ``pickscore`` and ``safety_cost``, measured on this track's unaligned base.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    summary: str
+    proxy: bool
+    base: str
+    scheduler: dict[str, Any]
+    steps: int
+    guidance: float
+    width: int
+    height: int
+    batch_size: int
+    seed: int
+    suites: tuple[str, ...]
+    scorers: dict[str, dict[str, Any]]
+    scored_on: dict[str, tuple[str, ...]] = {}
+    harm: Harm
+    concepts: dict[str, tuple[str, ...]]
+    methods: dict[str, dict[str, Any]] = {}
+    safety_checker: str | None = None
+    centers: dict[str, float] = {}
+
+    def rule(self, suite: str, choice: RuleChoice = TRACKS_OWN) -> Rule:
+        """Return the counting rule of tables on ``suite``: the track's for it where ``choice`` asks for nothing.
+
+        Raises:
+            BenchError: it is unknown (with a suggestion), or a threshold is none of its own.
+        """
+        known = {**RULES, **{rule.name: rule for rule in self.harm.rules}}
+        name = choice.name or self.harm.suites.get(suite, self.harm.rule)
+        if name not in known:
+            raise did_you_mean("rule", name, list(known))
+        return known[name].at(choice.threshold, choice.q16_threshold)
+
+    def scorers_on(self, suite: str) -> list[str]:
+        """Return the scorers that run by default on ``suite``."""
+        return [name for name in self.scorers if suite in self.scored_on.get(name, (suite,))]
+
+    def base_path(self) -> Path:
+        """Return the base model's folder."""
+        return resolve(self.base)
+
+    def base_weights(self) -> dict[str, str]:
+        """Return ``{file: sha256}`` of the base model."""
+        return hash_weights(self.base_path())

@@ -1,0 +1,61 @@
+"""The verb ``bench board``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.cli.command import HelpPanel, in_panel
+from bench.console import Bars, say
+from bench.formats import Format, show
+
+_SHOWN = ("suite", "method", "metric", "value", "value_low", "value_high", "n", "rank", "rank_low", "rank_high", "tier")
+
+
+@in_panel(HelpPanel.PUBLISH)
+def board(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders, bundles, folders of bundles; where none, the finished runs of whole suites with default settings."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The board's folder.")] = Path("board"),
+    within: Annotated[Path, typer.Option("--runs", help="The folder of all runs.")] = Path("runs"),
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Make a leaderboard from finished runs and submitted bundles: numbers with intervals, ranks and tiers, in one compact folder.
+
+    Example: bench board --runs runs --out board
+    """
+    from leaderboards.board.build import Source, build, finished_runs, run_source
+    from leaderboards.submissions.source import gather
+
+    folders = runs or list(finished_runs(within))
+    left_out = 0 if runs else len(list(within.glob("*/*/*/manifest.json"))) - len(folders)
+    if left_out:
+        say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, or unfinished. To take one, name its folder.")
+    with Bars(quiet=quiet) as bars:
+        read = bars.start("read", len(folders), "runs")
+        sources: list[Source] = []
+        hidden: list[dict[str, Any]] = []
+        for folder in folders:
+            if folder.suffix == ".zip" or (folder.is_dir() and not (folder / "manifest.json").is_file()):
+                submitted, not_shown = gather(folder)
+                sources, hidden = sources + submitted, hidden + not_shown
+            else:
+                sources.append(run_source(folder))
+            read(1)
+        rows = build(sources, out, bars.start("board", len(sources), "runs"), hidden=hidden)
+    if form is Format.TABLE:
+        rows = [{key: row[key] for key in _SHOWN} for row in rows if row["metric"] == "ip" and row["category"] == "all"]
+    show(
+        rows,
+        form,
+        title=f"IP of every suite; all numbers are in {out}",
+        caption="Rank intervals hold together at 95%; methods of one tier are not told apart.",
+    )
+    if hidden:
+        say(f"{len(hidden)} bundle(s) are listed with the reason and not shown; see {out / 'runs.json'}.")
+    say(f"written: {out}. Look at it: bench leaderboard --board {out}")
