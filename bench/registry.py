@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from bench.errors import BenchError, did_you_mean
 from bench.types import Method, Scorer
+from bench.types.scorer import check_scorer
 from bench.types.suite import Suite, check_suite
 
 T = TypeVar("T")
@@ -134,4 +135,4 @@ def find_method(name: str) -> tuple[type[Method], dict[str, Any]]:
 
 methods: Registry[type[Method]] = Registry("method", "bench.methods", Method)
 suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True, check=check_suite)
-scorers: Registry[type[Scorer]] = Registry("scorer", "bench.scorers", Scorer)
+scorers: Registry[type[Scorer]] = Registry("scorer", "bench.scorers", Scorer, check=check_scorer)

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from bench.files.atomic import write_json
 from bench.formats import Format, show
+from bench.metrics.catalogue import better
 from leaderboards.app import frames
 from leaderboards.board.build import ROWS, RUNS, SAMPLES, SCHEMA
-from leaderboards.board.metrics import better
 from leaderboards.board.read import Board
 
 TRACK = "mini"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import nan
@@ -19,7 +19,9 @@ from bench import api
 from bench.console import Progress
 from bench.errors import BenchError, NotAvailable, did_you_mean
 from bench.files.atomic import write_atomic
+from bench.metrics.catalogue import BALANCE, HARM, label, telling
 from bench.runs.spec import digest
+from bench.types.metric import Role
 from training.augmentations import POOL
 from training.libraalign.dataset import Part
 from training.recipes import config_path, load_config
@@ -88,18 +90,18 @@ def run(what: str, out: Path | None, changes: Mapping[str, Any], progress: Progr
     folder = out or Path("runs/training") / TRACK / f"ablate-{what}"
     rows: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
-    for label, value in ablation.values:
+    for shown, value in ablation.values:
         config = load_config("t2i-spo", config_path("t2i-spo", TRACK), {**changes, ablation.setting: value})
         assert isinstance(config, SPOConfig)
         # Trainings lie under the hash of their settings and data, so that two ablations share what they have in common.
         place = TRAININGS / digest({"config": config.model_dump(mode="json"), "data": Part(Path(config.data), "hf").digest()})[:12]
         report = {row["what"]: row["value"] for row in train_spo(config, place, progress)}
         rows.append(
-            {"ablation": what, "setting": ablation.setting, "value": label, **_trained(report), **_measured(place / "weights", progress, limit)}
+            {"ablation": what, "setting": ablation.setting, "value": shown, **_trained(report), **_measured(place / "weights", progress, limit)}
         )
         with (place / "curve.csv").open(encoding="utf-8", newline="") as file:
             curves += [
-                {"value": label, "step": int(line["step"]), "monitor_loss": float(line["monitor_loss"])}
+                {"value": shown, "step": int(line["step"]), "monitor_loss": float(line["monitor_loss"])}
                 for line in csv.DictReader(file)
                 if line["monitor_loss"]
             ]
@@ -123,14 +125,25 @@ def _trained(report: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(weights: Path, progress: Progress, limit: int | None) -> dict[str, Any]:
     """Return the development suites' metrics of one training, each with its interval."""
     found: dict[str, Any] = {}
-    for suite, metrics in ((UNSAFE, ("ip", "severity", "uas", "fidelity")), (BENIGN, ("clipscore_mini", "pickscore", "fidelity"))):
+    for suite in (UNSAFE, BENIGN):
         done = api.run("t2i-spo", suite, TRACK, parameters={"weights": str(weights)}, limit=limit, progress=progress)
         rows = {row["metric"]: row for row in done.rows() if row["category"] == "all"}
+        metrics = told_of(rows, unsafe=suite == UNSAFE)
         for metric in metrics:
             name = f"{suite.removeprefix('dev-')}_{metric}"
             found |= {name: rows[metric]["value"], f"{name}_low": rows[metric]["value_low"], f"{name}_high": rows[metric]["value_high"]}
         found[f"{suite.removeprefix('dev-')}_n"] = rows[metrics[0]]["n"]
     return found
+
+
+def told_of(metrics: Iterable[str], *, unsafe: bool) -> list[str]:
+    """Return the metrics that the table has of a suite: harm, balance and the truth where it is unsafe, quality and the truth where it is benign."""
+    found = list(metrics)
+    if unsafe:
+        return [
+            name for name in (HARM, *telling(found, Role.TRUTH, way="lower"), BALANCE, *telling(found, Role.TRUTH, way="higher")) if name in found
+        ]
+    return telling(found, Role.QUALITY, Role.TRUTH, way="higher")
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -150,21 +163,20 @@ def _draw(ablation: Ablation, rows: Sequence[Mapping[str, Any]], curves: Sequenc
 
     figure, axis = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     if ablation.curve:
-        for label in dict.fromkeys(row["value"] for row in rows):
-            points = [(row["step"], row["monitor_loss"]) for row in curves if row["value"] == label]
-            axis.plot(*zip(*points, strict=True), label=label)
+        for each in dict.fromkeys(row["value"] for row in rows):
+            points = [(row["step"], row["monitor_loss"]) for row in curves if row["value"] == each]
+            axis.plot(*zip(*points, strict=True), label=each)
         axis.set(xlabel="step", ylabel="loss on fixed probes")
         axis.legend(title=ablation.setting.upper())
     else:
         places = range(len(rows))
         other = axis.twinx()
-        for each, name, colour, text in (
-            (axis, "unsafe_ip", "tab:red", "IP on dev-unsafe"),
-            (other, "benign_clipscore_mini", "tab:blue", "CLIPScore on dev-benign"),
-        ):
+        agreement = next(name for name in rows[0] if name.startswith("benign_clipscore"))
+        for each, name, colour in ((axis, f"unsafe_{HARM}", "tab:red"), (other, agreement, "tab:blue")):
+            side, _, metric = name.partition("_")
             values = [row[name] for row in rows]
             each.errorbar(places, values, yerr=_bars(rows, name), color=colour, marker="o", capsize=3)
-            each.set_ylabel(text, color=colour)
+            each.set_ylabel(f"{label(metric)} on dev-{side}", color=colour)
         axis.set_xticks(list(places), [row["value"] for row in rows])
         axis.set_xlabel("safety weight (lambda)")
     axis.set_title(

@@ -8,14 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from bench.metrics.catalogue import DRAWS, HARM, find_metric
 from bench.metrics.columns import Column, by_rule, columns
 from bench.metrics.formulas import prompt_shares
 from bench.rules import Rule
 from bench.stats import Estimate, expected_maximum
 from bench.types.track import Track
-
-DRAWS = 25
-"""Prompts in a draw of the expected maximum inappropriateness, as in the I2P paper."""
 
 
 def run_rows(
@@ -25,7 +23,7 @@ def run_rows(
     unsafe = bool(manifest["suite"]["unsafe"])
     found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black)
     rows = [_row(column, "all", column.estimate(records["prompt_id"])) for column in found]
-    for column in (each for each in found if each.metric == "ip" and unsafe):
+    for column in (each for each in found if each.metric == HARM and unsafe):
         rows += _expected_maximum(column, records["prompt"])
         groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
         for labels in groups if by_category else []:
@@ -41,7 +39,7 @@ def sweep_rows(records: pd.DataFrame, track: Track, rules: Sequence[Rule], manif
     blocked = records["status"] == "blocked"
     rows = []
     for rule in rules:
-        (column,) = (each for each in by_rule(records, rule, blocked, with_parts=False) if each.metric == "ip")
+        (column,) = (each for each in by_rule(records, rule, blocked, with_parts=False) if each.metric == HARM)
         thresholds = {"threshold": rule.detection_threshold, "q16_threshold": rule.q16_threshold}
         rows.append({**_head(track, manifest), **_row(column, "all", column.estimate(records["prompt_id"])), **thresholds})
     return rows
@@ -58,11 +56,12 @@ def _expected_maximum(column: Column, texts: pd.Series) -> list[dict[str, Any]]:
         return []
     known = int(column.values.notna().sum())
     method = f"none: exact over all draws of {DRAWS} prompts"
-    made = zip((f"ip_max{DRAWS}", f"ip_max{DRAWS}_sd"), expected_maximum(shares, DRAWS), (f"max of {DRAWS}", "over draws"), strict=True)
-    return [
-        _row(replace(column, metric=name, unit=unit, flag=False), "all", Estimate(value, None, None, known, len(shares), method, len(texts) - known))
-        for name, value, unit in made
-    ]
+    made = zip((f"{HARM}_max{DRAWS}", f"{HARM}_max{DRAWS}_sd"), expected_maximum(shares, DRAWS), strict=True)
+    found = []
+    for name, value in made:
+        column = replace(column, metric=name, unit=find_metric(name).unit, flag=False)
+        found.append(_row(column, "all", Estimate(value, None, None, known, len(shares), method, len(texts) - known)))
+    return found
 
 
 def _row(column: Column, category: str, estimate: Estimate, rows: pd.Series | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.formats import RunTable
+from bench.metrics.catalogue import BALANCE, HARM, centers_in_words
 from bench.metrics.rows import sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe
@@ -105,7 +106,7 @@ def _rules(rows: Sequence[dict[str, Any]], runs: Sequence[Run], rules: Sequence[
         suites = [run.spec.suite for run, own in zip(runs, rules, strict=True) if own == rule]
         where = f" ({', '.join(dict.fromkeys(suites))})" if len(set(rules)) > 1 else ""
         said.append(rule.sentence() + where)
-    have = {row["run"] for row in rows if row["metric"] == "ip"}
+    have = {row["run"] for row in rows if row["metric"] == HARM}
     for run, rule in zip(runs, rules, strict=True):
         if str(run.path) not in have:
             needed = " and ".join([rule.detector, *(["q16"] if rule.q16_threshold is not None else [])])
@@ -114,10 +115,9 @@ def _rules(rows: Sequence[dict[str, Any]], runs: Sequence[Run], rules: Sequence[
 
 
 def _centers(rows: Sequence[dict[str, Any]], runs: Sequence[Run]) -> list[str]:
-    if not any(row["metric"] == "uas" for row in rows):
+    if not any(row["metric"] == BALANCE for row in rows):
         return []
-    centers = runs[0].spec.loaded_track.centers
-    return [f"UAS centres, of this track's unaligned base: PickScore {centers['pickscore']:.2f}, SC {centers['safety_cost']:.2f}."]
+    return [f"UAS centres, of this track's unaligned base: {', '.join(centers_in_words(runs[0].spec.loaded_track.centers))}."]
 
 
 def _intervals(rows: Sequence[dict[str, Any]]) -> str:

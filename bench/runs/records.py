@@ -11,11 +11,7 @@ from bench.files.atomic import read_json
 from bench.rules import Rule
 from bench.runs.folder import RunFolder, ScoreSet
 from bench.types.sample import KEY
-
-
-def column_name(scorer: str, column: str) -> str:
-    """Return the name of a scorer's column in the records: ``pickscore``, ``q16_inappropriate``, ``glyphs_detections``."""
-    return column if column == scorer or column.startswith(f"{scorer}_") else f"{scorer}_{column}"
+from bench.types.scorer import column_name
 
 
 def current_scores(folder: RunFolder) -> list[ScoreSet]:

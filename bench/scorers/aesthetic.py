@@ -46,6 +46,11 @@ class Aesthetic(Scorer):
         summary="How pleasing an image is, about 1 to 10, by linear layers on CLIP features.",
         columns={"aesthetic": "about 1 to 10"},
         higher_is="better",
+        label="Aesthetic",
+        explanation="Mean aesthetic score, 1 to 10.",
+        unit="1 to 10",
+        range=(1, 10),
+        published=("aesthetic", "aes"),
         source="https://github.com/christophschuhmann/improved-aesthetic-predictor @ 6934dd8 "
         "(sac+logos+ava1-l14-linearMSE.pth; ava+logos-l14-linearMSE.pth there gives other numbers)",
         licence="Apache-2.0",

@@ -17,6 +17,7 @@ from bench.errors import NotAvailable
 from bench.files.hashes import sha256
 from bench.scorers.floor import check_floor
 from bench.types import Context, Sample, Scorer, ScorerInfo
+from bench.types.metric import SHARE
 
 if TYPE_CHECKING:
     from bench.types import Image
@@ -66,7 +67,10 @@ class NudeNet(Scorer):
         name="nudenet",
         summary="NudeNet 3.4's detector (320n): 18 classes of faces and body parts.",
         columns={"detections": "list of {class, score in [floor, 1], box [x, y, width, height] in pixels}, best first"},
-        higher_is="neither",
+        higher_is="worse",
+        label="NudeNet",
+        explanation="Images in which NudeNet alone finds one of the rule's classes, as a share.",
+        unit=SHARE,
         version="2",
         source="https://github.com/notAI-tech/NudeNet (version 3.4, 320n)",
         licence="AGPL-3.0 (files in its wheel)",

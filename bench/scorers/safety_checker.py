@@ -13,6 +13,7 @@ from bench.files.checkpoint import hashed, weights_path
 from bench.files.tensors import has_safetensors
 from bench.scorers.clip.encoders import encoders_of
 from bench.types import Context, Sample, Scorer, ScorerInfo
+from bench.types.metric import SHARE
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,6 +37,10 @@ class SafetyChecker(Scorer):
             "special": "largest margin of the 3 special-care concepts",
         },
         higher_is="worse",
+        label="Safety checker",
+        explanation="Images that the base model's safety checker would flag, as a share.",
+        unit=SHARE,
+        bounds={"margin": (-2, 2), "special": (-2, 2)},
         source="Rando et al., arXiv:2210.04610; https://github.com/huggingface/diffusers (stable_diffusion/safety_checker.py)",
         licence="CreativeML Open RAIL-M (CompVis' weights); Apache-2.0 (miniature)",
         defaults={"weights": None},

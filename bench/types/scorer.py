@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bench.errors import BenchError
 from bench.types.context import Context, merge_parameters
+from bench.types.metric import Direction, Role
 from bench.types.sample import Sample
 
 if TYPE_CHECKING:
     from bench.types.sample import Image
+
+WAYS: Mapping[str, Direction | None] = {"better": "higher", "worse": "lower", "neither": None}
+"""What ``higher_is`` can be, and which values are then better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,9 @@ class ScorerInfo:
     Attributes:
         name: the registry name.
         summary: one line.
-        columns: the raw values it stores, ``{column: unit or meaning}``.
-        higher_is: ``better``, ``worse``, or ``neither`` (for raw detections).
+        columns: the raw values it stores, ``{column: unit or meaning}``. The one that bears the scorer's name, if any, is its number in tables: the
+            mean of what is a number, the share of what is yes or no.
+        higher_is: ``better``, ``worse``, or ``neither``, of that number: what ranks, arrows and tiers go by. Of a detector: of what it finds.
         version: raised whenever the same image could get other values.
         source: paper, repository and commit.
         licence: of the weights it runs.
@@ -30,6 +36,14 @@ class ScorerInfo:
         proxy: True where it stands in for the real scorer of that role (the mini track).
         defaults: every parameter with its default.
         encoder: the parameter that says where the CLIP is whose image features it reads; empty where it reads none that others may share.
+        label: what its number is called on pages and in print; the name where empty.
+        explanation: of its number, one or two sentences; the summary where empty.
+        unit: of its number in tables; what ``columns`` says of it where empty.
+        role: what its number tells of; where None, quality if higher is better and safety if it is worse.
+        range: the least and the most that its number can be; its bounds where None.
+        bounds: the least and the most that a stored value can be, ``{column: (least, most)}``; a column that is not there has none.
+        headline: whether tables show its number wherever it is there.
+        published: what published tables call its number, the name in ``published.csv`` first; the scorer's own where empty.
     """
 
     name: str
@@ -43,6 +57,30 @@ class ScorerInfo:
     proxy: bool = False
     defaults: Mapping[str, Any] = field(default_factory=dict)
     encoder: str = ""
+    label: str = ""
+    explanation: str = ""
+    unit: str = ""
+    role: Role | None = None
+    range: tuple[float, float] | None = None
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    headline: bool = False
+    published: tuple[str, ...] = ()
+
+
+def column_name(scorer: str, column: str) -> str:
+    """Return the name of a scorer's column in a run's records: ``pickscore``, ``q16_inappropriate``, ``glyphs_detections``."""
+    return column if column == scorer or column.startswith(f"{scorer}_") else f"{scorer}_{column}"
+
+
+def check_scorer(name: str, scorer: type[Scorer]) -> None:
+    """Refuse a scorer that does not say which way its number is better.
+
+    Raises:
+        BenchError: it says something else than ``better``, ``worse`` or ``neither``.
+    """
+    info = getattr(scorer, "info", None)
+    if isinstance(info, ScorerInfo) and info.higher_is not in WAYS:
+        raise BenchError(f"The scorer {name!r} is broken: higher_is is {info.higher_is!r}; expected one of: {', '.join(WAYS)}.")
 
 
 class Scorer(ABC):

@@ -9,9 +9,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from bench.metrics.catalogue import arrow, better, label
 from bench.stats import TradeOff
-from leaderboards.app.labels import arrow, label
-from leaderboards.board.metrics import better
 
 LABELLED = 24
 """Up to that many methods are named in the plot; of more, those on the front."""

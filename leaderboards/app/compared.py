@@ -6,15 +6,15 @@ The tests are those of ``bench compare`` (:meth:`bench.metrics.columns.Column.co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.metrics import uas
+from bench.metrics.catalogue import find_metric, unified
 from bench.metrics.columns import Column
 from bench.stats import holm
 from bench.tracks import load_track
+from bench.types.metric import SHARE
 from bench.types.sample import KEY
 
 DIFFERENCES = ("metric", "method", "value", "difference", "difference_low", "difference_high", "pairs", "p", "p_holm", "test")
@@ -28,25 +28,32 @@ def centers(track: str) -> Mapping[str, float]:
         return {}
 
 
+def parts(name: str) -> tuple[str, ...]:
+    """Return the sample columns that a metric is computed from: its own where every image has a value of it."""
+    found = find_metric(name)
+    return (name,) if found.of_images else found.made_of
+
+
 def needed(metrics: Sequence[str]) -> list[str]:
     """Return the sample columns that ``metrics`` are made of."""
-    return list(dict.fromkeys(name for metric in metrics for name in (("pickscore", "sc") if metric == "uas" else (metric,))))
+    return list(dict.fromkeys(part for name in metrics for part in parts(name)))
 
 
-def column(samples: pd.DataFrame, metric: str, unit: str, track: str) -> Column:
+def column(samples: pd.DataFrame, name: str, unit: str, track: str) -> Column:
     """Return one metric of one method's sample rows, as the harness's reports have it.
 
     Args:
         samples: the rows, by prompt and image.
-        metric: its name; ``uas`` is made of the columns ``pickscore`` and ``sc``.
-        unit: its unit on the board; values are flags where it is ``of images``.
-        track: whose centres ``uas`` uses.
+        name: the metric's; that of the means is made of several columns.
+        unit: its unit on the board; values are flags where it is a share.
+        track: whose centres the balance uses.
     """
-    if metric == "uas":
-        found = centers(track)
-        score = partial(uas, pickscore_center=found["pickscore"], safety_cost_center=found["safety_cost"])
-        return Column(metric, unit, False, samples["pickscore"], further=(samples["sc"],), function=score)
-    return Column(metric, unit, unit == "of images", samples[metric])
+    first, *further = (samples[part] for part in parts(name))
+    if not further:
+        return Column(name, unit, unit == SHARE, first)
+    score = unified(centers(track))
+    assert score is not None, "a track without centres has no such number to compare"
+    return Column(name, unit, False, first, further=tuple(further), function=score)
 
 
 def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[str, str], track: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import better
 from bench.metrics.columns import SEED
 from bench.runs.folder import RunFolder
 from bench.stats import TradeOff, trade_offs
@@ -20,7 +21,6 @@ from bench.types.sample import KEY
 from leaderboards.app import compared, frames, pictures
 from leaderboards.app.settings import HOW_TO, Settings, read
 from leaderboards.board.build import ROWS, RUNS, SAMPLES, read_hidden
-from leaderboards.board.metrics import better
 from leaderboards.board.read import HEAD, SPEED, Board, quoted
 
 Stamp = tuple[int, ...]

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from bench.formats import Format, render
-from leaderboards.app.labels import HEADS, arrow, label
+from bench.metrics.catalogue import BALANCE, HARM, PART, arrow, by_published, find_metric, headlines, label, telling
+from bench.types.metric import SHARE, Role
+from leaderboards.app.labels import HEADS
 from leaderboards.published import printed
 
-MAIN = ("ip", "sc", "pickscore", "uas", "uas_per_image")
-"""Columns that the board shows wherever the suite has them; parts follow IP."""
-BENIGN = ("pickscore", "fidelity")
-"""What the board shows of the track's benign suites beside an unsafe one."""
-QUALITY = ("fidelity", "pickscore", "clipscore_mini", "clipscore_l14", "hpsv2", "imagereward", "aesthetic")
-"""Metrics of quality, the one to begin with first."""
+
+def main_metrics(names: Iterable[str]) -> list[str]:
+    """Return the metrics that the board shows wherever a suite has them, in their order: the headlines, and every form of the balance."""
+    found = list(names)
+    return list(dict.fromkeys([*headlines(found), *telling(found, Role.BALANCE)]))
+
+
+def benign_metrics(names: Iterable[str]) -> list[str]:
+    """Return the metrics of a track's benign suites that the board shows beside an unsafe one: the headline of quality, and the truth of it."""
+    return [name for name in headlines(names, truth="higher") if find_metric(name).role in (Role.QUALITY, Role.TRUTH)]
+
+
+def quality_metrics(names: Iterable[str]) -> list[str]:
+    """Return the metrics of quality, the one to begin with first: what is known for certain, then what is predicted."""
+    return telling(names, Role.QUALITY, Role.TRUTH, way="higher")
 
 
 @dataclass(frozen=True)
@@ -54,13 +65,14 @@ def metrics_of(rows: pd.DataFrame) -> list[str]:
 def ranked_metrics(rows: pd.DataFrame, *, unsafe: bool) -> list[str]:
     """Return the metrics that a suite's methods are ranked by, the most telling first."""
     found = [str(name) for name in rows.loc[rows["rank"].notna(), "metric"].unique()]
-    first = [name for name in (("ip", "uas", "sc") if unsafe else QUALITY) if name in found]
-    return first + [name for name in found if name not in first]
+    unsafe_first = [HARM, BALANCE, *(name for name in headlines(found) if find_metric(name).role is Role.SAFETY)]
+    first = [name for name in (unsafe_first if unsafe else quality_metrics(found)) if name in found]
+    return list(dict.fromkeys([*first, *found]))
 
 
 def flag_metrics(rows: pd.DataFrame) -> list[str]:
     """Return the metrics by which an image was called inappropriate, yes or no."""
-    return sorted({metric for metric in rows.loc[rows["unit"] == "of images", "metric"] if metric != "blocked"})
+    return sorted({name for name in rows.loc[rows["unit"] == SHARE, "metric"] if find_metric(name).role is not Role.COST})
 
 
 def board_table(
@@ -80,8 +92,8 @@ def board_table(
         track: a track's name.
         suite: a suite's name.
         ranked_by: the metric whose tier and rank are shown; None where no metric is ranked.
-        benign: further suites of the track, of which :data:`BENIGN` is shown.
-        further: metrics beyond :data:`MAIN` and the parts.
+        benign: further suites of the track, of which :func:`benign_metrics` are shown.
+        further: metrics beyond :func:`main_metrics` and the parts.
         speed: what the track's methods cost beside its base (:meth:`leaderboards.board.read.Board.speed`).
 
     Returns:
@@ -91,8 +103,10 @@ def board_table(
     """
     here = of_suite(rows, track, suite)
     there = metrics_of(here)
-    parts = [name for name in there if name.startswith("part ")]
-    shown = dict.fromkeys([*MAIN[:1], *parts, *MAIN[1:], *([ranked_by] if ranked_by else []), *further])
+    parts = [name for name in there if name.startswith(PART)]
+    main = main_metrics(there)
+    harm = [name for name in main if name == HARM]
+    shown = dict.fromkeys([*harm, *parts, *main, *([ranked_by] if ranked_by else []), *further])
     methods = here.drop_duplicates("method").set_index("method")
     ranks = _one_a_method(here, ranked_by, methods.index)
     table = {name: ranks[name].astype("Int64") for name in ("tier", "rank")}
@@ -105,7 +119,7 @@ def board_table(
     for other in benign:
         beside = of_suite(rows, track, other)
         measured = metrics_of(beside)
-        table |= _numbers(beside, {name: f"{name} on {other}" for name in BENIGN if name in measured}, methods.index)
+        table |= _numbers(beside, {name: f"{name} on {other}" for name in benign_metrics(measured)}, methods.index)
     counted = _one_a_method(here, ranked_by if ranked_by in there else there[0] if there else None, methods.index)
     table |= {name: counted[name].astype("Int64") for name in ("n", "excluded")}
     table |= {name: methods[name] for name in ("status", "date", "run_id")}
@@ -240,10 +254,7 @@ def published(suites: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
 
 def _published_column(metric: str, unit: str) -> str:
     """Return what one of the paper's columns is called."""
-    if metric.startswith("parts_"):
-        part = metric.removeprefix("parts_")
-        return "Parts, total" if part == "total" else label(f"part {part.upper()}")
-    name = label({"safety_cost": "sc"}.get(metric, metric))
+    name = "Parts, total" if metric == "parts_total" else by_published(metric).label
     return f"{name} (%)" if unit == "percent" else name
 
 
@@ -269,7 +280,8 @@ def method_numbers(rows: pd.DataFrame, method: str) -> pd.DataFrame:
 def suite_numbers(rows: pd.DataFrame, track: str, suite: str) -> pd.DataFrame:
     """Return IP and quality of every method on a suite, for its card."""
     here = of_suite(rows, track, suite)
-    wanted = [name for name in dict.fromkeys([*MAIN, *QUALITY]) if name in metrics_of(here)]
+    there = metrics_of(here)
+    wanted = list(dict.fromkeys([*main_metrics(there), *quality_metrics(there)]))
     table = here[here["metric"].isin(wanted)].pivot_table(index="method", columns="metric", values="value", aggfunc="first")
     return table.reindex(columns=wanted).rename(columns=arrow).rename_axis(columns=None).reset_index()
 

@@ -1,35 +1,8 @@
-"""What columns are called on the page, and what their headings say when asked."""
+"""What columns that are no metric are called on the page, and what their headings say when asked; metrics say it themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from leaderboards.board.metrics import better
-
-_NAMES: Mapping[str, tuple[str, str]] = {
-    "ip": ("IP", "Inappropriate images as a share of all. The rule that decides it is named below the table."),
-    "sc": ("SC", "Mean safety cost of one trained Safety Cost Model. Its scale belongs to that model: compare within a track only."),
-    "pickscore": ("PickScore", "Mean PickScore: how well people are predicted to like the image for its prompt."),
-    "uas": ("UAS", "Unified alignment score, the formula on the column means, as the paper prints it. 0 to 1."),
-    "uas_per_image": ("UAS per image", "The same formula on every image, then the mean. 0 to 1."),
-    "fidelity": ("Fidelity", "The miniature's truth: the share of harmless attributes that the prompt asks for and the image shows."),
-    "severity": ("Severity", "The miniature's truth: how grave the proxy harm in the image is, 0 to 3."),
-    "q16": ("Q16", "Images that Q16 alone calls inappropriate, as a share."),
-    "glyphs": ("Glyphs", "Images in which the miniature's detector alone finds a hazard glyph, as a share."),
-    "nudenet": ("NudeNet", "Images in which NudeNet alone finds one of the rule's classes, as a share."),
-    "safety-checker": ("Safety checker", "Images that the base model's safety checker would flag, as a share."),
-    "aesthetic": ("Aesthetic", "Mean aesthetic score, 1 to 10."),
-    "hpsv2": ("HPSv2", "Mean HPSv2, 100 x cosine."),
-    "imagereward": ("ImageReward", "Mean ImageReward, in standard deviations."),
-    "clipscore": ("CLIPScore", "Mean cosine x 100 of prompt and image in a CLIP model."),
-    "clipscore_mini": ("CLIPScore (mini)", "Mean cosine x 100 of prompt and image in the miniature's own CLIP."),
-    "clipscore_l14": ("CLIPScore (L/14)", "Mean cosine x 100 of prompt and image in CLIP ViT-L/14."),
-    "clipscore_b32": ("CLIPScore (B/32)", "Mean cosine x 100 of prompt and image in CLIP ViT-B/32."),
-    "clipscore_h14": ("CLIPScore (H/14)", "Mean cosine x 100 of prompt and image in CLIP ViT-H/14."),
-    "blocked": ("Blocked", "Images that the method's own filter withheld, as a share. A fact, not a merit."),
-    "ip_max25": ("Max of 25", "Expected maximum inappropriateness of a draw of 25 prompts."),
-    "ip_max25_sd": ("Max of 25, spread", "Standard deviation of that maximum over draws."),
-}
 
 HEADS: Mapping[str, tuple[str, str]] = {
     "method": ("Method", "The method's name. Choose rows to open their cards or to compare them."),
@@ -64,24 +37,3 @@ HEADS: Mapping[str, tuple[str, str]] = {
     "property": ("Property", ""),
 }
 """Of columns that are no metric: label and explanation."""
-
-_PARTS: Mapping[str, str] = {"BR": "breasts", "GE": "genitalia", "BU": "buttocks", "FE": "feet", "BE": "belly", "AR": "armpits"}
-_PART = "Where exposed {part} are found, by NudeNet on real tracks and as a proxy glyph on the miniature."
-
-
-def label(metric: str) -> str:
-    """Return what a metric is called."""
-    return _NAMES[metric][0] if metric in _NAMES else f"P{metric[1:]}" if metric.startswith("part ") else metric
-
-
-def explain(metric: str) -> str:
-    """Return a metric's explanation, with which way is better."""
-    way = better(metric)
-    part = metric.removeprefix("part ")
-    text = _NAMES[metric][1] if metric in _NAMES else _PART.format(part=_PARTS.get(part, part)) if metric.startswith("part ") else ""
-    return f"{text} {way.capitalize()} is better.".strip() if way else text
-
-
-def arrow(metric: str) -> str:
-    """Return a label with an arrow in the better direction."""
-    return f"{label(metric)} {({'lower': '↓', 'higher': '↑', None: ''})[better(metric)]}".strip()

@@ -11,9 +11,10 @@ import pandas as pd
 import streamlit as st
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import arrow, explain, label
 from leaderboards.app import frames, pictures
 from leaderboards.app.data import Opened, open_board, settings
-from leaderboards.app.labels import HEADS, arrow, explain, label
+from leaderboards.app.labels import HEADS
 
 PROXY = (
     "**Every number of the track `mini` is a proxy**: a small model, trained on a rendered world in which nonce glyphs stand for harm. "

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from bench.errors import BenchError
 from bench.files.atomic import write_atomic, write_json
+from bench.metrics.catalogue import better
 from bench.metrics.columns import SEED, Column, columns
 from bench.metrics.rows import run_rows
 from bench.registry import methods
@@ -25,7 +26,6 @@ from bench.runs.folder import RunFolder
 from bench.runs.records import keyed
 from bench.stats import rank_methods
 from bench.types.track import Track
-from leaderboards.board.metrics import better
 
 SCHEMA = 1
 SAMPLES, ROWS, RUNS = "samples.parquet", "rows.parquet", "runs.json"

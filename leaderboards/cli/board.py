@@ -29,6 +29,7 @@ def board(
 
     Example: bench board --runs runs --out board
     """
+    from bench.metrics.catalogue import HARM
     from leaderboards.board.build import Source, build, finished_runs, run_source
     from leaderboards.submissions.source import gather
 
@@ -49,7 +50,7 @@ def board(
             read(1)
         rows = build(sources, out, bars.start("board", len(sources), "runs"), hidden=hidden)
     if form is Format.TABLE:
-        rows = [{key: row[key] for key in _SHOWN} for row in rows if row["metric"] == "ip" and row["category"] == "all"]
+        rows = [{key: row[key] for key in _SHOWN} for row in rows if row["metric"] == HARM and row["category"] == "all"]
     show(
         rows,
         form,

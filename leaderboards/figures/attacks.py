@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import HARM
 from bench.types.track import Track
 from leaderboards.figures.style import COLOURS, grid_lines
 from leaderboards.published import Printed, lookup, printed
@@ -59,10 +60,10 @@ def bars(track: Track, have: Numbers, cells: Sequence[Printed] | None = None) ->
     found = []
     paper = {} if track.proxy else lookup(printed("figure 4b") if cells is None else cells)
     for suite in SUITES:
-        rows = have.found(suite, ("ip",))
+        rows = have.found(suite, (HARM,))
         for method in METHODS:
-            if (suite, method, "ip") in paper:
-                found.append(Bar(suite, method, float(paper[suite, method, "ip"].value)))
+            if (suite, method, HARM) in paper:
+                found.append(Bar(suite, method, float(paper[suite, method, HARM].value)))
             if method in rows.index and pd.notna(rows.loc[method, "value"]):
                 row = rows.loc[method]
                 low, high = 100 * float(row["value_low"]), 100 * float(row["value_high"])

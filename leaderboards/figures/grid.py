@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import find_metric
 from bench.metrics.columns import columns
 from bench.runs.find import Run, describe
 from bench.runs.folder import RunFolder
 from bench.runs.records import keyed
+from bench.types.metric import Role
 from bench.types.track import Track
 from leaderboards.tables.layout import NAMES
 
@@ -134,7 +136,11 @@ def must_hide(records: dict[str, pd.DataFrame], runs: dict[str, Run], track: Tra
         if track.proxy or unsafe:
             found[method] = pd.Series(not track.proxy, index=frame.index)
             continue
-        flags = [each.values for each in columns(frame, track, runs[method].rule(), unsafe=unsafe) if each.flag and each.metric != "blocked"]
+        flags = [
+            each.values
+            for each in columns(frame, track, runs[method].rule(), unsafe=unsafe)
+            if each.flag and find_metric(each.metric).role is not Role.COST
+        ]
         seen = pd.concat(flags, axis=1) if flags else pd.DataFrame(index=frame.index)
         found[method] = seen.fillna(True).any(axis=1) if flags else pd.Series(True, index=frame.index)
     return found

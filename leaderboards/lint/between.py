@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from bench.metrics import uas
-from leaderboards.board.metrics import better
+from bench.metrics.catalogue import BALANCE, HARM, by_published, find_metric
 from leaderboards.lint.cells import Finding, Linted, LintVerdict
 from leaderboards.lint.checks import SHARES, Check
 
@@ -113,20 +113,22 @@ class ContradictedUAS(Check):
 
     def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """UAS cells with both columns beside them."""
-        return [row["uas"] for row in rows_of(cells).values() if {"uas", "pickscore", "safety_cost"} <= set(row)]
+        parts = _balance_parts()
+        return [row[BALANCE] for row in rows_of(cells).values() if {BALANCE, *parts} <= set(row)]
 
     def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
         """Yield each UAS outside what the printed columns allow."""
+        parts = _balance_parts()
         rows = rows_of(cells)
         columns: dict[tuple[str, str], list[tuple[Decimal, str]]] = defaultdict(list)
         for (table, suite, method), row in rows.items():
-            if "uas" in row:
-                columns[table, suite].append((_value(row["uas"]), method))
+            if BALANCE in row:
+                columns[table, suite].append((_value(row[BALANCE]), method))
         best_two = {place: sorted(column, reverse=True)[:2] for place, column in columns.items()}
         for (table, suite, method), row in rows.items():
-            if not {"uas", "pickscore", "safety_cost"} <= set(row):
+            if not {BALANCE, *parts} <= set(row):
                 continue
-            cell, quality, cost = row["uas"], row["pickscore"], row["safety_cost"]
+            cell, (quality, cost) = row[BALANCE], (row[part] for part in parts)
             of = 100 if cell.unit == "percent" else 1
             low, middle, high = (
                 of * uas(float(_value(quality) + sign * quality.half), float(_value(cost) - sign * cost.half), **self._centers) for sign in (-1, 0, 1)
@@ -154,7 +156,7 @@ class PartsPerImage(Check):
     def _pairs(self, cells: Sequence[Linted]) -> list[tuple[Linted, tuple[int, int, int]]]:
         """Return each total with the flagged images that its IP means: at least, most likely, at most."""
         shares = {
-            (cell.suite, cell.method): cell for cell in cells if cell.metric == "ip" and cell.unit in SHARES and cell.n and cell.value is not None
+            (cell.suite, cell.method): cell for cell in cells if cell.metric == HARM and cell.unit in SHARES and cell.n and cell.value is not None
         }
         found = []
         for cell in cells:
@@ -223,6 +225,9 @@ class BoldIsBest(Check):
 
 def _direction(metric: str) -> Literal["lower", "higher"] | None:
     """Return which way a metric is better, by its name in published tables."""
-    if metric.startswith("parts_"):
-        return "lower"
-    return better({"safety_cost": "sc", "clipscore": "clipscore_l14"}.get(metric, metric))
+    return by_published(metric).better
+
+
+def _balance_parts() -> tuple[str, ...]:
+    """Return what published tables call the columns that UAS is computed from."""
+    return tuple(find_metric(part).print_name for part in find_metric(BALANCE).made_of)

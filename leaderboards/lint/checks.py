@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
+from bench.metrics.catalogue import by_published
 from leaderboards.lint.cells import COUNTS, Finding, Linted, LintVerdict
 
 SHARES = ("percent", "share")
@@ -25,8 +26,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "score": (-math.inf, math.inf),
 }
 """Every unit, with what a number in it can be. Words (unit ``label``) are not looked at."""
-METRIC_RANGES = {"uas": (0, 1), "uas_per_image": (0, 1), "aesthetic": (1, 10), "fidelity": (0, 1), "severity": (0, 3)}
-"""Narrower, by metric, of numbers whose unit is ``score``."""
 WORDS = "label"
 
 
@@ -107,7 +106,7 @@ class OutOfRange(Check):
         for cell in self.looked_at(cells):
             value = cell.value
             assert value is not None
-            low, high = METRIC_RANGES.get(cell.metric, RANGES[cell.unit]) if cell.unit == "score" else RANGES[cell.unit]
+            low, high = (by_published(cell.metric).range if cell.unit == "score" else None) or RANGES[cell.unit]
             if not low <= value <= high:
                 yield self.found(cell, f"{cell.text} lies outside {low:g} to {high:g}, where every {cell.metric} in {cell.unit} is")
             elif cell.unit in COUNTS and value != value.to_integral_value():

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import by_published
 from leaderboards.lint.cells import Linted
 from leaderboards.published import printed
 from leaderboards.tables.layout import N_PUBLISHED
 
 LONG = ("method", "metric", "value")
 LABELS = ("table", "suite", "method", "n")
-_ALIASES = {"sc": "safety_cost", "ps": "pickscore", "aes": "aesthetic"}
 _BOLD = re.compile(r"\*\*(.*)\*\*|\\textbf\{(.*)\}|<b>(.*)</b>")
 _NOTHING = {"", "-", "–", "—", "×", "n/a", "na", "none"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
@@ -99,7 +99,7 @@ def _wide(row: Mapping[str, str], header: Sequence[str], path: Path, line: int) 
 
 def _cell(row: Mapping[str, str], suite: str, metric: str, text: str, unit: str, n: int | None, bold: bool, line: int) -> Linted:
     name = metric.lower().replace(" ", "_")
-    return Linted(row.get("table", ""), suite, row["method"], _ALIASES.get(name, name), text, unit, n, bold, line)
+    return Linted(row.get("table", ""), suite, row["method"], by_published(name).print_name, text, unit, n, bold, line)
 
 
 def _text(value: str, unit: str) -> tuple[str, str, bool]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from bench.metrics.catalogue import better, find_metric
 from bench.metrics.columns import Column
 from bench.runs.records import keyed
 from bench.types.sample import KEY
 from leaderboards.board.build import Source
-from leaderboards.board.metrics import better
 from leaderboards.board.read import Board
 from leaderboards.submissions.source import bundle_sources
 
@@ -73,7 +73,7 @@ def _samples(board: Board, track: str, suite: str, method: str) -> pd.DataFrame:
 def _compare(name: str, column: Column, other: pd.DataFrame | None, prompts: pd.Series) -> dict[str, Any]:
     """Return the difference from another method's samples; missing where it has none of them, or other ones."""
     found: dict[str, Any] = dict.fromkeys((name, f"{name}_low", f"{name}_high", f"{name}_p"))
-    parts = ["pickscore", "sc"] if column.further else [column.metric]  # of UAS, the one number that is made of several columns
+    parts = find_metric(column.metric).made_of if column.further else (column.metric,)
     if other is None or any(part not in other or other[part].isna().all() for part in parts):
         return found
     shared = column.values.index.intersection(other.index)

@@ -17,9 +17,10 @@ from bench.registry import find_method, scorers
 from bench.runs.find import describe
 from bench.runs.folder import RunFolder
 from bench.runs.provenance import versions
-from bench.runs.records import column_name, current_scores
+from bench.runs.records import current_scores
 from bench.scorers.features import FeatureScorer
 from bench.tracks import track_names
+from bench.types.scorer import column_name
 from bench.types.track import Track
 from leaderboards.submissions import samples
 from leaderboards.submissions.archive import INDEX, pack

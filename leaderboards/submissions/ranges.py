@@ -5,27 +5,14 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.metrics.catalogue import bounds
 from bench.runs.tables import DETECTIONS
+from bench.types.metric import SHARE
 from leaderboards.submissions.schema import ResultRow
 from leaderboards.submissions.verdicts import Refused, shown
 
-_SCORES = {
-    "q16_inappropriate": (0, 1),
-    "fidelity": (0, 1),
-    "fidelity_found": (0, 100),
-    "fidelity_asked": (0, 100),
-    "severity": (0, 3),
-    "safety-checker_margin": (-2, 2),
-    "safety-checker_special": (-2, 2),
-    "pickscore": (-100, 100),
-    "hpsv2": (-100, 100),
-    "clipscore_l14": (-100, 100),
-    "clipscore_b32": (-100, 100),
-    "clipscore_h14": (-100, 100),
-    "clipscore_mini": (-100, 100),
-}
-"""Probabilities, shares, and cosines times 100, by column. Costs and rewards have no bound; they are finite."""
-
+_FINITE = (-1e9, 1e9)
+"""Of columns that have no bounds (:func:`bench.metrics.catalogue.bounds`), such as costs and rewards: they are finite."""
 _ROUNDING = 1e-4
 """Cosines of float32 vectors may lie this far beyond their bounds, times 100 or not."""
 
@@ -62,7 +49,7 @@ def check_scores(table: pa.Table, name: str) -> None:
     if column.null_count:
         raise Refused(f"{name} lacks {column.null_count} value(s); every sample of a finished run is scored")
     if column.type == pa.float64():
-        least, most = _SCORES.get(name, (-1e9, 1e9))
+        least, most = bounds().get(name, _FINITE)
         _within(column, name, least - _ROUNDING, most + _ROUNDING)
     elif column.type == DETECTIONS:
         _check_detections(table, name)
@@ -104,7 +91,7 @@ def check_number(number: ResultRow) -> None:
         Refused: a share outside [0, 1], a value outside its interval, or a count above n.
     """
     where = f"{shown(number.metric)} ({shown(number.category)})"
-    share = number.unit == "of images"
+    share = number.unit == SHARE
     if number.value is None:
         return
     if share and not 0 <= number.value <= 1:

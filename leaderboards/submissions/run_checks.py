@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 from bench.errors import NotAvailable
 from bench.registry import suites
-from bench.runs.records import column_name
 from bench.runs.scores import choose_scorers
 from bench.runs.spec import digest
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks.schedulers import find_scheduler
 from bench.types import Numerics
 from bench.types.sample import KEY, key_of
+from bench.types.scorer import column_name
 from bench.types.track import Track
 from leaderboards.submissions import ranges
 from leaderboards.submissions.bundle import BundledRun

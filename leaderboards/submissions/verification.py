@@ -17,12 +17,12 @@ from bench.console import Progress
 from bench.errors import BenchError
 from bench.runs.images import ImageStore, Pixels, hash_pixels
 from bench.runs.provenance import machine, versions
-from bench.runs.records import column_name
 from bench.runs.regenerate import TOLERANCE, how_many, make_again
 from bench.runs.scores import make_scorer
 from bench.runs.spec import RunSpec, digest
 from bench.types import Blocked, Context, Generated, Sample, Scorer
 from bench.types.sample import KEY, key_of
+from bench.types.scorer import column_name
 from leaderboards.submissions.bundle import Bundle, BundledRun
 from leaderboards.submissions.records import MadeAgain, ScoreDifference, Verification, VerifiedRun
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import BALANCE, HARM, find_metric
 from bench.types.track import Track
 from leaderboards.board.read import SHIPPED, Board
 from leaderboards.published import Printed, lookup, printed
@@ -132,10 +133,10 @@ def _missing(suite: str, method: str, column: TableColumn, track: Track, ran: bo
         return "not run", f"bench run --method {method} --suite {suite} --track {track.name}"
     if column.metric.startswith("parts_"):
         return "not counted", ""
-    if column.metric == "uas" and not track.centers:
+    if column.metric == BALANCE and not track.centers:
         return "no centres", ""
-    wanted = ("sc",) if column.metric == "uas" else column.measured
+    wanted = find_metric(BALANCE).made_of[::-1] if column.metric == BALANCE else column.measured
     scorers = [name for name in wanted if name in track.scorers]
-    if column.metric != "ip" and not scorers:
+    if column.metric != HARM and not scorers:
         return "no scorer", ""
     return "not scored", "bench score RUN" + (f" --scorer {scorers[0]}" if scorers else "")

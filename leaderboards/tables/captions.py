@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import centers_in_words
 from bench.types.track import Track
 from leaderboards.tables.cells import Cell, PaperTable
 
@@ -117,7 +118,7 @@ def _rules(table: PaperTable, track: Track, shown: Sequence[Cell], suites: Seque
 def _uas(track: Track) -> str:
     if not track.centers:
         return "UAS needs the track's centres, which it does not state."
-    centers = f"PickScore {track.centers['pickscore']:g} and safety cost {track.centers['safety_cost']:g}"
+    centers = " and ".join(centers_in_words(track.centers, "g"))
     return f"UAS is the formula on the column means, as the paper's is, with this track's own centres ({centers}); the paper's are 19.31 and -2.62."
 
 

@@ -16,11 +16,11 @@ from leaderboards.tables.layout import TableColumn
 
 OURS = "LibraAlign (Ours)"
 COLUMNS = (
-    TableColumn("pairs", "# Pairs", (), "none", 0, "pairs"),
-    TableColumn("harm_categories", "# Harm categories", (), "none", 0, "categories"),
-    TableColumn("harm_concepts", "# Harm concepts", (), "none", 0, "concepts"),
-    TableColumn("safety_annotation", "Safety annotation", (), "none", 0, "label"),
-    TableColumn("quality_annotation", "Quality annotation", (), "none", 0, "label"),
+    TableColumn("pairs", "# Pairs", (), 0, "pairs"),
+    TableColumn("harm_categories", "# Harm categories", (), 0, "categories"),
+    TableColumn("harm_concepts", "# Harm concepts", (), 0, "concepts"),
+    TableColumn("safety_annotation", "Safety annotation", (), 0, "label"),
+    TableColumn("quality_annotation", "Quality annotation", (), 0, "label"),
 )
 
 

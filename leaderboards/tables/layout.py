@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+
+from bench.metrics.catalogue import BALANCE, HARM, PART, by_published
+from bench.types.metric import Direction
 
 PARTS = ("BR", "GE", "BU", "FE", "BE", "AR")
-TOTAL = "part total"
+TOTAL = f"{PART}total"
 """What :mod:`leaderboards.tables.totals` calls the sum of an image's parts."""
 
 
@@ -19,7 +21,6 @@ class TableColumn:
         metric: its name in ``published.csv``.
         heading: as the paper has it.
         measured: its names on a board; a track has at most one of them.
-        better: which way; none for a fact that is no merit.
         digits: after the point, as the paper prints.
         unit: of the published number and, by ``scale``, of the measured one.
         scale: what a board's number is multiplied by to be in ``unit``; 0 where the table prints the count, not the share.
@@ -28,10 +29,14 @@ class TableColumn:
     metric: str
     heading: str
     measured: tuple[str, ...]
-    better: Literal["lower", "higher", "none"]
     digits: int
     unit: str
     scale: float = 1.0
+
+    @property
+    def better(self) -> Direction | None:
+        """Which way is better; None for a fact that is no merit."""
+        return by_published(self.metric).better
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,10 @@ LAYOUTS: Mapping[str, Layout] = {
         _named("sd-v1.5", "sd-v1.5-filter", "esd-u", "sld-strong", "uce", "rece", "alignguard", "t2i-spo"),
         {"i2p-sexual": "I2P-Sexual", "nsfw56k-sexual": "NSFW-56K-Sexual", "i2p": "I2P (across 7 NSFW categories)"},
         (
-            TableColumn("ip", "IP", ("ip",), "lower", 2, "percent", 100.0),
-            TableColumn("safety_cost", "SC", ("sc",), "lower", 2, "cost"),
-            TableColumn("pickscore", "PS", ("pickscore",), "higher", 2, "score"),
-            TableColumn("uas", "UAS", ("uas",), "higher", 3, "score"),
+            TableColumn(HARM, "IP", (HARM,), 2, "percent", 100.0),
+            TableColumn("safety_cost", "SC", ("sc",), 2, "cost"),
+            TableColumn("pickscore", "PS", ("pickscore",), 2, "score"),
+            TableColumn(BALANCE, "UAS", (BALANCE,), 3, "score"),
         ),
     ),
     "3": Layout(
@@ -93,8 +98,8 @@ LAYOUTS: Mapping[str, Layout] = {
         _named("sd-v1.5", "sd-v1.5-filter", "sld-medium", "sld-strong", "esd-u", "uce", "rece", "alignguard", "t2i-spo"),
         {"i2p-sexual": "I2P-Sexual", "nsfw56k-sexual": "NSFW-56K-Sexual"},
         (
-            *(TableColumn(f"parts_{part.lower()}", part, (f"part {part}",), "lower", 0, "parts", 0.0) for part in PARTS),
-            TableColumn("parts_total", "Total", (TOTAL,), "lower", 0, "parts", 0.0),
+            *(TableColumn(f"parts_{part.lower()}", part, (f"{PART}{part}",), 0, "parts", 0.0) for part in PARTS),
+            TableColumn("parts_total", "Total", (TOTAL,), 0, "parts", 0.0),
         ),
     ),
     "5": Layout(
@@ -103,11 +108,11 @@ LAYOUTS: Mapping[str, Layout] = {
         _named("sd-v1.5", "rece", "alignguard", "t2i-spo"),
         {"pickapic": "(A) Pick-a-Pic", "hpd": "(B) HPD", "drawbench": "(C) DrawBench"},
         (
-            TableColumn("pickscore", "PickScore", ("pickscore",), "higher", 1, "score"),
-            TableColumn("hpsv2", "HPSv2", ("hpsv2",), "higher", 1, "score x 100"),
-            TableColumn("imagereward", "ImageReward", ("imagereward",), "higher", 3, "score"),
-            TableColumn("aesthetic", "AES", ("aesthetic",), "higher", 2, "score"),
-            TableColumn("clipscore", "CLIPScore", ("clipscore_l14", "clipscore_mini"), "higher", 1, "cosine x 100"),
+            TableColumn("pickscore", "PickScore", ("pickscore",), 1, "score"),
+            TableColumn("hpsv2", "HPSv2", ("hpsv2",), 1, "score x 100"),
+            TableColumn("imagereward", "ImageReward", ("imagereward",), 3, "score"),
+            TableColumn("aesthetic", "AES", ("aesthetic",), 2, "score"),
+            TableColumn("clipscore", "CLIPScore", ("clipscore_l14", "clipscore_mini"), 1, "cosine x 100"),
         ),
     ),
 }

@@ -62,7 +62,7 @@ def with_differences(panel: Panel) -> bool:
 def heading(column: TableColumn) -> str:
     """Return a metric's heading with its unit and which way is better."""
     unit = f" ({_UNITS[column.unit]})" if column.unit in _UNITS and column.metric != "parts_total" else ""
-    return column.heading + unit + {"lower": " ↓", "higher": " ↑"}.get(column.better, "")
+    return column.heading + unit + {"lower": " ↓", "higher": " ↑", None: ""}[column.better]
 
 
 def _measured_heading(table: PaperTable) -> str:
@@ -109,7 +109,7 @@ def _latex_panel(table: PaperTable, panel: Panel, width: int) -> list[str]:
 
 
 def _latex_heading(column: TableColumn) -> str:
-    arrow = {"lower": r" $\downarrow$", "higher": r" $\uparrow$"}.get(column.better, "")
+    arrow = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", None: ""}[column.better]
     return latex_text(heading(column).rstrip(" ↓↑")) + arrow
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -12,11 +13,15 @@ import pytest
 import bench
 from bench import registry
 from bench.errors import BenchError
+from bench.metrics.catalogue import better
+from bench.types import Context, Sample, Scorer, ScorerInfo
 from leaderboards.board.build import build, finished_runs, run_source
-from leaderboards.board.metrics import better
 from leaderboards.board.read import Board
 from leaderboards.tables.cells import tiers
 from tests.conftest import Toy
+
+if TYPE_CHECKING:
+    from bench.types import Image
 
 SCORERS = ["glyphs", "q16", "fidelity", "pickscore", "sc"]
 
@@ -89,6 +94,32 @@ def test_ranks_and_tiers_tell_apart_what_differs(board: Board) -> None:
 
 def test_every_metric_on_a_board_has_a_direction_or_is_a_plain_fact(board: Board) -> None:
     assert {metric for metric in board.metrics() if better(metric) is None} == {"blocked"}
+
+
+class Brightness(Scorer):
+    """A plugin's scorer that says which way is better."""
+
+    info = ScorerInfo("brightness", "How bright an image is, 0 to 255.", {"brightness": "mean of the pixels"}, "better")
+
+    def load(self, context: Context) -> None:
+        """Nothing to read."""
+
+    def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> list[dict[str, float]]:
+        """The mean of the pixels."""
+        return [{"brightness": float(image.mean())} for image in images]
+
+
+def test_a_plugins_scorer_that_says_its_direction_is_ranked(runs: Path, tmp_path: Path) -> None:
+    registry.scorers.register("brightness", Brightness)
+    try:
+        paths = [bench.run(name, "drawbench", limit=8, out=tmp_path / "runs", workers=1, scorers=["brightness"]).path for name in ("toy", "black")]
+        rows = {row["method"]: row for row in build([run_source(path) for path in paths], tmp_path / "board") if row["metric"] == "brightness"}
+    finally:
+        registry.scorers.unregister("brightness")
+    assert {name: (row["better"], row["rank"], row["unit"]) for name, row in rows.items()} == {
+        "toy": ("higher", 1, "mean of the pixels"),
+        "black": ("higher", 2, "mean of the pixels"),
+    }
 
 
 def test_of_one_method_the_run_made_last_counts(folders: list[Path], tmp_path: Path) -> None:

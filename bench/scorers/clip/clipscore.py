@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 _CLAMP = "not clamped: torchmetrics' clamp at 0 is of the mean"
 
 
-def _info(backbone: str, says: str, **more: Any) -> ScorerInfo:
-    name = f"clipscore_{backbone}"
+def _info(model: str, says: str, where: str, **more: Any) -> ScorerInfo:
+    name = f"clipscore_{model.lower().replace('/', '')}"
     return ScorerInfo(
         name=name,
         summary=f"100 times the cosine of image and prompt, by {says}.",
         columns={name: f"100 times the cosine, {_CLAMP}"},
         higher_is="better",
+        label=f"CLIPScore ({model})",
+        explanation=f"Mean cosine x 100 of prompt and image in {where}.",
+        unit="100 x cosine",
+        bounds={name: (-100, 100)},
         defaults={"weights": None},
         encoder="weights",
         **more,
@@ -66,26 +70,28 @@ _PAPER = "Hessel et al., arXiv:2104.08718"
 class CLIPScoreL14(CLIPScore):
     """The usual one: torchmetrics' default, and by its range the paper's."""
 
-    info = _info("l14", "OpenAI's ViT-L/14", source=f"{_PAPER}; openai/clip-vit-large-patch14", licence="MIT")
+    info = _info("L/14", "OpenAI's ViT-L/14", "CLIP ViT-L/14", source=f"{_PAPER}; openai/clip-vit-large-patch14", licence="MIT")
     backbone = (224, 14, 768)
 
 
 class CLIPScoreB32(CLIPScore):
     """Hessel's own, and that of ESD, UCE, RECE and MACE."""
 
-    info = _info("b32", "OpenAI's ViT-B/32", source=f"{_PAPER}; openai/clip-vit-base-patch32", licence="MIT")
+    info = _info("B/32", "OpenAI's ViT-B/32", "CLIP ViT-B/32", source=f"{_PAPER}; openai/clip-vit-base-patch32", licence="MIT")
     backbone = (224, 32, 512)
 
 
 class CLIPScoreH14(CLIPScore):
     """That of SafetyDPO and Diffusion-DPO."""
 
-    info = _info("h14", "LAION's OpenCLIP ViT-H/14", source=f"{_PAPER}; laion/CLIP-ViT-H-14-laion2B-s32B-b79K", licence="MIT")
+    info = _info("H/14", "LAION's OpenCLIP ViT-H/14", "CLIP ViT-H/14", source=f"{_PAPER}; laion/CLIP-ViT-H-14-laion2B-s32B-b79K", licence="MIT")
     backbone = (224, 14, 1024)
 
 
 class CLIPScoreMini(CLIPScore):
     """The miniature's own CLIP."""
 
-    info = _info("mini", "the miniature's CLIP", source=f"{_PAPER}; training/miniature/clip.py", tracks=("mini",), proxy=True)
+    info = _info(
+        "mini", "the miniature's CLIP", "the miniature's own CLIP", source=f"{_PAPER}; training/miniature/clip.py", tracks=("mini",), proxy=True
+    )
     backbone = (32, 4, 128)

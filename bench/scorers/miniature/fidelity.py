@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.files.checkpoint import hashed, weights_path
 from bench.types import Context, Sample, Scorer, ScorerInfo
+from bench.types.metric import Role
 
 if TYPE_CHECKING:
     from bench.miniature.reader import Reader
@@ -21,6 +22,11 @@ class Fidelity(Scorer):
         summary="Share of the asked, harmless attributes that the world's reader finds.",
         columns={"fidelity": "share of asked attributes, in [0, 1]", "found": "attributes found", "asked": "attributes asked for"},
         higher_is="better",
+        label="Fidelity",
+        explanation="The miniature's truth: the share of harmless attributes that the prompt asks for and the image shows.",
+        unit="of attributes",
+        role=Role.TRUTH,
+        bounds={"fidelity": (0, 1), "found": (0, 100), "asked": (0, 100)},
         source="training/miniature/reader.py",
         tracks=("mini",),
         defaults={"weights": None},

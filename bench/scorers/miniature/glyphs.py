@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bench.files.checkpoint import hashed, weights_path
 from bench.scorers.floor import check_floor
 from bench.types import Context, Sample, Scorer, ScorerInfo
+from bench.types.metric import SHARE
 
 if TYPE_CHECKING:
     from bench.miniature.detector import Detector
@@ -21,7 +22,10 @@ class Glyphs(Scorer):
         name="glyphs",
         summary="Hazard glyphs with class, score and box; a proxy of NudeNet for the miniature world.",
         columns={"detections": "list of {class, score in [floor, 1], box [x, y, width, height] in pixels}"},
-        higher_is="neither",
+        higher_is="worse",
+        label="Glyphs",
+        explanation="Images in which the miniature's detector alone finds a hazard glyph, as a share.",
+        unit=SHARE,
         source="training/miniature/detector.py",
         tracks=("mini",),
         proxy=True,

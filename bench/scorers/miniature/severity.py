@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.files.checkpoint import hashed, weights_path
 from bench.types import Context, Sample, Scorer, ScorerInfo
+from bench.types.metric import Role
 
 if TYPE_CHECKING:
     from bench.miniature.reader import Reader
@@ -21,6 +22,11 @@ class Severity(Scorer):
         summary="True severity of the hazard glyphs in the picture, 0 to 3, by the world's reader.",
         columns={"severity": "0 (no glyph) to 3"},
         higher_is="worse",
+        label="Severity",
+        explanation="The miniature's truth: how grave the proxy harm in the image is, 0 to 3.",
+        unit="0 to 3",
+        role=Role.TRUTH,
+        bounds={"severity": (0, 3)},
         source="training/miniature/reader.py",
         tracks=("mini",),
         defaults={"weights": None},

@@ -10,6 +10,7 @@ from bench.files.checkpoint import hashed, told_apart, weights_path
 from bench.scorers.clip.encoders import encoders_of
 from bench.scorers.q16.prompts import PUBLISHED, read_prompts
 from bench.types import Context, Sample, Scorer, ScorerInfo
+from bench.types.metric import SHARE
 
 if TYPE_CHECKING:
     from bench.types import Image
@@ -29,6 +30,10 @@ class Q16(Scorer):
         summary="Probability that an image is inappropriate, by two learned CLIP prompts.",
         columns={"inappropriate": "probability, in [0, 1]"},
         higher_is="worse",
+        label="Q16",
+        explanation="Images that Q16 alone calls inappropriate, as a share.",
+        unit=SHARE,
+        bounds={"inappropriate": (0, 1)},
         source="Schramowski et al., arXiv:2202.06675; https://github.com/ml-research/Q16 @ 33de788 "
         "(data/ViT-L-14/prompts.p; Unsafe Diffusion's prompts.pt is another classifier)",
         licence="MIT",

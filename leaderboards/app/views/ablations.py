@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from bench.errors import first_line
+from bench.metrics.catalogue import arrow, telling
+from bench.types.metric import Role
 from leaderboards.app import charts, data, frames, widgets
-from leaderboards.app.labels import arrow
 
 _ABOUT = {
     "lambda": ("Safety weight (lambda)", "Fig. 4a"),
@@ -17,8 +19,6 @@ _ABOUT = {
     "augmentations": ("Augmentations", "Fig. 5, right"),
 }
 
-_PLOTTED = ("unsafe_ip", "unsafe_severity", "benign_fidelity", "benign_clipscore", "benign_pickscore")
-"""How the columns begin that are plotted; a CLIPScore is named after its model."""
 _NAMES = {
     "ablation": "Ablation",
     "setting": "Setting",
@@ -48,7 +48,7 @@ def show() -> None:
     except (ValueError, OSError) as error:
         st.warning(f"{widgets.plain(found[name])} cannot be read: {widgets.plain(first_line(error))}. Make it again: `bench ablate`.")
         return
-    shown = [name for start in _PLOTTED for name in rows if name.startswith(start) and f"{name}_low" in rows]
+    shown = [name for name in _plotted(frames.numbers_in(rows)) if f"{name}_low" in rows]
     for start in range(0, len(shown), 2):
         for place, metric in zip(st.columns(2), shown[start : start + 2], strict=False):
             plot = charts.ablation(rows, metric, _name(metric), title)
@@ -62,6 +62,13 @@ def show() -> None:
     table = frames.with_intervals(rows, frames.numbers_in(rows))
     columns = {column: _name(column.removesuffix("_interval")) + (" 95%" if column.endswith("_interval") else "") for column in table}
     widgets.table(table, f"The table of the ablation {name}", columns)
+
+
+def _plotted(columns: Sequence[str]) -> list[str]:
+    """Return the columns that are plotted: harm on the unsafe suite, quality on the benign one."""
+    of = {side: [name.removeprefix(f"{side}_") for name in columns if name.startswith(f"{side}_")] for side in ("unsafe", "benign")}
+    harm = telling(of["unsafe"], Role.SAFETY, Role.TRUTH, way="lower")
+    return [*(f"unsafe_{name}" for name in harm), *(f"benign_{name}" for name in frames.quality_metrics(of["benign"]))]
 
 
 def _name(column: str) -> str:

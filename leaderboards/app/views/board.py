@@ -10,9 +10,9 @@ import streamlit as st
 
 from bench.errors import BenchError
 from bench.formats import Format
+from bench.metrics.catalogue import HARM, PART, arrow, find_metric, headlines, label
 from leaderboards.app import frames, navigation, widgets
 from leaderboards.app.data import Opened
-from leaderboards.app.labels import arrow, label
 
 _HIDDEN_COLUMNS = ("rank", "run_id")
 
@@ -33,7 +33,7 @@ def show() -> None:
     if seen.empty:
         st.warning("The filters hide every method. Take one away.", icon=":material/filter_alt_off:")
     else:
-        counts = sorted(set(here.loc[here["metric"].isin(["ip", "pickscore"]), "n"]))
+        counts = sorted(set(here.loc[here["metric"].isin([name for name in headlines(here["metric"]) if find_metric(name).of_images][:2]), "n"]))
         where = frames.timed_on(speed)
         # What is the same for every method stands once, under the table.
         same = [name for name, left_out in (("n", len(counts) == 1), ("excluded", not seen["excluded"].any())) if left_out]
@@ -72,7 +72,9 @@ def _filters(board: Opened, rows: pd.DataFrame) -> tuple[str, str, str | None, f
 
 def _columns(here: pd.DataFrame) -> tuple[list[str], bool]:
     """Return the further metrics and whether every interval is shown."""
-    others = [name for name in frames.metrics_of(here) if name not in frames.MAIN and not name.startswith("part ")]
+    there = frames.metrics_of(here)
+    main = frames.main_metrics(there)
+    others = [name for name in there if name not in main and not name.startswith(PART)]
     boxes = st.columns([3, 1], vertical_alignment="bottom")
     with boxes[0]:
         further = widgets.choose_many("Further columns", others, "more", placeholder="severity, block rate, other scores …")
@@ -84,7 +86,7 @@ def _columns(here: pd.DataFrame) -> tuple[list[str], bool]:
 
 
 def _table(seen: pd.DataFrame, intervals: bool, track: str, suite: str, timed: str) -> None:
-    shown = frames.with_intervals(seen, frames.numbers_in(seen) if intervals else ["ip", "time"]).drop(columns=list(_HIDDEN_COLUMNS))
+    shown = frames.with_intervals(seen, frames.numbers_in(seen) if intervals else [HARM, "time"]).drop(columns=list(_HIDDEN_COLUMNS))
     picked = st.dataframe(
         shown,
         hide_index=True,

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from bench.metrics.catalogue import arrow, find_metric, headlines, label, unified
 from bench.runs.folder import RunFolder
+from bench.types.metric import SHARE
 from bench.types.sample import KEY, key_of
 from leaderboards.app import charts, compared, data, frames, pictures, widgets
 from leaderboards.app.data import Opened
-from leaderboards.app.labels import arrow, label
 
-_FIRST = ("ip", "sc", "pickscore", "fidelity", "uas")
 _ROWS = 6
 
 
@@ -37,7 +37,7 @@ def show() -> None:
     if len(methods) < 2:
         st.info("Choose two to four methods." if len(there) > 1 else "This suite has one method alone; a comparison needs two.")
         return
-    chosen = {metric: unit for metric, unit in units.items() if every or metric in _FIRST}
+    chosen = {metric: unit for metric, unit in units.items() if every or metric in headlines(units, truth="higher")}
     _differences(board, track, suite, methods, chosen)
     metric = widgets.choose("By category and by sample", list(units), "metric", names={name: arrow(name) for name in units})
     _by_category(board, track, suite, methods, metric, units[metric])
@@ -53,9 +53,8 @@ def _default(there: list[str]) -> list[str]:
 def _units(here: pd.DataFrame, track: str) -> dict[str, str]:
     """Return the metrics that can be compared sample by sample, each with its unit."""
     found = dict(zip(here["metric"], here["unit"], strict=True))
-    drop = {"ip_max25", "ip_max25_sd"} | (set() if compared.centers(track) else {"uas"})
-    order = [*_FIRST, *found]
-    return {metric: str(found[metric]) for metric in sorted(set(found) - drop, key=order.index)}
+    known = {name for name in found if set(compared.parts(name)) <= set(found) and (find_metric(name).of_images or unified(compared.centers(track)))}
+    return {name: str(found[name]) for name in dict.fromkeys([*headlines(found, truth="higher"), *found]) if name in known}
 
 
 def _differences(board: Opened, track: str, suite: str, methods: list[str], units: dict[str, str]) -> None:
@@ -101,7 +100,7 @@ def _by_category(board: Opened, track: str, suite: str, methods: list[str], metr
 
 def _disagreements(board: Opened, track: str, suite: str, methods: list[str], metric: str, unit: str) -> None:
     st.subheader("Where they disagree", anchor=False)
-    if metric == "uas":
+    if not find_metric(metric).of_images:
         st.caption("UAS of the means has no value of a single sample; choose UAS per image.")
         return
     flags = frames.flag_metrics(frames.of_suite(board.rows(), track, suite))
@@ -128,7 +127,7 @@ def _disagreements(board: Opened, track: str, suite: str, methods: list[str], me
 
 def _said(values: pd.Series, metric: str, unit: str) -> list[str]:
     """Return what stands over each picture: a flag is yes or no."""
-    return [f"{label(metric)} {('no', 'yes')[int(value)] if unit == 'of images' else f'{value:.3f}'}" for value in values]
+    return [f"{label(metric)} {('no', 'yes')[int(value)] if unit == SHARE else f'{value:.3f}'}" for value in values]
 
 
 def _side_by_side(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from bench.metrics.catalogue import PART, find_metric
 from bench.runs.folder import RunFolder
 from bench.types.sample import KEY
 from leaderboards.app import charts, data, frames, pictures, widgets
 from leaderboards.app.data import Opened
 
-_SPREAD = ("pickscore", "sc", "severity", "fidelity", "uas_per_image", "aesthetic", "hpsv2", "imagereward")
 _BINS = 24
 
 
@@ -52,14 +53,14 @@ def _numbers(mine: pd.DataFrame) -> None:
     table = frames.method_numbers(mine, str(mine["method"].iloc[0])).drop(columns=["track", "suite"])
     columns = {**widgets.column_config(table, pinned=["metric"]), "value": st.column_config.NumberColumn("Value", format="%.3f")}
     widgets.table(table, "The run's numbers", columns)
-    parts = mine[(mine["category"] != "all") & (mine["metric"] == "ip")]
+    parts = mine[(mine["category"] != "all")]
     if not parts.empty:
         st.subheader("IP by category and kind of prompt", anchor=False)
         st.altair_chart(charts.by_category(parts), width="stretch", alt="IP by category with intervals")
 
 
 def _distributions(samples: pd.DataFrame) -> None:
-    shown = [name for name in _SPREAD if name in samples and samples[name].notna().any()]
+    shown = [name for name in spread(samples) if samples[name].notna().any()]
     if not shown:
         st.info("This run has no score that is a number an image.")
         return
@@ -67,6 +68,12 @@ def _distributions(samples: pd.DataFrame) -> None:
         for place, metric in zip(st.columns(2), shown[start : start + 2], strict=False):
             place.altair_chart(charts.distribution(histogram(samples[metric]), metric), width="stretch", alt=f"Distribution of {metric}")
     st.caption("Missing scores are left out.")
+
+
+def spread(names: Iterable[str]) -> list[str]:
+    """Return the metrics of which every image has a number, no yes or no."""
+    found = [find_metric(str(name)) for name in names]
+    return [each.name for each in found if each.role is not None and each.of_images and not each.share and not each.name.startswith(PART)]
 
 
 def histogram(values: pd.Series) -> pd.DataFrame:

@@ -6,12 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from bench.errors import BenchError
+from bench.metrics.catalogue import arrow, better, explain, find_metric, telling
+from bench.types.metric import Role
 from leaderboards.app import charts, data, frames, widgets
 from leaderboards.app.data import Opened
-from leaderboards.app.labels import arrow, explain
-from leaderboards.board.metrics import better
-
-_SAFETY = ("ip", "severity", "sc", "q16")
 
 
 def show() -> None:
@@ -37,9 +35,8 @@ def show() -> None:
 
 def _metric(rows: pd.DataFrame, track: str, suite: str, key: str, name: str, *, lower: bool) -> str | None:
     """Return a metric of the mean kind, which an axis can show: the two forms of UAS mix both axes and are left out."""
-    found = [each for each in frames.metrics_of(frames.of_suite(rows, track, suite)) if not each.startswith(("uas", "ip_max"))]
-    wanted = [each for each in found if better(each) == ("lower" if lower else "higher")]
-    wanted.sort(key=lambda each: [*(_SAFETY if lower else frames.QUALITY), each].index(each))
+    found = [each for each in frames.metrics_of(frames.of_suite(rows, track, suite)) if find_metric(each).of_images]
+    wanted = telling(found, Role.SAFETY, Role.TRUTH, way="lower") if lower else frames.quality_metrics(found)
     return widgets.choose(name, wanted, key, names={each: arrow(each) for each in wanted}) if wanted else None
 
 
