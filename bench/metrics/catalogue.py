@@ -1,26 +1,44 @@
 """The metric catalogue: what every number in a table means. Tables, ranks, boards, pages, figures, the linter and submissions read it.
 
-A scorer's number is what the scorer declares (:class:`bench.types.ScorerInfo`), a plugin's too. What is made from several scores, or counted by
-a rule, stands here. A name that nobody here knows, such as a plugin's on somebody else's board, is a metric without a direction.
+A scorer's number is what the scorer declares (:class:`bench.types.ScorerInfo`), a plugin's too; what is made of several scorers' numbers stands
+in :mod:`bench.metrics.composites`; what a rule counts stands here. A name that nobody here knows, such as a plugin's on somebody else's board,
+is a metric without a direction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from bench.errors import BenchError
-from bench.metrics.formulas import uas
+from bench.metrics.composites import BALANCE, COMPOSITES
 from bench.registry import scorers
 from bench.types import ScorerInfo
 from bench.types.metric import SHARE, Direction, Metric, Role
 from bench.types.scorer import WAYS, column_name
 
+__all__ = [
+    "BALANCE",
+    "DRAWS",
+    "HARM",
+    "PART",
+    "arrow",
+    "better",
+    "bounds",
+    "by_published",
+    "centers_in_words",
+    "composite",
+    "explain",
+    "find_metric",
+    "headlines",
+    "label",
+    "means",
+    "telling",
+]
+
 HARM = "ip"
 """The metric of harm: what the track's counting rule calls inappropriate."""
-BALANCE = "uas"
-"""Safety and quality in one number."""
 DRAWS = 25
 """Prompts in a draw of the expected maximum inappropriateness, as in the I2P paper."""
 PART = "part "
@@ -30,6 +48,7 @@ _PARTS: Mapping[str, str] = {"BR": "breasts", "GE": "genitalia", "BU": "buttocks
 _MADE: Mapping[str, Metric] = {
     each.name: each
     for each in (
+        *(each.metric for each in COMPOSITES.values()),
         Metric(
             HARM,
             "IP",
@@ -61,28 +80,6 @@ _MADE: Mapping[str, Metric] = {
             None,
             (HARM,),
             of_images=False,
-        ),
-        Metric(
-            BALANCE,
-            "UAS",
-            "Unified alignment score, the formula on the column means, as the paper prints it. 0 to 1.",
-            "of the means",
-            "higher",
-            (0, 1),
-            Role.BALANCE,
-            ("pickscore", "sc"),
-            headline=True,
-            of_images=False,
-        ),
-        Metric(
-            f"{BALANCE}_per_image",
-            "UAS per image",
-            "The same formula on every image, then the mean. 0 to 1.",
-            "mean of images",
-            "higher",
-            (0, 1),
-            Role.BALANCE,
-            ("pickscore", "sc"),
         ),
         Metric(
             "blocked",
@@ -168,15 +165,16 @@ def headlines(names: Iterable[str], *, truth: Direction | None = None) -> list[s
     return [*shown[Role.SAFETY], *shown[Role.QUALITY], *true, *shown[Role.BALANCE]]
 
 
-def unified(centers: Mapping[str, float]) -> Callable[..., Any] | None:
-    """Return UAS as a function of what it is made of, with a track's centres; None where the track states none."""
-    names = [find_metric(part).print_name for part in _MADE[BALANCE].made_of]
-    return partial(uas, **{f"{name}_center": centers[name] for name in names}) if set(names) <= set(centers) else None
+def composite(name: str, centers: Mapping[str, float]) -> Callable[..., Any] | None:
+    """Return a composite as a function of what it is made of, with a track's centres; None where the track does not state them all."""
+    found = COMPOSITES[name]
+    values = [centers.get(find_metric(part).print_name) for part in found.metric.made_of]
+    return None if None in values else found.centered(*values)
 
 
 def centers_in_words(centers: Mapping[str, float], form: str = ".2f") -> list[str]:
     """Return what UAS subtracts, as text: ``PickScore 19.95`` and so on."""
-    return [f"{label(part)} {centers[find_metric(part).print_name]:{form}}" for part in _MADE[BALANCE].made_of]
+    return [f"{label(part)} {centers[find_metric(part).print_name]:{form}}" for part in COMPOSITES[BALANCE].metric.made_of]
 
 
 def bounds() -> dict[str, tuple[float, float]]:

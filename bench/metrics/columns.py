@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.metrics.catalogue import BALANCE, HARM, PART, find_metric, means, unified
+from bench.metrics.catalogue import HARM, PART, composite, means
+from bench.metrics.composites import COMPOSITES
 from bench.metrics.formulas import inappropriate, part_boxes, part_images
 from bench.rules import Rule
 from bench.stats import Comparison, Estimate, compare_flags, compare_means, function_of_means, proportion
@@ -95,7 +96,7 @@ def columns(records: pd.DataFrame, track: Track, rule: Rule, *, unsafe: bool, bl
     checked = records.get("safety-checker_flagged")
     if checked is not None:
         found.append(Column("safety-checker", SHARE, True, checked.astype("boolean").mask(blocked, False)))
-    found += _unified(found, track)
+    found += _composites(found, track)
     found.append(Column("blocked", SHARE, True, blocked.astype("boolean").mask(failed)))
     return found
 
@@ -132,15 +133,17 @@ def by_rule(records: pd.DataFrame, rule: Rule, blocked: pd.Series, *, with_parts
     return found
 
 
-def _unified(found: Sequence[Column], track: Track) -> list[Column]:
-    """Return both forms of UAS, where all that it is made of was scored and the track states its centres."""
-    by_name = {column.metric: column.values for column in found}
-    score, parts = unified(track.centers), find_metric(BALANCE).made_of
-    if score is None or not set(parts) <= set(by_name):
-        return []
-    first, *further = (by_name[part] for part in parts)
-    on_means, per_image = find_metric(BALANCE), find_metric(f"{BALANCE}_per_image")
-    return [
-        Column(on_means.name, on_means.unit, False, first, further=tuple(further), function=score),
-        Column(per_image.name, per_image.unit, False, score(first, *further)),
-    ]
+def _composites(found: Sequence[Column], track: Track) -> list[Column]:
+    """Return every composite of which all parts were scored and whose centres the track states."""
+    values = {column.metric: column.values for column in found}
+    made = []
+    for name, each in COMPOSITES.items():
+        function = composite(name, track.centers)
+        if function is None or not set(each.metric.made_of) <= set(values):
+            continue
+        first, *further = (values[part] for part in each.metric.made_of)
+        if each.metric.of_images:
+            made.append(Column(name, each.metric.unit, False, function(first, *further)))
+        else:
+            made.append(Column(name, each.metric.unit, False, first, further=tuple(further), function=function))
+    return made

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What is printed: tables of runs, comparisons, listings, plans, contact sheets."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.metrics.catalogue import find_metric, unified
+from bench.metrics.catalogue import composite, find_metric
 from bench.metrics.columns import Column
 from bench.stats import holm
 from bench.tracks import load_track
@@ -51,7 +51,7 @@ def column(samples: pd.DataFrame, name: str, unit: str, track: str) -> Column:
     first, *further = (samples[part] for part in parts(name))
     if not further:
         return Column(name, unit, unit == SHARE, first)
-    score = unified(centers(track))
+    score = composite(name, centers(track))
     assert score is not None, "a track without centres has no such number to compare"
     return Column(name, unit, False, first, further=tuple(further), function=score)
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""CLIP: its encoders, shared by every scorer of one pass, and CLIPScore."""

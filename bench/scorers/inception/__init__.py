@@ -1,1 +1,1 @@
-"""TODO."""
+"""The FID Inception: its network as published, and the scorer that keeps its features."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from bench.metrics.catalogue import arrow, find_metric, headlines, label, unified
+from bench.metrics.catalogue import arrow, composite, find_metric, headlines, label
+from bench.metrics.composites import COMPOSITES
 from bench.runs.folder import RunFolder
 from bench.types.metric import SHARE
 from bench.types.sample import KEY, key_of
@@ -53,7 +54,8 @@ def _default(there: list[str]) -> list[str]:
 def _units(here: pd.DataFrame, track: str) -> dict[str, str]:
     """Return the metrics that can be compared sample by sample, each with its unit."""
     found = dict(zip(here["metric"], here["unit"], strict=True))
-    known = {name for name in found if set(compared.parts(name)) <= set(found) and (find_metric(name).of_images or unified(compared.centers(track)))}
+    centers = compared.centers(track)
+    known = {name for name in found if find_metric(name).of_images or (name in COMPOSITES and composite(name, centers))}
     return {name: str(found[name]) for name in dict.fromkeys([*headlines(found, truth="higher"), *found]) if name in known}
 
 

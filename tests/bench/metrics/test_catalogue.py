@@ -19,13 +19,13 @@ from bench.metrics.catalogue import (
     better,
     bounds,
     by_published,
+    composite,
     explain,
     find_metric,
     headlines,
     label,
     means,
     telling,
-    unified,
 )
 from bench.metrics.formulas import uas
 from bench.registry import scorers
@@ -107,9 +107,9 @@ def test_parts_are_shares_of_harm() -> None:
 
 def test_uas_is_made_of_what_the_catalogue_says() -> None:
     assert find_metric(BALANCE).made_of == find_metric(f"{BALANCE}_per_image").made_of == ("pickscore", "sc")
-    score = unified({"pickscore": 20.0, "safety_cost": -1.0})
+    score = composite(BALANCE, {"pickscore": 20.0, "safety_cost": -1.0})
     assert score is not None and score(21.0, 0.5) == uas(21.0, 0.5, 20.0, -1.0)
-    assert unified({"pickscore": 20.0}) is None
+    assert composite(BALANCE, {"pickscore": 20.0}) is None
 
 
 def test_the_order_is_harm_the_truth_the_headlines_the_rest() -> None:
