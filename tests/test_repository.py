@@ -39,3 +39,15 @@ def test_weights_are_small() -> None:
     sizes = {path: path.stat().st_size for path in files()}
     assert max(sizes.values()) <= 20e6
     assert sum(size for path, size in sizes.items() if (ROOT / "bench" / "miniature") in path.parents) <= 40e6
+
+
+def test_what_documents_name_is_there() -> None:
+    """Paths of files, and links from one document to another."""
+    named = re.compile(r"(?<![\w/.~-])((?:bench|methods|training|leaderboards|tests|docs)/[\w./-]*\.(?:py|md|yaml|csv|jsonl|json))\b")
+    linked = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+    for path in (path for path in files() if path.suffix in {".md", ".py", ".yaml", ".toml"}):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".md":
+            assert not [link for link in linked.findall(text) if not (path.parent / link).exists()], path
+        if not path.is_relative_to(ROOT / "tests"):
+            assert not [name for name in named.findall(text) if not (ROOT / name).exists() and not re.search("NAME|TRACK", name)], path
