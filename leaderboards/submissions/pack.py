@@ -165,7 +165,7 @@ def _card(name: str, identity: Mapping[str, Any]) -> dict[str, Any]:
     return Card(
         schema_version=1,
         name=name,
-        kind=info.kind.value,
+        kind=info.kind,
         summary=info.summary,
         version=info.version,
         paper=info.paper,
