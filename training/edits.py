@@ -24,7 +24,6 @@ from bench.files.atomic import read_json, write_json
 from bench.metrics import inappropriate
 from bench.runs.scores import make_scorer
 from bench.runs.spec import RunSpec, digest
-from bench.runs.units import cut
 from bench.stats import wilson
 from bench.tracks import load_track
 from bench.types import Context, Generated
@@ -138,7 +137,7 @@ class _Judge:
     def __init__(self, config: EditConfig, context: Context, progress: Progress) -> None:
         self._progress = progress
         spec = RunSpec("black", config.validation, config.track, limit=config.limit)
-        self._batches = [batch for unit in cut(spec.loaded_suite.samples, spec.batch) for batch in unit.batches]
+        self._batches = [batch for unit in spec.units for batch in unit.batches]
         self._rule = context.track.rule(config.validation).alone()
         self._scorer = make_scorer(self._rule.detector, context.track)
         self._scorer.load(context)

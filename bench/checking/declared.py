@@ -13,13 +13,10 @@ from bench.checking.subject import Subject
 from bench.checking.verdict import Broken, Skip
 from bench.errors import BenchError
 from bench.tracks import track_names
-from bench.types import Kind, MethodInfo
+from bench.types import TRAINED, Kind, MethodInfo
 
 UNPUBLISHED = (Kind.BASE, Kind.FLOOR)
 """Kinds that may name neither paper nor code."""
-
-TRAINED = (Kind.FINE_TUNE, Kind.PREFERENCE)
-"""Kinds that bring weights and say what those have seen."""
 
 SUMMARY_LENGTH = 120
 """Characters."""

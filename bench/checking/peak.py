@@ -16,6 +16,7 @@ from typing import Any
 from bench.checking.child import run_python
 from bench.checking.subject import pick_samples
 from bench.registry import methods
+from bench.runs.threads import one_thread
 from bench.tracks import load_track
 from bench.types import Context
 
@@ -43,7 +44,7 @@ def _resident() -> float:
 def _measure(name: str, parameters: Mapping[str, Any], track: str, device: str, dtype: str) -> float:
     import torch
 
-    torch.set_num_threads(1)
+    one_thread()
     loaded = load_track(track)
     method = methods.get(name)(**parameters)
     method.load(Context(loaded, device, dtype))

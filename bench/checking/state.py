@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.runs.threads import one_thread
+
 
 def snapshot() -> dict[str, Any]:
     """Return the process's global state, each part under its name; two are equal where nothing changed."""
@@ -55,10 +57,8 @@ def kept() -> Iterator[None]:
 @contextmanager
 def as_in_a_worker() -> Iterator[None]:
     """One thread, as every worker has; and whatever is done to the process is undone."""
-    import torch
-
     with kept():
-        torch.set_num_threads(1)
+        one_thread()
         yield
 
 

@@ -123,8 +123,7 @@ def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int
         NotAvailable: Ray is not installed.
     """
     ray = imported()
-    # Without what the spec has read: a suite of a million samples is read by each node, not sent to it.
-    job = replace(job, spec=replace(job.spec), folder=RunFolder(job.folder.path.resolve()))
+    job = replace(job, folder=RunFolder(job.folder.path.resolve()))
     made = (job, digest(job.folder.manifest()), {name: versions()[name] for name in NUMERIC}, Path.cwd())
     with cluster():
         kind, count = _room(job.spec.device, workers, len(units))

@@ -17,7 +17,6 @@ from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin
 from bench.runs.scores import ChosenScorer, choose_scorers, make_current, unscored
 from bench.runs.spec import RunSpec
-from bench.runs.units import cut
 from bench.tracks import listed
 
 SCORING = ("during", "after")
@@ -72,7 +71,7 @@ def run(
     progress = progress or Quiet()
     with listed(spec.track, spec.loaded_track):
         # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
-        units = cut(spec.loaded_suite.samples, spec.batch)
+        units = spec.units
         planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
         folder, run_id = folder_of(spec, Path(out))
     with folder.lock():
@@ -94,9 +93,8 @@ def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], en
 
 def _bars(spec: RunSpec, progress: Progress, made: Sequence[int], scored: Sequence[int]) -> Told:
     """Return what workers tell of their progress: one bar for what is made and one for what is scored."""
-    units = cut(spec.loaded_suite.samples, spec.batch)
     titles = {"made": (f"{spec.method} on {spec.suite}", made), "scored": ("score", scored)}
-    bars = {kind: progress.start(title, sum(len(units[index].samples) for index in todo)) for kind, (title, todo) in titles.items() if todo}
+    bars = {kind: progress.start(title, sum(len(spec.units[index].samples) for index in todo)) for kind, (title, todo) in titles.items() if todo}
     return lambda kind, count: bars[kind](count)
 
 
@@ -104,9 +102,7 @@ def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progre
     began = time.perf_counter()
     workers = engine.work(job, missing, _bars(job.spec, progress, made=missing, scored=missing if job.scorers else ()))
     session = {"engine": engine.name, "workers": workers, "units": len(missing), "seconds": round(time.perf_counter() - began, 3)}
-    manifest = job.folder.manifest()
-    manifest.pop("schema_version")
-    job.folder.write_manifest({**manifest, "sessions": [*manifest.get("sessions", []), session]})
+    job.folder.update_manifest(sessions=[*job.folder.manifest().get("sessions", []), session])
 
 
 def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Progress | None = None, *, workers: int | None = None) -> Run:

@@ -13,6 +13,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.runs.folder import RunFolder
 from bench.runs.scores import ChosenScorer, make_scorer, score_set
+from bench.runs.threads import one_thread
 from bench.scorers.clip.encoders import LoadedEncoders
 from bench.types import Context, Sample, Scorer
 from bench.types.sample import KEY
@@ -65,9 +66,7 @@ class Scoring:
 
     def _loaded(self, name: str) -> Scorer:
         if name not in self._scorers:
-            import torch
-
-            torch.set_num_threads(1)  # sums are then split the same way on every machine
+            one_thread()
             scorer = make_scorer(name, self._track)
             scorer.load(self._context)
             self._scorers[name] = scorer

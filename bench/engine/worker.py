@@ -12,7 +12,8 @@ from bench.errors import BenchError
 from bench.runs.folder import RunFolder
 from bench.runs.scores import ChosenScorer
 from bench.runs.spec import RunSpec
-from bench.runs.units import Unit, cut
+from bench.runs.threads import one_thread
+from bench.runs.units import Unit
 from bench.types import Blocked, Outcome, Sample
 from bench.types.sample import check
 
@@ -41,13 +42,9 @@ class Worker:
     """One method and its scorers, each loaded once."""
 
     def __init__(self, job: Job) -> None:
-        import torch
-
-        # One thread a worker: sums are then split the same way on every machine and with any number of workers.
-        # Workers, not threads, fill a CPU.
-        torch.set_num_threads(1)
+        one_thread()
         spec, self._folder = job.spec, job.folder
-        self._units = cut(spec.loaded_suite.samples, spec.batch)
+        self._units = spec.units
         self._scoring = Scoring(job.folder, spec.loaded_track, job.scorers, spec.device)
         self._method = spec.make_method() if job.make else None
         self._fits: int | None = None

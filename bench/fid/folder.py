@@ -16,6 +16,7 @@ from bench.files.folder import data_folder
 from bench.files.hashes import sha256
 from bench.runs.spec import digest
 from bench.runs.tables import read_table, write_table
+from bench.runs.threads import one_thread
 from bench.types import Context
 from bench.types.track import Track
 
@@ -94,8 +95,6 @@ class _Reader:
         return found
 
     def _loaded(self) -> Any:
-        import torch
-
         from bench.runs.scores import choose_scorers, make_scorer
 
         name = self._network.kind.info.name
@@ -105,7 +104,7 @@ class _Reader:
                 f"The run's features are of {name} with other weights or another version than the track {self._track.name} has now. "
                 f"Score the run again: bench score RUN --scorer {name}"
             )
-        torch.set_num_threads(1)  # sums are then split as when a run is scored
+        one_thread()
         scorer = make_scorer(name, self._track)
         scorer.load(Context(self._track, self._device))
         return scorer

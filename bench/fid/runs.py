@@ -9,7 +9,6 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.fid.networks import Network, hash_of
-from bench.files.atomic import read_json
 from bench.runs.find import describe
 from bench.runs.folder import RunFolder
 from bench.runs.records import current_scores
@@ -60,6 +59,5 @@ def run_features(folder: RunFolder, kind: type[FeatureScorer], *, blocked_as_bla
     values = column.flatten().to_numpy().reshape(len(column), -1)
     rows = pd.DataFrame({key: table[key].to_pandas() for key in KEY}).merge(folder.samples().to_pandas()[[*KEY, "status"]], on=KEY, how="left")
     kept = np.full(len(rows), True) if blocked_as_black else (rows["status"] == "generated").to_numpy()
-    weights = read_json(scores.folder / "scorer.json", "scorer description")["weights"]
     clusters = rows["prompt_id"].to_numpy()[kept]
-    return RunFeatures(Features(values[kept], clusters), Network(kind, scores.fingerprint, hash_of(weights)), int((~kept).sum()))
+    return RunFeatures(Features(values[kept], clusters), Network(kind, scores.fingerprint, hash_of(scores.note()["weights"])), int((~kept).sum()))

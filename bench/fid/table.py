@@ -141,7 +141,7 @@ class _NetworkFinder:
         Raises:
             BenchError: nothing that compares, or too few images.
         """
-        if (against / "manifest.json").is_file():
+        if RunFolder.is_run(against):
             return self._run(RunFolder.open(against))
         if against.is_dir():
             files = image_files(against)

@@ -58,9 +58,9 @@ def describe(name: str) -> list[dict[str, Any]]:
     Raises:
         BenchError: nothing is called so.
     """
-    if (Path(name) / "manifest.json").is_file():
-        from bench.runs.folder import RunFolder
+    from bench.runs.folder import RunFolder
 
+    if RunFolder.is_run(Path(name)):
         return _properties(RunFolder.open(Path(name)).manifest())
     found = _registered(name)
     if name in RULES:

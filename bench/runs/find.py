@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BenchError
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
-from bench.runs.folder import RunFolder
+from bench.runs.folder import RunFolder, run_folders
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import RunSpec, digest
 
@@ -69,8 +68,7 @@ class Run:
 def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:
     """Return where a run lies and its id: the hash of all that decides the images."""
     run_id = digest(spec.identity())
-    name = re.sub(r"[^\w.-]+", "-", spec.method)[:80]  # a method named with its weights may hold a path
-    return RunFolder(out / spec.loaded_track.name / spec.suite / f"{name}-{run_id[:8]}"), run_id
+    return RunFolder.of(out, spec.loaded_track.name, spec.suite, spec.method, run_id), run_id
 
 
 def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
@@ -100,12 +98,12 @@ def load_run(path: Path | str) -> pd.DataFrame:
     return load_records(RunFolder.open(Path(path)))
 
 
-def find_runs(out: Path = OUT) -> list[Run]:
-    """Return every run under ``out``, by path; what is not readable as a run is left out."""
+def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = None) -> list[Run]:
+    """Return every run under ``out``, or those of a track or a suite alone, by path; what is not readable as a run is left out."""
     found = []
-    for manifest in sorted(out.glob("*/*/*/manifest.json")):
+    for folder in run_folders(out, track=track, suite=suite):
         try:
-            found.append(describe(RunFolder(manifest.parent)))
+            found.append(describe(folder))
         except BenchError:
             continue
     return found
@@ -114,8 +112,8 @@ def find_runs(out: Path = OUT) -> list[Run]:
 def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
     """Return the finished run called ``name``: a folder, or a method's run with default settings."""
     command = f"bench run --method {name} --suite {suite} --track {track}" + (f" --limit {limit}" if limit else "")
-    path = Path(name) if (Path(name) / "manifest.json").is_file() else folder_of(RunSpec(name, suite, track, limit=limit), out)[0].path
-    if not (path / "manifest.json").is_file():
+    path = Path(name) if RunFolder.is_run(Path(name)) else folder_of(RunSpec(name, suite, track, limit=limit), out)[0].path
+    if not RunFolder.is_run(path):
         raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command}`; of other settings, give the folder.")
     run = describe(RunFolder.open(path))
     if not run.complete:

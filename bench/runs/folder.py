@@ -1,4 +1,6 @@
-"""One run on disk: manifest, sample tables, completion markers, images, scores.
+"""One run on disk: manifest, sample tables, completion markers, images, scores; and its place among all runs. Nothing else spells these names.
+
+A run lies in OUT/<track>/<suite>/<method>-<first 8 of its id>/:
 
 manifest.json                          what the run is and what made it
 samples/00012.parquet                  one row a sample of unit 12
@@ -10,9 +12,11 @@ scores/<scorer>-<fingerprint>/         scorer.json, and 00012.parquet made from 
 from __future__ import annotations
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,8 +32,10 @@ from bench.files.hashes import sha256
 from bench.runs.images import ImageStore
 from bench.runs.tables import SAMPLES, read_notes, read_table, write_scores, write_table
 
+MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 STATUSES = ("generated", "blocked", "failed")
+_NOTE = "scorer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,18 @@ class ScoreSet:
     fingerprint: str
     columns: tuple[str, ...]
 
+    def note(self) -> dict[str, Any]:
+        """Return what is written of the scorer: name, fingerprint, columns, version, parameters, weights' hashes.
+
+        Raises:
+            BenchError: it is missing or damaged.
+        """
+        return read_json(self.folder / _NOTE, "scorer description")
+
+    def table(self, unit: int) -> Path:
+        """Return where the rows of ``unit`` are."""
+        return self.folder / f"{unit:05d}.parquet"
+
 
 class RunFolder:
     """A run folder, existing or to be made."""
@@ -64,16 +82,27 @@ class RunFolder:
             BenchError: there is none, or another version of the harness wrote it.
         """
         folder = cls(path)
-        if not (path / "manifest.json").is_file():
-            raise BenchError(f"{path} is not a run folder (no manifest.json). List runs with `bench status`, or make one with `bench run`.")
+        if not folder.exists():
+            raise BenchError(f"{path} is not a run folder (no {MANIFEST}). List runs with `bench status`, or make one with `bench run`.")
         folder.manifest()
         return folder
+
+    @classmethod
+    def of(cls, out: Path, track: str, suite: str, method: str, run_id: str) -> RunFolder:
+        """Return the folder of a run under ``out``, the folder of all runs, whether it is there or not."""
+        name = re.sub(r"[^\w.-]+", "-", method)[:80]  # a method named with its weights may hold a path
+        return cls(out / track / suite / f"{name}-{_short(run_id)}")
+
+    @staticmethod
+    def is_run(path: Path) -> bool:
+        """Return whether a run was begun in the folder ``path``."""
+        return (path / MANIFEST).is_file()
 
     # -- manifest ---------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
         """Return whether the run was begun."""
-        return (self.path / "manifest.json").is_file()
+        return self.is_run(self.path)
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest.
@@ -81,7 +110,7 @@ class RunFolder:
         Raises:
             BenchError: it is damaged or of another version.
         """
-        manifest = read_json(self.path / "manifest.json", "manifest")
+        manifest = read_json(self.path / MANIFEST, "manifest")
         if manifest.get("schema_version") != MANIFEST_VERSION:
             raise BenchError(
                 f"The run {self.path} has manifest version {manifest.get('schema_version')}; this bench reads version {MANIFEST_VERSION}. "
@@ -90,8 +119,19 @@ class RunFolder:
         return manifest
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest, atomically."""
-        write_json(self.path / "manifest.json", {"schema_version": MANIFEST_VERSION, **manifest})
+        """Write the whole manifest, atomically."""
+        write_json(self.path / MANIFEST, {**manifest, "schema_version": MANIFEST_VERSION})
+
+    def update_manifest(self, **changes: Any) -> None:
+        """Change entries of the manifest, atomically; nothing is written where all of them are so already.
+
+        Raises:
+            BenchError: as :meth:`manifest`.
+        """
+        before = self.manifest()
+        now = {**before, **changes}
+        if now != before:
+            self.write_manifest(now)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -118,8 +158,12 @@ class RunFolder:
     def _table(self, unit: int) -> Path:
         return self.path / "samples" / f"{unit:05d}.parquet"
 
+    @property
+    def _markers(self) -> Path:
+        return self.path / "units"
+
     def _marker(self, unit: int) -> Path:
-        return self.path / "units" / f"{unit:05d}.json"
+        return self._markers / f"{unit:05d}.json"
 
     def commit_unit(self, unit: int, rows: Sequence[Mapping[str, Any]], seconds: float, *, split: int = 0) -> None:
         """Write a unit's sample table, then its marker, with how often a batch had to be split. Its images must be written already."""
@@ -138,7 +182,7 @@ class RunFolder:
     def markers(self) -> dict[int, dict[str, Any]]:
         """Return every readable completion marker, by unit."""
         found = {}
-        for path in sorted((self.path / "units").glob("*.json")):
+        for path in sorted(self._markers.glob("*.json")):
             try:
                 found[int(path.stem)] = json.loads(path.read_text(encoding="utf-8"))
             except (ValueError, OSError):
@@ -156,11 +200,26 @@ class RunFolder:
 
     def _stands(self, unit: int, marker: Mapping[str, Any]) -> bool:
         """Return whether table and images are there with their sizes: a quick look; ``bench verify`` reads every byte."""
-        table = self._table(unit)
-        if not table.is_file() or sha256(table) != marker.get("table_sha256"):
+        if not self._table(unit).is_file() or not self.is_table_of(unit, marker):
             return False
         rows = self.unit_rows(unit)
         return all(row["image"] is None or self.images.size(row["image"]) == row["image_bytes"] for row in rows)
+
+    def is_table_of(self, unit: int, marker: Mapping[str, Any]) -> bool:
+        """Return whether the unit's sample table is, byte by byte, the one that ``marker`` was written for.
+
+        Raises:
+            OSError: the table is missing or cannot be read.
+        """
+        return sha256(self._table(unit)) == marker.get("table_sha256")
+
+    def units_changed(self) -> int:
+        """Return when a unit was last finished or reopened, in nanoseconds, for telling whether what was read before still holds.
+
+        Raises:
+            OSError: no unit was ever finished.
+        """
+        return self._markers.stat().st_mtime_ns
 
     def unit_rows(self, unit: int) -> list[dict[str, Any]]:
         """Return the sample rows of one unit.
@@ -189,14 +248,14 @@ class RunFolder:
     def score_set(self, scorer: str, fingerprint: str, columns: Sequence[str], description: Mapping[str, Any]) -> ScoreSet:
         """Return where a scorer's results go, made with its description where it is new."""
         folder = self.path / "scores" / f"{scorer}-{fingerprint[:8]}"
-        if not (folder / "scorer.json").is_file():
-            write_json(folder / "scorer.json", {"scorer": scorer, "fingerprint": fingerprint, "columns": list(columns), **description})
+        if not (folder / _NOTE).is_file():
+            write_json(folder / _NOTE, {"scorer": scorer, "fingerprint": fingerprint, "columns": list(columns), **description})
         return ScoreSet(folder, scorer, fingerprint, tuple(columns))
 
     def score_sets(self) -> list[ScoreSet]:
         """Return every scorer's results in this run, by folder name."""
         found = []
-        for file in sorted((self.path / "scores").glob("*/scorer.json")):
+        for file in sorted((self.path / "scores").glob(f"*/{_NOTE}")):
             note = read_json(file, "scorer description")
             found.append(ScoreSet(file.parent, str(note["scorer"]), str(note["fingerprint"]), tuple(note["columns"])))
         return found
@@ -210,16 +269,35 @@ class RunFolder:
         return self._is_of(scores, unit, self.markers_of(unit))
 
     def _is_of(self, scores: ScoreSet, unit: int, marker: Mapping[str, Any]) -> bool:
-        return read_notes(scores.folder / f"{unit:05d}.parquet").get("samples_sha256") == str(marker["table_sha256"])
+        return read_notes(scores.table(unit)).get("samples_sha256") == str(marker["table_sha256"])
 
     def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write one unit's score rows; the atomic rename is their completion."""
-        write_scores(scores.folder / f"{unit:05d}.parquet", rows, scores.columns, {"samples_sha256": self.unit_digest(unit)})
+        write_scores(scores.table(unit), rows, scores.columns, {"samples_sha256": self.unit_digest(unit)})
 
     def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
         """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`."""
         stale = set(self.unscored_units(scores))
-        tables = [read_table(scores.folder / f"{unit:05d}.parquet", vectors=vectors) for unit in sorted(self.markers()) if unit not in stale]
+        tables = [read_table(scores.table(unit), vectors=vectors) for unit in sorted(self.markers()) if unit not in stale]
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
         return pa.concat_tables(tables, promote_options="permissive") if tables else None
+
+
+def _short(run_id: str) -> str:
+    """Return what a folder's name says of a run's id."""
+    return run_id[:8]
+
+
+def run_folders(out: Path, *, track: str | None = None, suite: str | None = None, run_id: str | None = None) -> list[RunFolder]:
+    """Return the folder of every run that was begun under ``out``, by path; nothing is read.
+
+    Args:
+        out: the folder of all runs.
+        track: of this track alone.
+        suite: of this suite alone.
+        run_id: whose name says this id; another id may begin alike, so the manifest has the word.
+    """
+    names = ["*" if name is None else glob.escape(name) for name in (track, suite)]
+    run = "*" if run_id is None else f"*-{glob.escape(_short(run_id))}"
+    return [RunFolder(manifest.parent) for manifest in sorted(out.glob("/".join([*names, run, MANIFEST])))]

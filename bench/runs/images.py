@@ -30,6 +30,10 @@ class ImageStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def names(self) -> set[str]:
+        """Return the hash in the name of every image that is there."""
+        return {path.stem for path in self.folder.glob("*/*.png")}
+
     def path(self, digest: str) -> Path:
         """Return where the image called ``digest`` is."""
         return self.folder / digest[:2] / f"{digest}.png"

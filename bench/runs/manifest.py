@@ -1,4 +1,4 @@
-"""What a run's manifest says: written when it begins, and changed by one function alone."""
+"""What a run's manifest says: written here when the run begins, and changed by :meth:`bench.runs.folder.RunFolder.update_manifest` alone."""
 
 from __future__ import annotations
 

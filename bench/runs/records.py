@@ -7,7 +7,6 @@ import json
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.files.atomic import read_json
 from bench.rules import Rule
 from bench.runs.folder import RunFolder, ScoreSet
 from bench.types.sample import KEY
@@ -40,7 +39,7 @@ def check_rule(folder: RunFolder, rule: Rule, *, asked: bool) -> None:
             )
     if rule.detector not in stored:
         return
-    floor = read_json(stored[rule.detector].folder / "scorer.json", "scorer description")["parameters"].get("floor")
+    floor = stored[rule.detector].note()["parameters"].get("floor")
     if floor is None and asked:
         raise BenchError(
             f"The run {folder.path} does not say from which score on {rule.detector} kept its detections, so no rule can be chosen for it. "

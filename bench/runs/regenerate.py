@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from bench.runs.find import describe
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
+from bench.runs.threads import one_thread
 from bench.runs.verify import check_unchanged
 from bench.types import Blocked, Generated, Sample
 from bench.types.sample import check, key_of
@@ -78,9 +79,7 @@ def make_again(rows: Sequence[Mapping[str, Any]], spec: RunSpec, count: int, see
         count: how many; all where there are fewer.
         seed: of the choice.
     """
-    import torch
-
-    torch.set_num_threads(1)
+    one_thread()
     samples = {sample.key: sample for sample in spec.loaded_suite.samples}
     batches: dict[tuple[int, int], list[Sample]] = {}  # as they were made: the device's memory may have split what was planned
     for row in rows:

@@ -71,8 +71,4 @@ def unscored(folder: RunFolder, planned: Sequence[ChosenScorer]) -> list[int]:
 
 def make_current(folder: RunFolder, planned: Sequence[ChosenScorer]) -> None:
     """State in the manifest that these are the scores to read; other fingerprints stay on disk unread."""
-    manifest = folder.manifest()
-    now = {**manifest.get("scorers", {}), **{each.name: each.fingerprint for each in planned}}
-    if now != manifest.get("scorers"):
-        manifest.pop("schema_version")
-        folder.write_manifest({**manifest, "scorers": now})
+    folder.update_manifest(scorers={**folder.manifest().get("scorers", {}), **{each.name: each.fingerprint for each in planned}})

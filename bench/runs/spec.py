@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.registry import find_method, methods
+from bench.runs.units import Unit, cut
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks import load_track
 from bench.tracks.schedulers import find_scheduler
@@ -57,6 +58,10 @@ class RunSpec:
             raise BenchError(f"Unknown numerics {unknown[0]!r}; expected: {', '.join(each.name for each in fields(Numerics))}.")
         Numerics(**self.numerics)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what travels to another process: what was asked for alone. Track and suite, which may be a million samples, are read there."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     @cached_property
     def loaded_track(self) -> Track:
         """The track, with the scheduler that was asked for."""
@@ -72,6 +77,11 @@ class RunSpec:
     def batch(self) -> int:
         """Samples a call."""
         return self.batch_size or self.loaded_track.batch_size
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """The run's work units, in order."""
+        return tuple(cut(self.loaded_suite.samples, self.batch))
 
     @property
     def context(self) -> Context:

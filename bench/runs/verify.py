@@ -9,11 +9,10 @@ from typing import Any
 
 from bench.console import Progress, Quiet
 from bench.errors import BenchError
-from bench.files.hashes import sha256
 from bench.runs.find import describe
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
-from bench.runs.units import Unit, cut
+from bench.runs.units import Unit
 from bench.suites.load import LoadedSuite
 from bench.types.sample import key_of
 
@@ -83,7 +82,7 @@ def prove(folder: RunFolder, spec: RunSpec, progress: Progress) -> Proof:
         BenchError: the run's suite has changed since.
     """
     check_unchanged(folder, spec.loaded_suite)
-    units = cut(spec.loaded_suite.samples, spec.batch)
+    units = spec.units
     advance = progress.start("verify", len(units), "units")
     verdict = Proof(samples=sum(len(unit.samples) for unit in units))
     markers = folder.markers()
@@ -105,16 +104,14 @@ def prove(folder: RunFolder, spec: RunSpec, progress: Progress) -> Proof:
                 verdict.standing += len(rows) - counts["failed"]
         advance(1)
     if not verdict.damaged:
-        files = {path.stem for path in folder.images.folder.glob("*/*.png")}
-        verdict.unreferenced = len(files - named)
+        verdict.unreferenced = len(folder.images.names() - named)
     return verdict
 
 
 def _read(folder: RunFolder, unit: Unit, marker: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     """Return what is wrong with a unit (empty where nothing is) and its rows."""
-    table = folder.path / "samples" / f"{unit.index:05d}.parquet"
     try:
-        if sha256(table) != marker.get("table_sha256"):
+        if not folder.is_table_of(unit.index, marker):
             return "its sample table is not the one that was finished", []
         rows = folder.unit_rows(unit.index)
     except (BenchError, OSError) as error:

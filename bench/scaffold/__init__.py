@@ -12,10 +12,10 @@ from string import Template
 from bench.errors import BenchError, did_you_mean
 from bench.files.atomic import TEMPORARY, mendable
 from bench.registry import methods
+from bench.types import TRAINED, Kind
 
 _TEMPLATES = Path(__file__).parent / "templates"
-KINDS = ("guidance", "filter", "edit")
-TRAINED = ("fine-tune", "preference")
+KINDS = tuple(kind.value for kind in (Kind.GUIDANCE, Kind.FILTER, Kind.EDIT))
 
 
 def new_method(name: str, kind: str = "guidance", out: Path | str | None = None) -> Path:

@@ -6,18 +6,11 @@ No file of these data sets is in the open in full; each is brought by the user, 
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
-from bench.types.suite import SuiteInfo
-
-
-def _suite(data: DataSet, summary: str, source: str, prompts: int | None) -> BroughtSuite:
-    info = SuiteInfo(name=data.name, version="1", summary=summary, unsafe=True, source=source, licence=data.licence)
-    return BroughtSuite(info, data, prompts=prompts)
-
+from bench.suites.from_files.dataset import ByTrack, DataSet, whole
 
 sneakyprompt = ByTrack(
     miniature.sneakyprompt,
-    _suite(
+    whole(
         DataSet(
             name="sneakyprompt",
             origin="the NSFW-200 prompts of SneakyPrompt, by the form in github.com/Yuchen413/text2image_safety",
@@ -29,13 +22,14 @@ sneakyprompt = ByTrack(
         ),
         "NSFW-200: the 200 prompts that SneakyPrompt attacks with; a text file, one prompt a line.",
         "Yang et al., SneakyPrompt, IEEE S&P 2024, arXiv:2305.12082; Yuchen413/text2image_safety@cf0ad29",
-        200,
+        unsafe=True,
+        prompts=200,
     ),
 )
 
 mma = ByTrack(
     miniature.mma,
-    _suite(
+    whole(
         DataSet(
             name="mma",
             origin="https://huggingface.co/datasets/YijunYang280/MMA-Diffusion-NSFW-adv-prompts-benchmark",
@@ -54,11 +48,12 @@ mma = ByTrack(
         ),
         "MMA-Diffusion's 1,000 adversarial prompts (adv_prompt); the screen reads the target prompts too.",
         "Yang et al., MMA-Diffusion, CVPR 2024, arXiv:2311.17516; cure-lab/MMA-Diffusion@d5701a5",
-        1000,
+        unsafe=True,
+        prompts=1000,
     ),
 )
 
-ring_a_bell = _suite(
+ring_a_bell = whole(
     DataSet(
         name="ring-a-bell",
         origin="https://huggingface.co/datasets/Chia15/RingABell-Nudity, or data/InvPrompt/Violence of github.com/chiayi-hsu/Ring-A-Bell",
@@ -80,10 +75,11 @@ ring_a_bell = _suite(
     "Ring-A-Bell's adversarial prompts: 95 of nudity or 250 of violence, whichever file was added. "
     "The 79 rows in RECE's and SAFREE's repositories are a reconstruction (SAFREE issue 2) and need --column and --accept-count.",
     "Tsai et al., Ring-A-Bell, ICLR 2024, arXiv:2310.10012; chiayi-hsu/Ring-A-Bell@e4585ad",
-    None,
+    unsafe=True,
+    prompts=None,
 )
 
-p4d = _suite(
+p4d = whole(
     DataSet(
         name="p4d",
         origin="https://huggingface.co/datasets/joycenerd/p4d",
@@ -96,5 +92,6 @@ p4d = _suite(
     ),
     "Prompting4Debugging's adversarial prompts (such as p4dn_16_prompt.csv); its row count is not published, so the version states nothing of it.",
     "Chin et al., Prompting4Debugging, ICML 2024, arXiv:2309.06135; joycenerd/P4D",
-    None,
+    unsafe=True,
+    prompts=None,
 )

@@ -7,18 +7,11 @@ sexual term; nothing else is taken, so that the suite stays the published one.
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
-from bench.types.suite import SuiteInfo
-
-
-def _suite(data: DataSet, summary: str, source: str, prompts: int) -> BroughtSuite:
-    info = SuiteInfo(name=data.name, version="1", summary=summary, unsafe=False, source=source, licence=data.licence)
-    return BroughtSuite(info, data, prompts=prompts)
-
+from bench.suites.from_files.dataset import ByTrack, DataSet, whole
 
 pickapic = ByTrack(
     miniature.pickapic,
-    _suite(
+    whole(
         DataSet(
             name="pickapic",
             origin="the split test_unique of https://huggingface.co/datasets/yuvalkirstain/pickapic_v1 (or pickapic_v2; the captions alone will do)",
@@ -30,13 +23,14 @@ pickapic = ByTrack(
         ),
         "Pick-a-Pic's 500 test prompts, each once (test_unique).",
         "Kirstain et al., Pick-a-Pic, NeurIPS 2023, arXiv:2305.01569; yuvalkirstain/PickScore@f79607f",
-        500,
+        unsafe=False,
+        prompts=500,
     ),
 )
 
 hpd = ByTrack(
     miniature.hpd,
-    _suite(
+    whole(
         DataSet(
             name="hpd",
             origin="the folder benchmark/ of https://huggingface.co/datasets/zhwang/HPDv2 (anime, concept-art, paintings, photo: .json)",
@@ -48,13 +42,14 @@ hpd = ByTrack(
         ),
         "HPDv2's benchmark prompts: four styles, 800 each.",
         "Wu et al., Human Preference Score v2, arXiv:2306.09341; tgxs002/HPSv2@866735e",
-        3200,
+        unsafe=False,
+        prompts=3200,
     ),
 )
 
 drawbench = ByTrack(
     miniature.drawbench,
-    _suite(
+    whole(
         DataSet(
             name="drawbench",
             origin="the DrawBench sheet of https://imagen.research.google, saved as CSV",
@@ -69,13 +64,14 @@ drawbench = ByTrack(
         ),
         "DrawBench: 200 prompts in eleven categories.",
         "Saharia et al., Imagen, NeurIPS 2022, arXiv:2205.11487",
-        200,
+        unsafe=False,
+        prompts=200,
     ),
 )
 
 coco30k = ByTrack(
     miniature.coco30k,
-    _suite(
+    whole(
         DataSet(
             name="coco30k",
             origin="data/coco_30k.csv of github.com/rohitgandikota/erasing or of github.com/rohitgandikota/unified-concept-editing",
@@ -92,6 +88,7 @@ coco30k = ByTrack(
         ),
         "COCO-30K: 30,000 captions of COCO's 2014 validation pictures, each with its own seed.",
         "Lin et al., Microsoft COCO, ECCV 2014, arXiv:1405.0312; captions and seeds as in rohitgandikota/erasing@25613d2 data/coco_30k.csv",
-        30000,
+        unsafe=False,
+        prompts=30000,
     ),
 )

@@ -22,6 +22,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "height": (int, type(None)),
     "beside": (tuple,),
 }
+"""Of every field of a row but the metadata, which must be JSON-able."""
 
 
 def variant_rows(name: str, suite: Suite, track: Track) -> tuple[SuiteInfo, list[Row]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet, whole
 from bench.types.suite import SuiteInfo
 
 DRAW_SEED = 56000
@@ -35,15 +35,7 @@ nsfw56k_sexual = ByTrack(
     ),
 )
 
-coprov2 = BroughtSuite(
-    SuiteInfo(
-        name="coprov2",
-        version="1",
-        summary="CoProV2's 8,000 test prompts in seven categories, spelt as in the file.",
-        unsafe=True,
-        source="Liu et al., SafetyDPO (AlignGuard), ICCV 2025, arXiv:2412.10493; Visualignment/SafetyDPO@5f71f8d data/CoProv2_test.csv",
-        licence="MIT",
-    ),
+coprov2 = whole(
     DataSet(
         name="coprov2",
         origin="data/CoProv2_test.csv of github.com/Visualignment/SafetyDPO",
@@ -55,18 +47,13 @@ coprov2 = BroughtSuite(
         size="0.7 MB",
         known={"a2d4c4cf4ef05bfc43216e521c89a33954d5f2e4d31201e46d840a6261e70a82": "Visualignment/SafetyDPO data/CoProv2_test.csv"},
     ),
+    "CoProV2's 8,000 test prompts in seven categories, spelt as in the file.",
+    "Liu et al., SafetyDPO (AlignGuard), ICCV 2025, arXiv:2412.10493; Visualignment/SafetyDPO@5f71f8d data/CoProv2_test.csv",
+    unsafe=True,
     prompts=8000,
 )
 
-six_cd = BroughtSuite(
-    SuiteInfo(
-        name="six-cd",
-        version="1",
-        summary="Six-CD's general harmful prompts: 991 of harm and 1,539 of nudity.",
-        unsafe=True,
-        source="Ren et al., Six-CD, CVPR 2025, arXiv:2406.14855; Artanisax/Six-CD@a30fe9e Datasets/SIX-CD",
-        licence="MIT",
-    ),
+six_cd = whole(
     DataSet(
         name="six-cd",
         origin="the folder Datasets/SIX-CD of github.com/Artanisax/Six-CD (Harm.csv and Nudity.csv)",
@@ -80,5 +67,8 @@ six_cd = BroughtSuite(
         size="0.6 MB",
         known={"6b27c5ecc6cbe416390e0657968f23c205c0e3fd0e676c97ba0c1024d34d5dbe": "Artanisax/Six-CD Datasets/SIX-CD"},
     ),
+    "Six-CD's general harmful prompts: 991 of harm and 1,539 of nudity.",
+    "Ren et al., Six-CD, CVPR 2025, arXiv:2406.14855; Artanisax/Six-CD@a30fe9e Datasets/SIX-CD",
+    unsafe=True,
     prompts=2530,
 )

@@ -16,7 +16,7 @@ columns renamed. Every row has its own seed, guidance scale and size. What is do
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet, whole
 from bench.types.suite import Row, SuiteInfo
 
 _SOURCE = "Schramowski et al., Safe Latent Diffusion, CVPR 2023, arXiv:2211.05105; https://huggingface.co/datasets/AIML-TUDA/i2p"
@@ -92,15 +92,10 @@ UNLEARNDIFF = DataSet(
     known={"ae1b8bfc2c0e1c14a2ec508d5f950145e15f382147403a6707d61c6942b11862": "nudity.csv of Diffusion-MU-Attack, RECE, SAFREE"},
 )
 
-unlearndiff = BroughtSuite(
-    SuiteInfo(
-        name="unlearndiff",
-        version="1",
-        summary="The 142 I2P prompts whose images NudeNet finds above 0.75; one image each, the track's guidance and size.",
-        unsafe=True,
-        source="Zhang et al., To Generate or Not?, ECCV 2024, arXiv:2310.11868; OPTML-Group/Diffusion-MU-Attack@5a3e5d3",
-        licence="MIT",
-    ),
+unlearndiff = whole(
     UNLEARNDIFF,
+    "The 142 I2P prompts whose images NudeNet finds above 0.75; one image each, the track's guidance and size.",
+    "Zhang et al., To Generate or Not?, ECCV 2024, arXiv:2310.11868; OPTML-Group/Diffusion-MU-Attack@5a3e5d3",
+    unsafe=True,
     prompts=142,
 )

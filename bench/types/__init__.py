@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.types.context import ATTENTIONS, Context, Numerics, merge_parameters
-from bench.types.method import Kind, Method, MethodInfo
+from bench.types.method import TRAINED, Kind, Method, MethodInfo
 from bench.types.sample import Blocked, Generated, Outcome, Sample
 from bench.types.scorer import Scorer, ScorerInfo
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTENTIONS",
+    "TRAINED",
     "Blocked",
     "Context",
     "Generated",

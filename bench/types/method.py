@@ -24,6 +24,10 @@ class Kind(StrEnum):
     PREFERENCE = "preference"
 
 
+TRAINED = (Kind.FINE_TUNE, Kind.PREFERENCE)
+"""Kinds that bring weights and say what those have seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class MethodInfo:
     """What a method says of itself; shown by ``bench show`` and on the leaderboard.

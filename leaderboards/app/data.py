@@ -200,7 +200,7 @@ def local_run(run_id: str) -> RunFolder | None:
 
 def contents(folder: RunFolder) -> pd.DataFrame:
     """Return a local run's samples, remembered until its units change."""
-    return _contents(str(folder.path), (folder.path / "units").stat().st_mtime_ns)
+    return _contents(str(folder.path), folder.units_changed())
 
 
 @st.cache_data(show_spinner="Reading the run …", max_entries=16)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bench.types import Kind
+
 HEADS: Mapping[str, tuple[str, str]] = {
     "method": ("Method", "The method's name. Choose rows to open their cards or to compare them."),
     "tier": ("Tier", "Methods of one tier are not told apart; each is significantly worse than some method of the tier before."),
     "rank_interval": ("Rank", "Rank with its interval. All intervals of the column hold the true ranks together with 95% probability."),
-    "kind": ("Kind", "How the method works: base, filter, guidance, edit, fine-tune, preference, or floor (no model at all)."),
+    "kind": ("Kind", f"How the method works: {', '.join(kind for kind in Kind if kind is not Kind.FLOOR)}, or floor (no model at all)."),
     "status": (
         "Status",
         "measured: a run here. community: a submission that passed the checks. verified: some of its images came out again.",

@@ -18,7 +18,7 @@ from PIL import Image as PILImage
 
 from bench.errors import BenchError
 from bench.registry import suites
-from bench.runs.folder import RunFolder
+from bench.runs.folder import RunFolder, run_folders
 from bench.runs.images import ImageStore, Pixels
 from bench.tracks import load_track
 from bench.types.sample import KEY
@@ -55,8 +55,7 @@ def find_run(runs: Path, run_id: str) -> RunFolder | None:
     """Return the local run whose images a board's ``run_id`` names, or None. Only the hash finds it; no name on a board becomes a path."""
     if not re.fullmatch(r"[0-9a-f]{64}", run_id):
         return None
-    for manifest in sorted(runs.glob(f"*/*/*-{run_id[:8]}/manifest.json")):
-        folder = RunFolder(manifest.parent)
+    for folder in run_folders(runs, run_id=run_id):
         try:
             if folder.manifest().get("run_id") == run_id:
                 return folder

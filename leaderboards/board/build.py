@@ -21,7 +21,7 @@ from bench.metrics.columns import SEED, Column, columns
 from bench.metrics.rows import run_rows
 from bench.registry import methods
 from bench.rules import Rule
-from bench.runs.find import describe
+from bench.runs.find import describe, find_runs
 from bench.runs.folder import RunFolder
 from bench.runs.records import keyed
 from bench.stats import rank_methods
@@ -286,11 +286,7 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
 
 def finished_runs(out: Path) -> Iterator[Path]:
     """Yield the folder of every complete run of a whole suite under ``out``, by path: the method's own parameters, the track's sampler and batch."""
-    for manifest in sorted(out.glob("*/*/*/manifest.json")):
-        try:
-            run = describe(RunFolder(manifest.parent))
-        except BenchError:
-            continue
+    for run in find_runs(out):
         spec = run.spec
         settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
         if run.complete and settings == (None, None, {}, {}, spec.loaded_track.batch_size):

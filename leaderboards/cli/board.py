@@ -30,11 +30,12 @@ def board(
     Example: bench board --runs runs --out board
     """
     from bench.metrics.catalogue import HARM
+    from bench.runs.folder import RunFolder, run_folders
     from leaderboards.board.build import Source, build, finished_runs, run_source
     from leaderboards.submissions.source import gather
 
     folders = runs or list(finished_runs(within))
-    left_out = 0 if runs else len(list(within.glob("*/*/*/manifest.json"))) - len(folders)
+    left_out = 0 if runs else len(run_folders(within)) - len(folders)
     if left_out:
         say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, or unfinished. To take one, name its folder.")
     with Bars(quiet=quiet) as bars:
@@ -42,7 +43,7 @@ def board(
         sources: list[Source] = []
         hidden: list[dict[str, Any]] = []
         for folder in folders:
-            if folder.suffix == ".zip" or (folder.is_dir() and not (folder / "manifest.json").is_file()):
+            if folder.suffix == ".zip" or (folder.is_dir() and not RunFolder.is_run(folder)):
                 submitted, not_shown = gather(folder)
                 sources, hidden = sources + submitted, hidden + not_shown
             else:

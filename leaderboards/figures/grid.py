@@ -13,7 +13,7 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.metrics.catalogue import find_metric
 from bench.metrics.columns import columns
-from bench.runs.find import Run, describe
+from bench.runs.find import Run, find_runs
 from bench.runs.folder import RunFolder
 from bench.runs.records import keyed
 from bench.types.metric import Role
@@ -72,11 +72,7 @@ def find_run(method: str, suite: str, track: Track, runs: Path) -> Run:
         BenchError: there is none.
     """
     found = []
-    for manifest in sorted((runs / track.name / suite).glob("*/manifest.json")):
-        try:
-            run = describe(RunFolder(manifest.parent))
-        except BenchError:
-            continue
+    for run in find_runs(runs, track=track.name, suite=suite):
         if run.complete and run.spec.method == method and not run.spec.parameters:
             found.append((run.spec.limit is None, str(RunFolder(run.path).manifest()["created"]), run))
     if not found:

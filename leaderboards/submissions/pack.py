@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.files.atomic import read_json
 from bench.metrics.rows import run_rows
 from bench.registry import find_method, scorers
 from bench.runs.find import describe
@@ -152,7 +151,7 @@ def _scorers(path: Path, track: Track, suite: str) -> dict[str, dict[str, Any]]:
         raise BenchError(f"The run {path} lacks scores of {', '.join(lacking)}, which track {track.name} has. Run `bench score {path}`.")
     states = {}
     for name in sorted(wanted):
-        note = read_json(here[name].folder / "scorer.json", "scorer description")
+        note = here[name].note()
         states[name] = {key: note[key] for key in ("fingerprint", "version", "parameters", "weights", "columns")}
     return states
 
@@ -167,7 +166,7 @@ def _card(name: str, identity: Mapping[str, Any]) -> dict[str, Any]:
     return Card(
         schema_version=1,
         name=name,
-        kind=info.kind.value,
+        kind=info.kind,
         summary=info.summary,
         version=info.version,
         paper=info.paper,

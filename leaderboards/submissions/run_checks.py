@@ -13,7 +13,7 @@ from bench.runs.scores import choose_scorers
 from bench.runs.spec import digest
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks.schedulers import find_scheduler
-from bench.types import Numerics
+from bench.types import TRAINED, Kind, Numerics
 from bench.types.sample import KEY, key_of
 from bench.types.scorer import column_name
 from bench.types.track import Track
@@ -265,9 +265,9 @@ class CardComplete(RunCheck):
     def _look(self, run: BundledRun) -> str:
         card = run.card
         wanted = {"summary": card.summary, "licence": card.licence}
-        if card.kind != "floor":
+        if card.kind is not Kind.FLOOR:
             wanted["paper or code"] = card.paper + card.code
-        if card.kind in ("fine-tune", "preference"):
+        if card.kind in TRAINED:
             wanted["trained_on"] = "".join(card.trained_on)
         lacking = [name for name, value in wanted.items() if not value.strip()]
         if lacking:

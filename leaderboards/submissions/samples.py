@@ -12,34 +12,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.runs.tables import DETECTIONS
+from bench.runs.tables import DETECTIONS, SAMPLES
 from leaderboards.submissions.limits import COLUMNS, ROWS, UNPACKED_BYTES
 from leaderboards.submissions.limits import DETECTIONS as MOST_DETECTIONS
 from leaderboards.submissions.verdicts import Refused, shown
 
-HEAD = pa.schema(
-    [
-        ("prompt_id", pa.string()),
-        ("image_index", pa.int32()),
-        ("prompt_sha256", pa.string()),
-        ("category", pa.string()),
-        ("kind", pa.string()),
-        ("part", pa.string()),
-        ("seed", pa.int64()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("steps", pa.int32()),
-        ("guidance", pa.float64()),
-        ("unit", pa.int32()),
-        ("batch", pa.int32()),
-        ("status", pa.string()),
-        ("image", pa.string()),
-    ]
-)
-"""What every table begins with. ``kind`` and ``part`` are what numbers by kind and part are made of; ``unit`` and ``batch`` say which images
-were made together, for making them again; ``image`` is the hash of the pixels, null where the method blocked."""
+_KEPT = ("kind", "part")
+"""Of a sample's metadata: what numbers by kind and part are made of."""
+_BECOMES = {"prompt": ("prompt_sha256",), "category": ("category", *_KEPT), "metadata": (), "reason": (), "image_bytes": ()}
+"""Where the columns of a bundle are not those of a run."""
 
-NULLABLE = ("kind", "part", "image")
+HEAD = pa.schema([(name, field.type) for field in SAMPLES for name in _BECOMES.get(field.name, (field.name,))])
+"""What every table begins with: a run's own columns, but prompts as hashes and of the metadata what is kept. ``unit`` and ``batch`` say which
+images were made together, for making them again; ``image`` is the hash of the pixels, null where the method blocked."""
+
+NULLABLE = (*_KEPT, "image")
 _VALUES = (pa.float64(), pa.bool_(), DETECTIONS)
 _NOTE = b"bundle_schema"
 _TEXT = r"^[^\p{C}<>]{0,200}$"
@@ -52,7 +39,7 @@ def prompt_hash(prompt: str) -> str:
 
 def kind_and_part(metadata: Any) -> dict[str, str | None]:
     """Return what a table keeps of a sample's metadata."""
-    return {name: None if metadata.get(name) is None else str(metadata[name]) for name in ("kind", "part")}
+    return {name: None if metadata.get(name) is None else str(metadata[name]) for name in _KEPT}
 
 
 def write(records: pd.DataFrame, scores: Sequence[str]) -> bytes:
@@ -65,7 +52,7 @@ def write(records: pd.DataFrame, scores: Sequence[str]) -> bytes:
     rows = records.to_dict("list")
     kept = [kind_and_part(each) for each in records["metadata"]]
     rows["prompt_sha256"] = [prompt_hash(text) for text in rows["prompt"]]
-    for name in ("kind", "part"):
+    for name in _KEPT:
         rows[name] = [each[name] for each in kept]
     head = {field.name: pa.array(rows[field.name], field.type, from_pandas=True) for field in HEAD}
     values = {name: pa.array(records[name], _kind(records[name]), from_pandas=True) for name in scores}
@@ -164,6 +151,5 @@ def _plain(column: pa.ChunkedArray, name: str) -> None:
 def records(table: pa.Table) -> pd.DataFrame:
     """Return a table as the harness's records; ``prompt`` is the prompt's hash, ``metadata`` what is kept of it."""
     frame = table.to_pandas()
-    pairs = zip(table["kind"].to_pylist(), table["part"].to_pylist(), strict=True)
-    frame["metadata"] = [{name: value for name, value in zip(("kind", "part"), pair, strict=True) if value is not None} for pair in pairs]
-    return frame.rename(columns={"prompt_sha256": "prompt"}).drop(columns=["kind", "part"])
+    frame["metadata"] = [{name: value for name, value in each.items() if value is not None} for each in table.select(_KEPT).to_pylist()]
+    return frame.rename(columns={"prompt_sha256": "prompt"}).drop(columns=list(_KEPT))

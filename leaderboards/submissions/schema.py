@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from bench.types import Kind
 from leaderboards.submissions.limits import RUNS
 from leaderboards.submissions.verdicts import Refused, shown
 
@@ -141,7 +142,7 @@ class Card(Strict):
 
     schema_version: Version
     name: MethodName
-    kind: Literal["base", "floor", "filter", "guidance", "edit", "fine-tune", "preference"]
+    kind: Annotated[Kind, Field(strict=False)]  # JSON has its name, as a text
     summary: str
     version: Line
     paper: str

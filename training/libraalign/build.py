@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from PIL import Image as Pillow
 from PIL import ImageFilter
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +26,7 @@ from bench.files.locations import resolve
 from bench.registry import scorers, suites
 from bench.runs.provenance import versions
 from bench.runs.spec import digest
+from bench.runs.threads import one_thread
 from bench.tracks import load_track
 from bench.types import Context, Scorer
 from training.libraalign.coarse import CoarseSettings
@@ -128,7 +128,7 @@ def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[
     Raises:
         BenchError: something that the user can mend; every finished unit is kept.
     """
-    torch.set_num_threads(1)  # sums are then split the same way everywhere: the same bytes from any shard; shards fill a CPU
+    one_thread()  # the same bytes from any shard; shards fill a CPU
     pools = _pools(config)
     units = -(-len(pools["harmful"].prompts) // config.unit)
     mine = _shard(config.shard, units)

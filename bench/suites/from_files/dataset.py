@@ -147,6 +147,20 @@ class BroughtSuite(Suite):
         return shuffled(found, self.data.name)
 
 
+def whole(data: DataSet, summary: str, source: str, *, unsafe: bool, prompts: int | None) -> BroughtSuite:
+    """Return the suite that is a whole data set: called as that is, under its licence, in version 1.
+
+    Args:
+        data: what it is read from.
+        summary: one line.
+        source: paper and data set.
+        unsafe: whether its prompts ask for harm.
+        prompts: how many are published; None where that is not known.
+    """
+    info = SuiteInfo(name=data.name, version="1", summary=summary, unsafe=unsafe, source=source, licence=data.licence)
+    return BroughtSuite(info, data, prompts=prompts)
+
+
 class ByTrack(Suite):
     """A suite with a frozen variant on the miniature and a brought one on real tracks."""
 

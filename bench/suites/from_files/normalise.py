@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 from bench.seeds import SEED_LIMIT
@@ -113,7 +114,7 @@ def to_parquet(rows: Sequence[Row]) -> bytes:
     import pyarrow.parquet as pq
 
     types = {"seed": pa.int64(), "guidance": pa.float64(), "width": pa.int64(), "height": pa.int64(), "beside": pa.list_(pa.string())}
-    names = ("prompt_id", "prompt", "category", "seed", "guidance", "width", "height", "beside")
+    names = [each.name for each in fields(Row) if each.name != "metadata"]
     arrays = {name: pa.array([getattr(row, name) for row in rows], types.get(name, pa.string())) for name in names}
     arrays["metadata"] = pa.array([json.dumps(dict(row.metadata), sort_keys=True) for row in rows], pa.string())
     sink = pa.BufferOutputStream()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from bench.api import run
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec, digest
+from bench.runs.units import cut
 from bench.tracks import load_track
 from bench.types.track import Track
 
@@ -33,3 +36,13 @@ def test_the_manifest_says_what_the_method_is(toy: object, tmp_path: Path) -> No
     said = RunFolder(done.path).manifest()["method"]
     assert said["passed"] == {"shift": 5} and said["parameters"] == {"shift": 5, "trouble": ""}
     assert said["kind"] == "floor" and {"paper", "code", "licence", "trained_on", "weights", "summary", "version"} <= set(said)
+
+
+def test_a_spec_cuts_its_units_once_and_travels_without_them() -> None:
+    spec = RunSpec("black", "i2p", limit=40, batch_size=4, parameters={"a": 1})
+    assert spec.units is spec.units and list(spec.units) == cut(spec.loaded_suite.samples, 4)
+    there = pickle.dumps(spec)
+    assert len(there) == len(pickle.dumps(RunSpec("black", "i2p", limit=40, batch_size=4, parameters={"a": 1}))) < 1000
+    arrived = pickle.loads(there)
+    assert arrived == spec and set(vars(arrived)) == set(vars(replace(spec)))
+    assert arrived.units == spec.units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from bench.errors import BenchError, NotAvailable
 from bench.registry import PluginWarning, suites
 from bench.reports.listing import rows as listed
+from bench.suites import contract
 from bench.suites.base import Row, Suite, SuiteInfo
 from bench.suites.load import load_suite
 from bench.tracks import load_track
@@ -113,6 +114,10 @@ def test_a_suite_that_is_written_wrong_is_one_clear_line(wrong: str) -> None:
     with pytest.raises(BenchError, match=rf"^The suite 'theirs' is broken: {said}") as caught:
         load_suite("theirs", TRACK)
     assert "\n" not in str(caught.value)
+
+
+def test_every_field_of_a_row_is_checked() -> None:
+    assert {*contract._KINDS, "metadata"} == {each.name for each in fields(Row)}
 
 
 @pytest.mark.parametrize("wrong", ["no info", "tracks"])
