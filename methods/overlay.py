@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BenchError, first_line
 from bench.files.atomic import write_atomic
-from bench.files.tensors import read_tensors
+from bench.files.published import Published, read_weights
 from methods.denoisers import FAMILIES, family_of
 from methods.pipeline import damaged
 
@@ -69,17 +69,17 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
         family.replace_network(_read_network(family, path))
         return
     try:
-        tensors = read_tensors(path, ("state_dict", family.part))
+        published = read_weights(path, ("state_dict", family.part))
     except Exception as error:
         raise damaged("the weights", path, first_line(error)) from error
-    if any("lora" in name for name in tensors):
-        _lay_lora(family, path, tensors, scale)
+    if any("lora" in name for name in published.tensors):
+        _lay_lora(family, published, scale)
     else:
         # ESD's script for diffusers names the network too.
         prefix = f"{family.part}."
-        if not all(name.startswith(prefix) for name in tensors):
+        if not all(name.startswith(prefix) for name in published.tensors):
             prefix = ""
-        _lay_tensors(family, path, {name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+        _lay_tensors(family, path, {name.removeprefix(prefix): tensor for name, tensor in published.tensors.items()})
 
 
 def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: bool = True) -> Path:
@@ -120,8 +120,8 @@ def _lay_tensors(family: DenoiserFamily, path: Path, tensors: Mapping[str, torch
             own[name].copy_(tensor)
 
 
-def _lay_lora(family: DenoiserFamily, path: Path, tensors: dict[str, torch.Tensor], scale: float) -> None:
-    pipeline = family.pipeline
+def _lay_lora(family: DenoiserFamily, published: Published, scale: float) -> None:
+    pipeline, tensors = family.pipeline, published.tensors
     try:
         # Names of other trainers become diffusers' own here, so that what was taken can be counted.
         state = family.lora_state(tensors)
@@ -134,7 +134,7 @@ def _lay_lora(family: DenoiserFamily, path: Path, tensors: dict[str, torch.Tenso
         pipeline.fuse_lora(lora_scale=scale)
         pipeline.unload_lora_weights()
     except Exception as error:
-        raise damaged("the LoRA", path, first_line(error)) from error
+        raise damaged("the LoRA", published.path, first_line(error)) from error
 
 
 def _read_network(family: DenoiserFamily, folder: Path) -> Any:
