@@ -9,7 +9,6 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import UNet2DConditionModel
 
     Pair = tuple[torch.Tensor, torch.Tensor]
     """Rows of a concept, (rows, width), and the rows that they are mapped to, aligned."""
@@ -17,13 +16,8 @@ if TYPE_CHECKING:
 TECHNIQUES = ("replace", "tensor")
 
 
-def projections(unet: UNet2DConditionModel) -> dict[str, torch.nn.Parameter]:
-    """Return the weights, (outputs, width), of every cross-attention's keys and values, by name."""
-    return {name: weight for name, weight in unet.named_parameters() if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))}
-
-
 def edit(
-    unet: UNet2DConditionModel,
+    weights: Mapping[str, torch.nn.Parameter],
     pairs: Sequence[Pair],
     kept: torch.Tensor,
     *,
@@ -32,14 +26,14 @@ def edit(
     lamb: float,
     technique: str = "replace",
 ) -> None:
-    """Edit the keys and values of every cross-attention in place (UCE, Gandikota et al. 2024, Eq. 7).
+    """Edit projections of the text, keys and values, in place (UCE, Gandikota et al. 2024, Eq. 7).
 
     For each projection ``W``, with rows ``c`` of the pairs' concepts, their values ``v`` and rows ``k`` of ``kept``:
     ``W' = (lamb W + a sum v c^T + b sum (W k) k^T) (lamb I + a sum c c^T + b sum k k^T)^-1``
     with ``a = erase_scale`` and ``b = preserve_scale``.
 
     Args:
-        unet: the model.
+        weights: the model's projections (:meth:`methods.denoisers.family.DenoiserFamily.projections`).
         pairs: the concepts' rows and the rows ``n`` that they are mapped to.
         kept: (rows, width), what is to give the same keys and values as before.
         erase_scale: weight of the mapped rows.
@@ -54,7 +48,7 @@ def edit(
         c, k = torch.cat([pair[0] for pair in pairs]), kept.detach().double().cpu()
         right = lamb * torch.eye(c.shape[1], dtype=torch.float64) + erase_scale * c.T @ c + preserve_scale * k.T @ k
         factors = torch.linalg.lu_factor(right)  # the same matrix for every projection
-        for parameter in projections(unet).values():
+        for parameter in weights.values():
             weight = parameter.double().cpu()
             values = torch.cat([_values(weight, *pair, technique) for pair in pairs])
             left = lamb * weight + erase_scale * values.T @ c + preserve_scale * (weight @ k.T) @ k
@@ -71,15 +65,15 @@ def _values(weight: torch.Tensor, concept: torch.Tensor, guide: torch.Tensor, te
     return values
 
 
-def rederive(unet: UNet2DConditionModel, original: Mapping[str, torch.Tensor], concept: torch.Tensor, regularizer: float) -> torch.Tensor:
+def rederive(weights: Mapping[str, torch.Tensor], original: Mapping[str, torch.Tensor], concept: torch.Tensor, regularizer: float) -> torch.Tensor:
     """Return rows that give an edited model the keys and values which ``concept`` gave the original one (RECE, Gong et al. 2024, Eq. 8).
 
     They minimise ``sum ||We c' - Wo c||^2 + r ||c'||^2`` over all projections, edited ``We`` and original ``Wo``:
     ``c' = (sum We^T We + r I)^-1 (sum We^T Wo) c``.
 
     Args:
-        unet: the edited model.
-        original: the original model's :func:`projections`.
+        weights: the edited model's projections.
+        original: the original model's, by the same names.
         concept: (rows, width), text states; rows of several concepts are solved for at once.
         regularizer: r, above 0.
     """
@@ -88,7 +82,7 @@ def rederive(unet: UNet2DConditionModel, original: Mapping[str, torch.Tensor], c
     with torch.no_grad():
         width = concept.shape[1]
         square, mixed = regularizer * torch.eye(width, dtype=torch.float64), torch.zeros(width, width, dtype=torch.float64)
-        for name, parameter in projections(unet).items():
+        for name, parameter in weights.items():
             edited = parameter.double().cpu()
             square += edited.T @ edited
             mixed += edited.T @ original[name].double().cpu()

@@ -9,7 +9,7 @@ from bench.types import Context
 if TYPE_CHECKING:
     import torch
 
-    from methods.pipeline import Pipeline
+    from methods.denoisers.family import DenoiserFamily, Pipeline
 
 _NOTE = "bench_context"
 
@@ -19,41 +19,39 @@ def note(pipeline: Pipeline, context: Context) -> None:
     setattr(pipeline, _NOTE, (context.device, context.numerics))
 
 
-def settle(pipeline: Pipeline) -> torch.device | None:
-    """Apply what was noted; nothing where the pipeline came from elsewhere. Weights may still be edited in place, parts no longer be replaced.
+def settle(family: DenoiserFamily) -> torch.device | None:
+    """Apply what was noted on the family's pipeline; nothing where that came from elsewhere.
+
+    Weights may still be edited in place, parts no longer be replaced.
 
     Returns:
         Where parts that lie on the CPU are computed; None where nothing is offloaded.
     """
     import torch
 
-    noted = getattr(pipeline, _NOTE, None)
+    noted = getattr(family.pipeline, _NOTE, None)
     if noted is None:
         return None
     device, numerics = noted
-    parts = [pipeline.unet, pipeline.vae]
+    parts = [family.network, family.autoencoder]
     if numerics.attention == "eager":
-        from diffusers.models.attention_processor import AttnProcessor
-
         for part in parts:
-            part.set_attn_processor(AttnProcessor())
+            family.write_out_attention(part)
     if numerics.channels_last:
         for part in parts:
             part.to(memory_format=torch.channels_last)
     if numerics.compile:
-        pipeline.unet.compile()
+        family.network.compile()
     if not numerics.offload:
         return None
-    _offload(pipeline, device)
+    _offload(family, device)
     return torch.device(device)
 
 
-def _offload(pipeline: Pipeline, device: str) -> None:
+def _offload(family: DenoiserFamily, device: str) -> None:
     """Keep every part on the CPU but while it runs; each sends the one before it home."""
     from accelerate import cpu_offload_with_hook
 
-    parts = [pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None), pipeline.unet, pipeline.vae]
     hook = None
-    for part in parts:
-        if part is not None:
-            _, hook = cpu_offload_with_hook(part, device, prev_module_hook=hook)
+    for part in family.parts():
+        _, hook = cpu_offload_with_hook(part, device, prev_module_hook=hook)

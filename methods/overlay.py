@@ -1,4 +1,4 @@
-"""Lays other weights over a base model: a LoRA, a whole U-Net, or some of its tensors; whole or refused, never half."""
+"""Lays other weights over a base model: a LoRA, a whole network, or some of its tensors; whole or refused, never half."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BenchError, first_line
 from bench.files.atomic import write_atomic
-from bench.files.tensors import read_tensors
+from bench.files.published import Published, read_weights
+from methods.denoisers import FAMILIES, family_of
 from methods.pipeline import damaged
 
 if TYPE_CHECKING:
     import torch
 
-    from methods.pipeline import Pipeline
+    from methods.denoisers.family import DenoiserFamily, Pipeline
 
 LORA = "pytorch_lora_weights.safetensors"
 PARTIAL = "unet_partial.safetensors"
@@ -23,14 +24,14 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 class Found(NamedTuple):
-    """What lies at a location: ``kind`` is ``unet`` (a folder of diffusers) or ``tensors`` (one file: a LoRA, or tensors of the U-Net)."""
+    """What lies at a location: ``kind`` is ``network`` (a folder of diffusers) or ``tensors`` (one file: a LoRA, or tensors of the network)."""
 
     kind: str
     path: Path
 
 
 def find(path: Path) -> Found:
-    """Return which weights ``path`` holds: a file of tensors, a folder with one such file, or a U-Net folder, itself or inside ``unet``.
+    """Return which weights ``path`` holds: a file of tensors, a folder with one such file, or a network's folder, itself or inside a pipeline's.
 
     Raises:
         BenchError: none of these.
@@ -40,14 +41,15 @@ def find(path: Path) -> Found:
     for file in (path / LORA, path / PARTIAL):
         if file.is_file():
             return Found("tensors", file)
-    for folder in (path / "unet", path):
+    for folder in (*(path / family.part for family in FAMILIES), path):
         if (folder / "config.json").is_file():
-            return Found("unet", folder)
+            return Found("network", folder)
     files = sorted(file for file in path.glob("*") if file.suffix in (".safetensors", *PICKLES))
     if len(files) == 1:
         return Found("tensors", files[0])
     several = f" It has {len(files)} files of tensors: name one of them." if files else ""
-    raise BenchError(f"{path} holds no weights that can be laid over the base model; expected {LORA}, {PARTIAL} or a U-Net's config.json.{several}")
+    networks = " or ".join(f"a {family.label}'s config.json" for family in FAMILIES)
+    raise BenchError(f"{path} holds no weights that can be laid over the base model; expected {LORA}, {PARTIAL} or {networks}.{several}")
 
 
 def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
@@ -61,26 +63,29 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
     Raises:
         BenchError: there are none, they are damaged, or of another model.
     """
+    family = family_of(pipeline)
     kind, path = find(path)
-    if kind == "unet":
-        pipeline.unet = _read_unet(path, pipeline.unet)
+    if kind == "network":
+        family.replace_network(_read_network(family, path))
         return
     try:
-        tensors = read_tensors(path, ("state_dict", "unet"))
+        published = read_weights(path, ("state_dict", family.part))
     except Exception as error:
         raise damaged("the weights", path, first_line(error)) from error
-    if any("lora" in name for name in tensors):
-        _lay_lora(pipeline, path, tensors, scale)
+    if any("lora" in name for name in published.tensors):
+        _lay_lora(family, published, scale)
     else:
-        # ESD's script for diffusers names the U-Net too.
-        prefix = "unet." if all(name.startswith("unet.") for name in tensors) else ""
-        _lay_tensors(pipeline.unet, path, {name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+        # ESD's script for diffusers names the network too.
+        prefix = f"{family.part}."
+        if not all(name.startswith(prefix) for name in published.tensors):
+            prefix = ""
+        _lay_tensors(family, path, {name.removeprefix(prefix): tensor for name, tensor in published.tensors.items()})
 
 
 def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: bool = True) -> Path:
-    """Write some of a U-Net's tensors, by their names in diffusers, and return the file.
+    """Write some of a network's tensors, by their names in diffusers, and return the file.
 
-    It is what ``unet.load_state_dict(load_file(path), strict=False)`` takes: the form in which ESD and UCE publish theirs.
+    It is what ``load_state_dict(load_file(path), strict=False)`` of the network takes: the form in which ESD and UCE publish theirs.
 
     Args:
         folder: where :data:`PARTIAL` goes.
@@ -94,15 +99,15 @@ def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: boo
     return folder / PARTIAL
 
 
-def _lay_tensors(unet: Any, path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+def _lay_tensors(family: DenoiserFamily, path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     import torch
 
-    own = dict(unet.named_parameters())
+    own = dict(family.network.named_parameters())
     strange = sorted(set(tensors) - set(own))
     if strange:
         raise BenchError(
-            f"The weights in {path} are not of this base model's U-Net: {len(strange)} of {len(tensors)} names are unknown, such as {strange[0]!r}. "
-            "Expected diffusers' names."
+            f"The weights in {path} are not of this base model's {family.label}: {len(strange)} of {len(tensors)} names are unknown, "
+            f"such as {strange[0]!r}. Expected diffusers' names."
         )
     for name, tensor in tensors.items():
         if own[name].shape != tensor.shape:
@@ -115,36 +120,32 @@ def _lay_tensors(unet: Any, path: Path, tensors: Mapping[str, torch.Tensor]) -> 
             own[name].copy_(tensor)
 
 
-def _lay_lora(pipeline: Pipeline, path: Path, tensors: dict[str, torch.Tensor], scale: float) -> None:
+def _lay_lora(family: DenoiserFamily, published: Published, scale: float) -> None:
+    pipeline, tensors = family.pipeline, published.tensors
     try:
         # Names of other trainers become diffusers' own here, so that what was taken can be counted.
-        state = pipeline.lora_state_dict(dict(tensors), unet_config=pipeline.unet.config)[0]
+        state = family.lora_state(tensors)
         wanted = sum(not name.endswith("alpha") for name in state)
         pipeline.load_lora_weights(tensors)
         # diffusers only warns of a key that fits nowhere, and generates without it.
-        parts = [part for name in ("unet", "text_encoder", "text_encoder_2") if (part := getattr(pipeline, name, None)) is not None]
-        taken = sum("lora_" in name for part in parts for name, _ in part.named_parameters())
+        taken = sum("lora_" in name for part in family.adaptable().values() for name, _ in part.named_parameters())
         if taken != wanted or not taken:
             raise ValueError(f"{taken} of its {wanted} tensors fit the base model")
         pipeline.fuse_lora(lora_scale=scale)
         pipeline.unload_lora_weights()
     except Exception as error:
-        raise damaged("the LoRA", path, first_line(error)) from error
+        raise damaged("the LoRA", published.path, first_line(error)) from error
 
 
-def _read_unet(folder: Path, base: Any) -> Any:
-    from diffusers import UNet2DConditionModel
-
-    # Some repositories hold the half-precision variant alone.
-    plain = any((folder / f"diffusion_pytorch_model{suffix}").is_file() for suffix in (".safetensors", ".safetensors.index.json", ".bin"))
+def _read_network(family: DenoiserFamily, folder: Path) -> Any:
     try:
-        unet = UNet2DConditionModel.from_pretrained(folder, dtype=base.dtype, local_files_only=True, variant=None if plain else "fp16")
+        network = family.read_network(folder)
     except Exception as error:
-        raise damaged("the U-Net", folder, first_line(error)) from error
-    lacking = [name for name, tensor in unet.named_parameters() if tensor.is_meta]
-    if lacking:
-        raise damaged("the U-Net", folder, f"its weights lack {lacking[0]}")
-    shapes = [{name: tuple(tensor.shape) for name, tensor in model.named_parameters()} for model in (unet, base)]
+        raise damaged(f"the {family.label}", folder, first_line(error)) from error
+    base = family.network
+    shapes = [{name: tuple(tensor.shape) for name, tensor in model.named_parameters()} for model in (network, base)]
     if shapes[0] != shapes[1]:
-        raise BenchError(f"The U-Net in {folder} is of another model than the track's base: their tensors differ. Give weights trained on this base.")
-    return unet.to(base.device).eval()
+        raise BenchError(
+            f"The {family.label} in {folder} is of another model than the track's base: their tensors differ. Give weights trained on this base."
+        )
+    return network.to(base.device).eval()

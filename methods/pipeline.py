@@ -1,35 +1,23 @@
-"""Loads a track's base model as a plain diffusers pipeline, Stable Diffusion or SDXL, with the track's scheduler."""
+"""Loads a track's base model as a plain diffusers pipeline, of any known denoiser family, with the track's scheduler."""
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 from bench.errors import BenchError, first_line
 from bench.types import Context
+from methods.denoisers import KINDS, family_of
 from methods.numerics import note
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from diffusers import SchedulerMixin, StableDiffusionPipeline, StableDiffusionXLPipeline
+    from diffusers import SchedulerMixin
 
-    Pipeline = StableDiffusionPipeline | StableDiffusionXLPipeline
-
-KINDS: Mapping[str, Mapping[str, Any]] = {
-    "StableDiffusionPipeline": {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
-    "StableDiffusionXLPipeline": {"add_watermarker": False},
-}
-"""The pipelines that are known, and what each is loaded with."""
-
-ENCODERS: Mapping[str, Mapping[str, str]] = {
-    "text_encoder": {"StableDiffusionPipeline": "CLIPTextModel", "StableDiffusionXLPipeline": "CLIPTextModel"},
-    "text_encoder_2": {"StableDiffusionXLPipeline": "CLIPTextModelWithProjection"},
-}
-"""The class of each text encoder in each kind of pipeline."""
+    from methods.denoisers.family import Pipeline, PipelineKind
 
 
 def load_pipeline(context: Context) -> Pipeline:
@@ -52,7 +40,7 @@ def load_pipeline(context: Context) -> Pipeline:
 
 
 def read_pipeline(folder: Path, dtype: Any) -> Pipeline:
-    """Return the Stable Diffusion or SDXL pipeline in ``folder``, complete, on the CPU, without a safety checker.
+    """Return the pipeline in ``folder``, of a known kind and complete, on the CPU, without a safety checker.
 
     The libraries load some damaged folders without a word (a text encoder's missing tensor becomes random numbers,
     a lost vocabulary an empty tokenizer), so completeness is checked here.
@@ -67,15 +55,17 @@ def read_pipeline(folder: Path, dtype: Any) -> Pipeline:
     for each in (logging, transformers_logging):
         each.set_verbosity(each.CRITICAL)  # what goes wrong is raised, as one line
         each.disable_progress_bar()
-    kind, options = _kind(folder)
-    encoders = {part: read_text_encoder(folder / part, dtype, classes[kind]) for part, classes in ENCODERS.items() if kind in classes}
+    name, kind = _kind(folder)
+    encoders = {part: read_text_encoder(folder / part, dtype, encoder) for part, encoder in kind.encoders.items()}
+    options = dict(kind.options)
     try:
-        pipeline = getattr(diffusers, kind).from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **encoders, **options)
+        pipeline = getattr(diffusers, name).from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **encoders, **options)
     except Exception as error:
         raise damaged("the base model", folder, first_line(error)) from error
-    for part in ("unet", "vae"):
+    family = family_of(pipeline)
+    for part, model in ((family.part, family.network), ("vae", family.autoencoder)):
         # diffusers leaves a tensor that the file lacks on the meta device.
-        lacking = [name for name, tensor in getattr(pipeline, part).named_parameters() if tensor.is_meta]
+        lacking = [name for name, tensor in model.named_parameters() if tensor.is_meta]
         if lacking:
             raise damaged("the base model", folder / part, f"its weights lack {lacking[0]}")
     for part, encoder in encoders.items():
@@ -86,19 +76,19 @@ def read_pipeline(folder: Path, dtype: Any) -> Pipeline:
     return pipeline
 
 
-def _kind(folder: Path) -> tuple[str, dict[str, Any]]:
-    """Return the pipeline's class and what it is loaded with, from ``model_index.json``."""
+def _kind(folder: Path) -> tuple[str, PipelineKind]:
+    """Return the name of the pipeline's class, from ``model_index.json``, and what is known of it."""
     try:
         name = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged("the base model", folder, "no file named model_index.json that says its class") from error
-    options = KINDS.get(name)
-    if options is None:
+    kind = KINDS.get(name)
+    if kind is None:
         raise BenchError(f"Cannot use the base model {folder}: it is a {name}; expected one of: {', '.join(KINDS)}.")
-    return name, dict(options)
+    return name, kind
 
 
-def read_text_encoder(folder: Path, dtype: Any, kind: str = "CLIPTextModel", what: str = "the base model") -> Any:
+def read_text_encoder(folder: Path, dtype: Any, kind: str, what: str = "the base model") -> Any:
     """Return the text encoder of class ``kind``, every tensor of it read from ``folder``.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bench.errors import BenchError
 from bench.types import Context, Kind, MethodInfo
-from methods.closed_form import edit, number, projections, rederive
+from methods.closed_form import edit, number, rederive
 from methods.finetuned import ClosedForm
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
@@ -66,20 +66,20 @@ class RECE(ClosedForm):
         }
         concepts, guides = concepts_and_guides("rece", chosen, context)
         self.sampler = Sampler(load_pipeline(context))
-        unet = self.sampler.pipeline.unet
-        self._original = {name: weight.detach().clone() for name, weight in projections(unet).items()}
+        weights = self.sampler.family.projections()
+        self._original = {name: weight.detach().clone() for name, weight in weights.items()}
         self._concepts = [states(self.sampler, concept) for concept in concepts]
         self._guides = [states(self.sampler, guide) for guide in guides]
         pairs = [pair_rows(self.sampler, *texts, "last_to_end") for texts in zip(concepts, guides, strict=True)]
-        edit(unet, pairs, preserved_rows(self.sampler, [""], "last_to_end"), erase_scale=1.0, preserve_scale=1.0, lamb=0.5)
+        edit(weights, pairs, preserved_rows(self.sampler, [""], "last_to_end"), erase_scale=1.0, preserve_scale=1.0, lamb=0.5)
 
     def epoch(self) -> None:
         """Derive what still calls each concept up, and erase that too."""
         import torch
 
-        unet = self.sampler.pipeline.unet
+        weights = self.sampler.family.projections()
         # The sums over all projections are the same for every concept, so all are derived at once.
-        found = rederive(unet, self._original, torch.cat(self._concepts), self._regularizer)
+        found = rederive(weights, self._original, torch.cat(self._concepts), self._regularizer)
         again = found.split([len(concept) for concept in self._concepts])
         kept = preserved_rows(self.sampler, [""] * len(again), "last_to_end")
-        edit(unet, list(zip(again, self._guides, strict=True)), kept, **self._scales)
+        edit(weights, list(zip(again, self._guides, strict=True)), kept, **self._scales)

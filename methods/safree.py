@@ -48,10 +48,8 @@ class TextFilter:
     """
 
     def __init__(self, sampler: Sampler, concepts: Sequence[str], alpha: float, validates: bool, up_t: int) -> None:
-        pipeline = sampler.pipeline
         self.sampler, self.alpha, self.validates, self.up_t = sampler, alpha, validates, up_t
-        self.tokenizer = pipeline.tokenizer_2 if sampler.is_xl else pipeline.tokenizer
-        self.encoder = pipeline.text_encoder_2 if sampler.is_xl else pipeline.text_encoder
+        _, self.tokenizer, self.encoder = sampler.family.text_parts()[-1]
         ids = self.tokenizer(
             list(concepts), padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True, return_tensors="pt"
         ).input_ids
@@ -64,7 +62,7 @@ class TextFilter:
         No attention mask: the encoder is causal, so the padding behind the end of text has no say.
         """
         output = self.encoder(ids.to(self.encoder.device))
-        return (output.text_embeds if self.sampler.is_xl else output.pooler_output).cpu()
+        return (output.text_embeds if self.sampler.family.is_xl else output.pooler_output).cpu()
 
     def masked(self, prompt: str) -> torch.Tensor:
         """Return the pooled prompt with each content token masked in turn, (tokens, width)."""
@@ -202,14 +200,14 @@ class SAFREE(Method):
         self._check_model()
         validates = self.parameters["self_validation"]
         if validates is None:
-            validates = not self.sampler.is_xl
+            validates = not self.sampler.family.is_xl
         with torch.inference_mode():
             self._filter = TextFilter(self.sampler, concepts, self.parameters["alpha"], validates, self.parameters["up_t"])
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
         """Return one picture a sample."""
         guidance = SafeText(self._filter, self.parameters["re_attention"] == "low")
-        with re_attention(self.sampler.pipeline.unet, lambda: guidance.damped) if guidance.low else nullcontext():
+        with re_attention(self.sampler.family.skips(), lambda: guidance.damped) if guidance.low else nullcontext():
             return self.sampler.generate(samples, guidance)
 
     def _checked(self, context: Context) -> Sequence[str]:
@@ -235,16 +233,16 @@ class SAFREE(Method):
 
     def _check_model(self) -> None:
         """Raise where the base model is none that SAFREE fits."""
-        pipeline = self.sampler.pipeline
-        if not self.sampler.is_xl:
-            tokenizer = pipeline.tokenizer
-        else:
-            tokenizer, config = pipeline.tokenizer_2, pipeline.text_encoder_2.config
+        _, tokenizer, encoder = self.sampler.family.text_parts()[-1]
+        if self.sampler.family.is_xl:
+            config = encoder.config
             if config.projection_dim != config.hidden_size:
                 raise BenchError(
                     f"safree needs a second text encoder as wide as its projection; these are {config.hidden_size} and {config.projection_dim}."
                 )
             if self.parameters["re_attention"] == "low":
                 raise BenchError("safree has re_attention=low on Stable Diffusion alone; the authors' SDXL pipeline has none.")
+        elif self.parameters["re_attention"] == "low" and not self.sampler.family.skips():
+            raise BenchError("safree has re_attention=low where there are skip features to damp; this base model's network has none.")
         if MASK in (tokenizer.bos_token_id, tokenizer.eos_token_id):
             raise BenchError(f"safree masks with the token of id {MASK}, which is {tokenizer.convert_ids_to_tokens(MASK)!r} in this model.")

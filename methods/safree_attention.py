@@ -1,4 +1,4 @@
-"""SAFREE's latent re-attention: low frequencies damped in the U-Net's skip features, where the filtered text has more of them.
+"""SAFREE's latent re-attention: low frequencies damped in a network's skip features, where the filtered text has more of them.
 
 The authors' release holds the code (``free_lunch_utils.py`` at b8b2c3f, after FreeU) but never runs it: see :class:`methods.safree.SAFREE`.
 Switched on there, and with equal ones set here too (:func:`damp`), a tiny model's and the miniature's final latents agree to 1e-4 for prompts
@@ -7,16 +7,18 @@ that have a trigger, without the self-validating filter. The code goes on where 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import UNet2DConditionModel
+
+    Place = tuple[torch.nn.Module, int]
+    """A module whose input holds skip features, and the width of those before them (:meth:`methods.denoisers.family.DenoiserFamily.skips`)."""
 
 SCALES = (0.9, 0.2)
-"""What low frequencies are set to, where the U-Net is widest (1280 channels in Stable Diffusion) and next to widest (640)."""
+"""What low frequencies are set to, where the network is widest (1280 channels in Stable Diffusion) and next to widest (640)."""
 
 
 def damp(filtered: torch.Tensor, plain: torch.Tensor, scale: float) -> torch.Tensor:
@@ -38,24 +40,19 @@ def damp(filtered: torch.Tensor, plain: torch.Tensor, scale: float) -> torch.Ten
     return torch.fft.ifft2(spectrum).real.to(filtered.dtype)
 
 
-def _places(unet: UNet2DConditionModel) -> Iterator[tuple[Any, int, float]]:
-    """Yield each up block's residual block that is damped, the width of the features which come from below, and the scale."""
-    widths = sorted(set(unet.config.block_out_channels), reverse=True)
+def damped_places(skips: Sequence[Place]) -> list[tuple[torch.nn.Module, int, float]]:
+    """Return each module that is damped, the width of the features which come from below, and the scale."""
+    widths = sorted({width for _, width in skips}, reverse=True)
     scales = dict(zip(widths, SCALES, strict=False))
-    width = unet.config.block_out_channels[-1]
-    for block in unet.up_blocks:
-        for residual in block.resnets:
-            if width in scales:
-                yield residual, width, scales[width]
-            width = residual.out_channels
+    return [(module, width, scales[width]) for module, width in skips if width in scales]
 
 
 @contextmanager
-def re_attention(unet: UNet2DConditionModel, rows: Callable[[], torch.Tensor | None]) -> Iterator[None]:
-    """Damp the U-Net's skip features for as long as the block lasts.
+def re_attention(skips: Sequence[Place], rows: Callable[[], torch.Tensor | None]) -> Iterator[None]:
+    """Damp a network's skip features for as long as the block lasts.
 
     Args:
-        unet: a Stable Diffusion U-Net that predicts for three texts at once: unconditional, filtered, plain.
+        skips: of a network that predicts for three texts at once: unconditional, filtered, plain.
         rows: says at each call which samples are to be damped, (samples,), bool; None where the call is to be left alone.
     """
     import torch
@@ -72,7 +69,7 @@ def re_attention(unet: UNet2DConditionModel, rows: Callable[[], torch.Tensor | N
 
         return before
 
-    hooks = [residual.register_forward_pre_hook(hook(width, scale)) for residual, width, scale in _places(unet)]
+    hooks = [module.register_forward_pre_hook(hook(width, scale)) for module, width, scale in damped_places(skips)]
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from bench.errors import BenchError
 from bench.files.hashes import hash_weights
 from bench.types import Context, Kind, MethodInfo
+from methods.denoisers import family_of
 from methods.finetuned import FineTuned
 from methods.generic import named
 from methods.pipeline import load_pipeline, read_text_encoder
@@ -16,7 +17,7 @@ from methods.sampler import Sampler
 
 
 class _Encoder(FineTuned):
-    """The base model's U-Net and autoencoder behind another text encoder (on SDXL: its first)."""
+    """The base model's network and autoencoder behind another text encoder (on SDXL: its first)."""
 
     def _folder(self, context: Context) -> Path:
         path = self.location(context)
@@ -37,15 +38,15 @@ class _Encoder(FineTuned):
             BenchError: the weights are damaged, or do not fit the base model.
         """
         pipeline = load_pipeline(context)
-        folder, before = self._folder(context), pipeline.text_encoder
-        encoder = read_text_encoder(folder, before.dtype, what="the text encoder")
+        folder, (part, _, before) = self._folder(context), family_of(pipeline).text_parts()[0]
+        encoder = read_text_encoder(folder, before.dtype, type(before).__name__, what="the text encoder")
         for name in ("hidden_size", "vocab_size", "max_position_embeddings"):
             found, wanted = getattr(encoder.config, name), getattr(before.config, name)
             if found != wanted:
                 raise BenchError(f"The text encoder in {folder} does not fit the track's base: its {name} is {found}, expected {wanted}.")
         # A checkpoint of the whole CLIP may say other end tokens than its tokenizer's; the base model's count, for SDXL and SAFREE pool there.
         encoder.config.eos_token_id = before.config.eos_token_id
-        pipeline.text_encoder = encoder.to(before.device).eval()
+        setattr(pipeline, part, encoder.to(before.device).eval())
         self.sampler = Sampler(pipeline)
 
 

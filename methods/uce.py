@@ -78,12 +78,12 @@ class UCE(ClosedForm):
         self.sampler = Sampler(load_pipeline(context))
         pairs = [pair_rows(self.sampler, *texts, chosen["rows"]) for texts in zip(concepts, guides, strict=True)]
         kept = preserved_rows(self.sampler, retained, chosen["rows"])
-        edit(self.sampler.pipeline.unet, pairs, kept, technique=chosen["technique"], **scales)
+        edit(self.sampler.family.projections(), pairs, kept, technique=chosen["technique"], **scales)
 
 
 def last_row(sampler: Sampler, text: str) -> int:
     """Return the row of the last content token; for an empty text, that of the start token."""
-    tokenizer = sampler.pipeline.tokenizer
+    tokenizer = sampler.family.text_parts()[0].tokenizer
     ids = tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids
     return len(ids) - 2
 

@@ -88,13 +88,13 @@ def _merge(config: AlignGuardConfig, out: Path, progress: Progress) -> list[floa
 
 
 def layers_of(lora: Mapping[str, torch.Tensor]) -> list[str]:
-    """Return the names of the projections that a LoRA file adapts, as modules of the U-Net."""
-    return sorted(name.removeprefix("unet.").removesuffix(".lora_A.weight") for name in lora if name.endswith(".lora_A.weight"))
+    """Return the names of the projections that a LoRA file adapts, each a module behind its part of the pipeline."""
+    return sorted(name.removesuffix(".lora_A.weight") for name in lora if name.endswith(".lora_A.weight"))
 
 
 def factors(lora: Mapping[str, torch.Tensor], layer: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return A (rank, inputs) and B (outputs, rank) of a layer, float32; its change of the weight is ``B @ A`` (alpha equals the rank)."""
-    return lora[f"unet.{layer}.lora_A.weight"].float(), lora[f"unet.{layer}.lora_B.weight"].float()
+    return lora[f"{layer}.lora_A.weight"].float(), lora[f"{layer}.lora_B.weight"].float()
 
 
 def co_merge(experts: Sequence[Lora], responses: Mapping[str, torch.Tensor]) -> tuple[Lora, dict[str, torch.Tensor]]:
@@ -113,9 +113,9 @@ def co_merge(experts: Sequence[Lora], responses: Mapping[str, torch.Tensor]) -> 
     for layer in layers_of(experts[0]):
         owner = responses[layer].argmax(dim=0)
         pairs = [factors(expert, layer) for expert in experts]
-        merged[f"unet.{layer}.lora_A.weight"] = torch.cat([a for a, _ in pairs]).half().contiguous()
+        merged[f"{layer}.lora_A.weight"] = torch.cat([a for a, _ in pairs]).half().contiguous()
         rows = [b * (owner == index).unsqueeze(1) for index, (_, b) in enumerate(pairs)]
-        merged[f"unet.{layer}.lora_B.weight"] = torch.cat(rows, dim=1).half().contiguous()
+        merged[f"{layer}.lora_B.weight"] = torch.cat(rows, dim=1).half().contiguous()
         owners[layer] = owner
     return merged, owners
 
@@ -138,7 +138,7 @@ def measure_responses(config: AlignGuardConfig, experts: Sequence[Lora], out: Pa
     weights = {layer: [factors(expert, layer) for expert in experts] for layer in names}
     sums = {layer: torch.zeros(len(experts), weights[layer][0][1].shape[0]) for layer in names}
     counts = dict.fromkeys(names, 0)
-    modules = dict(backbone.unet.named_modules())
+    modules = {f"{backbone.family.part}.{name}": module for name, module in backbone.network.named_modules()}
 
     def listen(layer: str) -> Any:
         def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -152,8 +152,8 @@ def measure_responses(config: AlignGuardConfig, experts: Sequence[Lora], out: Pa
     handles = [modules[layer].register_forward_pre_hook(listen(layer)) for layer in names]
     advance = progress.start("co-merge: calibrate", len(data), "pairs")
     for pair in range(len(data)):
-        noisy, timestep, arguments, _ = denoise_inputs(backbone, data.conditioning, [draws.draw(0, pair, pair)], backbone.device)
-        backbone.unet(noisy, timestep, **arguments)
+        noisy, timestep, text, _ = denoise_inputs(backbone, data.conditioning, [draws.draw(0, pair, pair)], backbone.device)
+        backbone.predict(backbone.network, noisy, timestep, text)
         advance(1)
     for handle in handles:
         handle.remove()

@@ -1,4 +1,4 @@
-"""The parts of Stable Diffusion that training needs, for SD-1.x and SDXL alike: U-Net, autoencoder, text encoders, noise schedule."""
+"""The parts of a base model that training needs, of whatever denoiser family: network, autoencoder, text encoders, noise schedule."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDPMScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import DDPMScheduler
 from PIL import Image as Pillow
 
 from bench.errors import BenchError
 from bench.files.hashes import hash_weights
+from methods.denoisers import family_of
+from methods.denoisers.family import Text
 from methods.pipeline import read_pipeline
 
 Conditioning = dict[str, torch.Tensor]
-"""``states`` (n, tokens, width) and, for SDXL, ``pooled`` (n, width)."""
+"""The fields of :class:`methods.denoisers.family.Text` that the base has: ``states`` (n, tokens, width) and, for SDXL, ``pooled`` (n, width)."""
 
 
 class Backbone:
     """A base model's parts, frozen.
 
     Attributes:
-        unet: predicts noise (or velocity).
+        family: what the base model can do.
+        network: predicts noise (or velocity).
         noise: the training schedule, made from the pipeline's own scheduler configuration.
         size: pixels of a side.
     """
@@ -34,13 +37,13 @@ class Backbone:
         self._pipeline.to(device)
         self.device = torch.device(device)
         self.dtype = dtype
-        self.unet: UNet2DConditionModel = self._pipeline.unet.requires_grad_(False).eval()
-        self._vae: Any = self._pipeline.vae.requires_grad_(False).eval()
+        self.family = family_of(self._pipeline)
+        self.network: Any = self.family.network.requires_grad_(False).eval()
+        self._vae: Any = self.family.autoencoder.requires_grad_(False).eval()
         if self._vae.config.force_upcast and dtype == torch.float16:
             self._vae.to(torch.float32)  # SDXL's overflows in half precision
         self.noise = DDPMScheduler.from_config(self._pipeline.scheduler.config)
-        self.size = size or self.unet.config.sample_size * self._pipeline.vae_scale_factor
-        self.is_xl = isinstance(self._pipeline, StableDiffusionXLPipeline)
+        self.size = size or self.family.size
 
     def hashes(self) -> dict[str, str]:
         """Return ``{file: sha256}`` of everything that was read."""
@@ -60,14 +63,12 @@ class Backbone:
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Return the prompts' conditioning, on the CPU; what is too long is cut off, as at generation."""
-        found = self._pipeline.encode_prompt(list(prompts), device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False)
-        if self.is_xl:
-            return {"states": found[0].cpu(), "pooled": found[2].cpu()}
-        return {"states": found[0].cpu()}
+        text = self.family.encode(prompts, self.device)
+        return {"states": text.states.cpu(), **({} if text.pooled is None else {"pooled": text.pooled.cpu()})}
 
     def target(self, latents: torch.Tensor, noise: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        """Return what the U-Net should predict: the noise, or the velocity where the model was trained on that."""
-        kind = self.noise.config.prediction_type
+        """Return what the network should predict: the noise, or the velocity where the model was trained on that."""
+        kind = self.family.prediction_type
         if kind == "epsilon":
             return noise
         if kind == "v_prediction":
@@ -75,23 +76,22 @@ class Backbone:
             return velocity
         raise BenchError(f"The base model {self.folder} predicts {kind!r}; training knows epsilon and v_prediction.")
 
-    def arguments(self, conditioning: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-        """Return the U-Net's keyword arguments for a conditioning; SDXL also takes the picture's size, uncropped."""
-        states = conditioning["states"].to(self.device)
-        if not self.is_xl:
-            return {"encoder_hidden_states": states}
-        ids = torch.tensor([self.size, self.size, 0, 0, self.size, self.size], dtype=states.dtype, device=self.device).repeat(len(states), 1)
-        return {"encoder_hidden_states": states, "added_cond_kwargs": {"text_embeds": conditioning["pooled"].to(self.device), "time_ids": ids}}
+    def text(self, conditioning: Mapping[str, torch.Tensor]) -> Text:
+        """Return a conditioning as the network takes it, on the device."""
+        return Text(**{name: values.to(self.device) for name, values in conditioning.items()})
+
+    def predict(self, network: Any, latents: torch.Tensor, time: torch.Tensor, text: Text) -> torch.Tensor:
+        """Return what ``network``, the base's own or one made from it, predicts for latents (n, channels, h, w)."""
+        return self.family.predict(latents, time, text, self.size, self.size, network)
 
     def drop_encoders(self) -> None:
         """Give back the memory of the text encoders, once every prompt is encoded."""
-        for name in ("text_encoder", "text_encoder_2"):
-            if getattr(self._pipeline, name, None) is not None:
-                setattr(self._pipeline, name, None)
+        for part in self.family.text_parts():
+            setattr(self._pipeline, part.name, None)
 
     def save_lora(self, folder: Path, layers: Mapping[str, torch.Tensor]) -> None:
         """Write a LoRA in diffusers' own layout, ``pytorch_lora_weights.safetensors``."""
-        type(self._pipeline).save_lora_weights(folder, unet_lora_layers=dict(layers), safe_serialization=True)
+        self.family.save_lora(folder, layers)
 
 
 def _fit(image: Any, size: int) -> torch.Tensor:

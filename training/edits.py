@@ -28,7 +28,6 @@ from bench.stats import wilson
 from bench.tracks import load_track
 from bench.types import Context, Generated
 from bench.types.track import Track
-from methods.closed_form import projections
 from methods.overlay import save_partial
 from methods.rece import RECE
 from methods.sampler import Sampler
@@ -112,7 +111,7 @@ def _rece(config: EditConfig, context: Context, progress: Progress) -> list[dict
 
 
 def _edited(sampler: Sampler) -> dict[str, torch.Tensor]:
-    return {name: weight.detach().cpu().clone() for name, weight in projections(sampler.pipeline.unet).items()}
+    return {name: weight.detach().cpu().clone() for name, weight in sampler.family.projections().items()}
 
 
 def _detector(config: EditConfig, track: Track) -> dict[str, Any]:

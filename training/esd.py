@@ -1,4 +1,4 @@
-"""ESD: Erased Stable Diffusion. The U-Net is tuned so that a concept's noise prediction points away from the concept (Gandikota et al. 2023).
+"""ESD: Erased Stable Diffusion. The network is tuned so that a concept's noise prediction points away from the concept (Gandikota et al. 2023).
 
     bench train esd --track mini            # esd-u; esd-x: --config training/configs/esd-x-mini.yaml
     bench run --method esd-u --suite i2p --set weights=runs/training/mini/esd/weights
@@ -32,8 +32,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
+from diffusers import DDIMScheduler
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
@@ -100,7 +99,7 @@ class ESDConfig(BaseModel):
     seed: int = 0
 
 
-def trained_names(unet: UNet2DConditionModel, chosen: ParameterSet, *, is_xl: bool = False) -> list[str]:
+def trained_names(network: nn.Module, chosen: ParameterSet, *, is_xl: bool = False) -> list[str]:
     """Return the names of the parameters in a set, in the model's order.
 
     The paper's sets are of whole parameters, norms included: ``xattn`` (ESD-x) has every ``attn2``; ``noxattn`` (ESD-u) all but those, the
@@ -109,7 +108,7 @@ def trained_names(unet: UNet2DConditionModel, chosen: ParameterSet, *, is_xl: bo
     (time embedding and output included), ``esd-all`` all; on SDXL ``esd-u`` and ``esd-all`` leave out embeddings and the first and last
     layer. alt_esd_diffusers.py says ``noxattn`` and ``full`` where it means ``esd-u`` and ``esd-all``.
     """
-    kinds = {"": nn.Module} | dict(unet.named_modules())
+    kinds = {"": nn.Module} | dict(network.named_modules())
     layers = {name for name in kinds if type(kinds[name]) in (nn.Linear, nn.Conv2d)}
 
     def outer(name: str) -> bool:
@@ -132,7 +131,7 @@ def trained_names(unet: UNet2DConditionModel, chosen: ParameterSet, *, is_xl: bo
         "esd-x-strict": lambda name: layer(name) and ("attn2.to_k" in name or "attn2.to_v" in name),
         "esd-all": lambda name: layer(name) and inner(name),
     }
-    return [name for name, _ in unet.named_parameters() if rules[chosen](name)]
+    return [name for name, _ in network.named_parameters() if rules[chosen](name)]
 
 
 def sources(config: ESDConfig) -> list[list[str]]:
@@ -186,15 +185,15 @@ class Eraser:
         pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
         self.sampler = Sampler(pipeline)
         self.device = pipeline.device
-        self.frozen = pipeline.unet.requires_grad_(False).eval()
+        self.frozen = self.sampler.family.network.requires_grad_(False).eval()
         if config.attention == "naive":
-            self.frozen.set_attn_processor(AttnProcessor())
+            self.sampler.family.write_out_attention(self.frozen)
         self.student = copy.deepcopy(self.frozen)
-        self.names = trained_names(self.student, config.parameters, is_xl=self.sampler.is_xl)
+        self.names = trained_names(self.student, config.parameters, is_xl=self.sampler.family.is_xl)
         every = dict(self.student.named_parameters())
         self.parameters = [every[name].requires_grad_(True) for name in self.names]
         self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate)
-        self.size = config.size or self.frozen.config.sample_size * pipeline.vae_scale_factor
+        self.size = config.size or self.sampler.family.size
         with torch.no_grad():
             self.empty = self.sampler.encode([""])
             self.concepts = [self.sampler.encode([text]) for text in config.concepts]
@@ -228,7 +227,7 @@ class Eraser:
         places = torch.randint(len(self.sources[0]), (config.batch_size,), generator=generator).tolist()
         concept = joined([self.concepts[each] for each in chosen])
         source = joined([self.sources[each][place] for each, place in zip(chosen, places, strict=True)])
-        shape = (config.batch_size, self.frozen.config.in_channels, *[self.size // self.sampler.pipeline.vae_scale_factor] * 2)
+        shape = (config.batch_size, *self.sampler.family.latent_shape(self.size, self.size))
         noise = torch.randn(shape, generator=generator).to(self.device, self.frozen.dtype)
         with torch.no_grad():
             sample = {"paper": self._sample_paper, "diffusers": self._sample_diffusers, "2025": self._sample_2025}[config.release]
@@ -241,15 +240,13 @@ class Eraser:
         found = self.predict(self.student, latents, timestep, source)
         return nn.functional.mse_loss(found, target(base, e_concept, e_empty, config.negative_guidance))
 
-    def predict(self, unet: UNet2DConditionModel, latents: torch.Tensor, timestep: torch.Tensor | int, text: Text) -> torch.Tensor:
-        """Return the noise that ``unet`` sees in ``latents`` (n, channels, h, w)."""
-        arguments = self.sampler.arguments(text, self.size, self.size)
-        found: torch.Tensor = unet(latents, timestep, **arguments, return_dict=False)[0]
-        return found
+    def predict(self, network: nn.Module, latents: torch.Tensor, timestep: torch.Tensor | int, text: Text) -> torch.Tensor:
+        """Return the noise that ``network`` sees in ``latents`` (n, channels, h, w)."""
+        return self.sampler.family.predict(latents, timestep, text, self.size, self.size, network)
 
-    def _guided(self, unet: UNet2DConditionModel, latents: torch.Tensor, timestep: Any, text: Text, empty: Text) -> torch.Tensor:
+    def _guided(self, network: nn.Module, latents: torch.Tensor, timestep: Any, text: Text, empty: Text) -> torch.Tensor:
         both = joined([empty, text])
-        e_empty, e_text = self.predict(unet, torch.cat([latents] * 2), timestep, both).chunk(2)
+        e_empty, e_text = self.predict(network, torch.cat([latents] * 2), timestep, both).chunk(2)
         return e_empty + self.config.start_guidance * (e_text - e_empty)
 
     # How each release comes to x_t and t.
@@ -282,20 +279,20 @@ class Eraser:
         return latents, scheduler.timesteps[int(stop / self.config.grid * total)]
 
     def _sample_2025(self, noise: torch.Tensor, text: Text, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return x_t, scaled as the U-Net sees it, and t as esd_sd.py and esd_sdxl.py do."""
+        """Return x_t, scaled as the network sees it, and t as esd_sd.py and esd_sdxl.py do."""
         scheduler = type(self.sampler.pipeline.scheduler).from_config(self.sampler.pipeline.scheduler.config)
         stop = int(torch.randint(self.config.grid, (), generator=generator))
         latents = self._walk(scheduler, self.frozen, noise, text, stop)
         timestep = scheduler.timesteps[stop]
         return scheduler.scale_model_input(latents, timestep), timestep
 
-    def _walk(self, scheduler: Any, unet: UNet2DConditionModel, noise: torch.Tensor, text: Text, stop: int) -> torch.Tensor:
+    def _walk(self, scheduler: Any, network: nn.Module, noise: torch.Tensor, text: Text, stop: int) -> torch.Tensor:
         """Return the latents after the first ``stop`` steps of the scheduler."""
         scheduler.set_timesteps(self.config.grid, device=self.device)
         latents = noise * scheduler.init_noise_sigma
         empty = self.sampler.empty(len(noise))
         for timestep in scheduler.timesteps[:stop]:
-            predicted = self._guided(unet, scheduler.scale_model_input(latents, timestep), timestep, text, empty)
+            predicted = self._guided(network, scheduler.scale_model_input(latents, timestep), timestep, text, empty)
             latents = scheduler.step(predicted, timestep, latents, return_dict=False)[0]
         return latents
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from methods.denoisers.family import Text
 from training.backbone import Backbone, Conditioning
 from training.dpo import denoising_error, dpo_loss
 from training.draws import Drawn
@@ -19,8 +20,8 @@ GRADIENT_SCALE = 1024.0
 
 def denoise_inputs(
     backbone: Backbone, conditioning: Conditioning, batch: Sequence[Drawn], device: Any
-) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any], torch.Tensor]:
-    """Return what a U-Net takes for n drawn pairs, and what it should predict: noisy latents, timesteps, keyword arguments, target.
+) -> tuple[torch.Tensor, torch.Tensor, Text, torch.Tensor]:
+    """Return what a network takes for n drawn pairs, and what it should predict: noisy latents, timesteps, text, target.
 
     Each has 2n rows, the n winners first, then their losers; both of a pair have its one noise and its one timestep.
     """
@@ -28,43 +29,43 @@ def denoise_inputs(
     noise = torch.stack([each.noise for each in batch]).repeat(2, 1, 1, 1).to(device)
     timestep = torch.tensor([each.timestep for each in batch], device=device).repeat(2)
     captions = torch.tensor([each.caption for each in batch]).repeat(2)
-    arguments = backbone.arguments({name: values[captions] for name, values in conditioning.items()})
+    text = backbone.text({name: values[captions] for name, values in conditioning.items()})
     noisy = backbone.noise.add_noise(latents, noise, timestep)
-    return noisy.to(backbone.dtype), timestep, arguments, backbone.target(latents, noise, timestep)
+    return noisy.to(backbone.dtype), timestep, text, backbone.target(latents, noise, timestep)
 
 
 class Policy:
-    """A U-Net and its reference.
+    """A network and its reference.
 
     Args:
         backbone: the base model's parts.
-        reference: the frozen copy; None where it is ``backbone.unet`` with its adapter switched off.
+        reference: the frozen copy; None where it is ``backbone.network`` with its adapter switched off.
         conditioning: of every caption.
         beta: of the DPO loss.
         accelerator: gives device and precision.
     """
 
     def __init__(self, backbone: Backbone, reference: Any, conditioning: Conditioning, beta: float, accelerator: Accelerator) -> None:
-        self.unet: Any = backbone.unet
-        self.parameters = [parameter for parameter in self.unet.parameters() if parameter.requires_grad]
+        self.network: Any = backbone.network
+        self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self._backbone, self._reference, self._conditioning = backbone, reference, conditioning
         self._beta, self._accelerator = beta, accelerator
 
-    def errors(self, unet: Any, batch: Sequence[Drawn]) -> torch.Tensor:
-        """Return the denoising errors (2n,) of ``unet`` on n drawn pairs, winners first."""
-        noisy, timestep, arguments, target = denoise_inputs(self._backbone, self._conditioning, batch, self._accelerator.device)
+    def errors(self, network: Any, batch: Sequence[Drawn]) -> torch.Tensor:
+        """Return the denoising errors (2n,) of ``network`` on n drawn pairs, winners first."""
+        noisy, timestep, text, target = denoise_inputs(self._backbone, self._conditioning, batch, self._accelerator.device)
         with self._accelerator.autocast():
-            predicted = unet(noisy, timestep, **arguments, return_dict=False)[0]
+            predicted = self._backbone.predict(network, noisy, timestep, text)
         return denoising_error(predicted, target)
 
     @torch.no_grad()
     def reference_errors(self, batch: Sequence[Drawn]) -> torch.Tensor:
         """Return the reference's errors (2n,), winners first."""
-        with self._as_reference() as unet:
-            return self.errors(unet, batch)
+        with self._as_reference() as network:
+            return self.errors(network, batch)
 
     def losses(self, model: Any, batch: Sequence[Drawn]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return :func:`training.dpo.dpo_loss` of ``model`` (the U-Net, or what accelerate wrapped around it) on ``batch``."""
+        """Return :func:`training.dpo.dpo_loss` of ``model`` (the network, or what accelerate wrapped around it) on ``batch``."""
         frozen = self.reference_errors(batch)
         return dpo_loss(self.errors(model, batch), frozen, self._beta)
 
@@ -72,7 +73,7 @@ class Policy:
         """Yield each pair's own gradient by every trained parameter that it reaches, times :data:`GRADIENT_SCALE`."""
         frozen = self.reference_errors(batch).view(2, -1)
         for place, drawn in enumerate(batch):
-            losses, _ = dpo_loss(self.errors(self.unet, [drawn]), frozen[:, place], self._beta)
+            losses, _ = dpo_loss(self.errors(self.network, [drawn]), frozen[:, place], self._beta)
             found = torch.autograd.grad(losses.sum() * GRADIENT_SCALE, self.parameters, allow_unused=True)
             yield [each for each in found if each is not None]
 
@@ -81,8 +82,8 @@ class Policy:
         if self._reference is not None:
             yield self._reference
             return
-        self.unet.disable_adapters()
+        self.network.disable_adapters()
         try:
-            yield self.unet
+            yield self.network
         finally:
-            self.unet.enable_adapters()
+            self.network.enable_adapters()

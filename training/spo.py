@@ -13,7 +13,7 @@ One file, read from top to bottom. What the lost equations must be is inferred (
 ``reward: quality`` and ``reward: safety`` give the two limits of lambda, the methods ``diffusion-dpo-quality`` and ``-safety``.
 
 Everything random is drawn from (seed, step, place in the global batch): see training/draws.py. Captions and pictures are encoded once.
-A LoRA's reference is the same U-Net with the adapter switched off. Unlike the official script, pictures are never flipped: they are
+A LoRA's reference is the same network with the adapter switched off. Unlike the official script, pictures are never flipped: they are
 encoded once, and a flip would undo "left" and "right".
 """
 
@@ -45,11 +45,11 @@ from training.libraalign.dataset import Part, decode_bytes
 from training.policy import Policy
 from training.preferences import ANNOTATIONS, Encoded, encode, label
 from training.spo_config import DTYPES, SPOConfig
-from training.trainable import make_optimizer, prepare_unet, save_weights
+from training.trainable import make_optimizer, prepare_network, save_weights
 
 
 def train(config: SPOConfig, out: Path, progress: Progress) -> list[dict[str, Any]]:
-    """Train, write ``out/weights`` (a LoRA or a U-Net), ``curve.csv`` and ``report.json``, and return the report as table rows.
+    """Train, write ``out/weights`` (a LoRA or a network), ``curve.csv`` and ``report.json``, and return the report as table rows.
 
     Raises:
         BenchError: something that the user can mend; the last checkpoint is kept.
@@ -97,12 +97,12 @@ class Trainer:
             self.data: Encoded = encode(part, pairs, self.backbone, out / "work", storage, progress)
         self.backbone.drop_encoders()
         self.draws = Draws(self.data, config.seed, self.backbone.noise.config.num_train_timesteps, config.empty_prompts, sample=config.sample_latents)
-        unet, reference = prepare_unet(self.backbone, config)
+        network, reference = prepare_network(self.backbone, config)
         self.policy = Policy(self.backbone, reference, self.data.conditioning, config.beta, accelerator)
         self.parameters = self.policy.parameters
         self.rate = config.learning_rate * (config.batch_size * config.accumulation * accelerator.num_processes if config.scale_lr else 1)
         self.optimizer = make_optimizer(self.parameters, config, self.rate)
-        self.model, self.optimizer = accelerator.prepare(unet, self.optimizer)
+        self.model, self.optimizer = accelerator.prepare(network, self.optimizer)
         self.queues = LossQueues(len(self.data), config.dfm) if config.dfm else None
         self.monitored = torch.arange(min(config.monitor, len(self.data)))
         self.monitor_reference = self._probe_errors(self.monitored, reference=True)
@@ -192,7 +192,7 @@ class Trainer:
         found = []
         for chunk in pairs.split(max(1, self.config.batch_size)):
             probes = [self.draws.probe(int(pair)) for pair in chunk]
-            errors = self.policy.reference_errors(probes) if reference else self.policy.errors(self.policy.unet, probes)
+            errors = self.policy.reference_errors(probes) if reference else self.policy.errors(self.policy.network, probes)
             found.append(errors.view(2, -1).T)
         return torch.cat(found)
 
@@ -287,7 +287,7 @@ class Trainer:
         if torch.cuda.is_available():
             report["peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
         if self.accelerator.is_main_process:
-            save_weights(self.policy.unet, self.backbone, self.out / "weights")
+            save_weights(self.policy.network, self.backbone, self.out / "weights")
             write_json(self.out / "report.json", report)
         self.accelerator.wait_for_everyone()
         return report

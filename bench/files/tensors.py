@@ -18,8 +18,10 @@ def has_safetensors(folder: Path) -> bool:
     return any(folder.glob("*.safetensors"))
 
 
-def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> dict[str, torch.Tensor]:
-    """Return the tensors of a checkpoint, by name, on the CPU.
+def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return the tensors of a checkpoint, by name, on the CPU, and the metadata of its header, which only safetensors have.
+
+    Published weights are read by :func:`bench.files.published.read_weights`, which calls this.
 
     Args:
         file: safetensors, or what ``torch.save`` wrote.
@@ -34,12 +36,18 @@ def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> dict[st
     import warnings
 
     import torch
-    from safetensors.torch import load_file
+    from safetensors import safe_open
 
+    header: dict[str, str] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an error says enough
-            state: Any = load_file(file) if file.suffix == ".safetensors" else torch.load(file, weights_only=True, map_location="cpu")
+            state: Any
+            if file.suffix == ".safetensors":
+                with safe_open(file, framework="pt", device="cpu") as opened:
+                    state, header = opened.get_tensors(), opened.metadata() or {}
+            else:
+                state = torch.load(file, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:  # torch's own message advises to let the file run what it likes
         raise ValueError("it is damaged, or holds more than tensors, which is never read") from error
     if isinstance(state, Mapping):
@@ -55,4 +63,4 @@ def read_tensors(file: Path, inside: Sequence[str] = ("state_dict",)) -> dict[st
     for name, value in state.items():
         if not bool(torch.isfinite(value).all()):
             raise ValueError(f"{name} is not finite")
-    return {str(name): value for name, value in state.items()}
+    return {str(name): value for name, value in state.items()}, header

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError
 from bench.files.checkpoint import hashed, told_apart, unreadable, weights_path
-from bench.files.tensors import read_tensors
+from bench.files.published import read_weights
 from bench.scorers.clip.encoders import encoders_of
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
@@ -99,7 +99,7 @@ def read_published(file: Path) -> list[tuple[torch.Tensor, torch.Tensor]]:
     for number, (before, after) in zip(NUMBERS, pairwise(SIZES), strict=True):
         expected |= {f"layers.{number}.weight": (after, before), f"layers.{number}.bias": (after,)}
     try:
-        tensors = {name: tensor.float() for name, tensor in read_tensors(file).items()}
+        tensors = {name: tensor.float() for name, tensor in read_weights(file).tensors.items()}
         if set(tensors) != set(expected):
             other = min(set(tensors) ^ set(expected))
             activations = ", as ava+logos-l14-reluMSE.pth has, whose layers have activations between them" if "layers.3.weight" in tensors else ""

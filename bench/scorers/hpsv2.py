@@ -10,7 +10,7 @@ from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard 
 from bench.errors import BenchError
 from bench.files.checkpoint import checkpoint_file, fill, unreadable
 from bench.files.hashes import sha256
-from bench.files.tensors import read_tensors
+from bench.files.published import read_weights
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class HPSv2(Scorer):
         if config is None:
             raise BenchError(f"open_clip has no model {name!r}; HPSv2's is ViT-H-14. Mend the parameter `model`.")
         try:
-            tensors = read_tensors(file)
+            tensors = read_weights(file).tensors
             model = CLIP(**config)
             fill(model, tensors)
             self._tokenizer: Any = open_clip.SimpleTokenizer(context_length=model.context_length)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before transformers is imported
 from bench.files.checkpoint import checkpoint_file, fill, unreadable, weights_path
 from bench.files.hashes import hash_weights, sha256
-from bench.files.tensors import read_tensors
+from bench.files.published import read_weights
 from bench.types import Context, Sample, Scorer, ScorerInfo
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class ImageReward(Scorer):
         """
         file, folder = checkpoint_file(self.info.name, self.parameters, FILE), weights_path(self.info.name, self.parameters, "tokenizer")
         try:
-            tensors = {name: value for name, value in read_tensors(file).items() if not _UNUSED.fullmatch(name)}
+            tensors = {name: value for name, value in read_weights(file).tensors.items() if not _UNUSED.fullmatch(name)}
             model = build(tensors, int(self.parameters["vision_layers"]), int(self.parameters["text_layers"]))
             fill(model, tensors, official_name)
         except Exception as error:

@@ -8,7 +8,8 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from bench.errors import BenchError
-from methods.closed_form import edit, number, projections, rederive
+from methods.closed_form import edit, number, rederive
+from methods.denoisers.unet import cross_attentions
 
 WIDTH = 12
 
@@ -54,8 +55,8 @@ def targets(weight: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]], tech
 def test_the_edit_is_the_formula_and_the_least_squares(technique: str, a: float, b: float, lamb: float) -> None:
     unet, untouched = tiny(), tiny()
     pairs, kept = [(torch.randn(rows, WIDTH), torch.randn(rows, WIDTH)) for rows in (3, 4)], torch.randn(5, WIDTH)
-    edit(unet, pairs, kept, erase_scale=a, preserve_scale=b, lamb=lamb, technique=technique)
-    before, edited = dict(untouched.named_parameters()), set(projections(unet))
+    edit(cross_attentions(unet), pairs, kept, erase_scale=a, preserve_scale=b, lamb=lamb, technique=technique)
+    before, edited = dict(untouched.named_parameters()), set(cross_attentions(unet))
     assert len(edited) == 2 * sum(name.endswith("attn2") for name, _ in unet.named_modules())
     for name, parameter in unet.named_parameters():
         if name not in edited:
@@ -71,7 +72,7 @@ def test_the_edit_is_the_formula_and_the_least_squares(technique: str, a: float,
 def test_an_edit_that_maps_a_concept_onto_itself_changes_nothing() -> None:
     unet, untouched = tiny(), tiny()
     rows = torch.randn(6, WIDTH)
-    edit(unet, [(rows, rows)], torch.randn(4, WIDTH), erase_scale=1.0, preserve_scale=1.0, lamb=0.5)
+    edit(cross_attentions(unet), [(rows, rows)], torch.randn(4, WIDTH), erase_scale=1.0, preserve_scale=1.0, lamb=0.5)
     for (name, after), before in zip(unet.named_parameters(), untouched.parameters(), strict=True):
         torch.testing.assert_close(after, before, rtol=1e-6, atol=1e-7, msg=name)
 
@@ -80,9 +81,9 @@ def test_an_edit_that_maps_a_concept_onto_itself_changes_nothing() -> None:
 def test_the_rederived_rows_minimise_their_objective(regularizer: float) -> None:
     edited, original = tiny(0), tiny(1)
     concept = torch.randn(5, WIDTH)
-    found = rederive(edited, projections(original), concept, regularizer).numpy()
-    after = np.concatenate([weight.detach().double().numpy() for weight in projections(edited).values()])
-    before = np.concatenate([weight.detach().double().numpy() for weight in projections(original).values()])
+    found = rederive(cross_attentions(edited), cross_attentions(original), concept, regularizer).numpy()
+    after = np.concatenate([weight.detach().double().numpy() for weight in cross_attentions(edited).values()])
+    before = np.concatenate([weight.detach().double().numpy() for weight in cross_attentions(original).values()])
     rows = np.concatenate([after, np.sqrt(regularizer) * np.eye(WIDTH)])
     wanted = np.concatenate([before @ concept.double().numpy().T, np.zeros((WIDTH, 5))])
     np.testing.assert_allclose(found, np.linalg.lstsq(rows, wanted, rcond=None)[0].T, rtol=1e-9, atol=1e-12)
@@ -90,7 +91,7 @@ def test_the_rederived_rows_minimise_their_objective(regularizer: float) -> None
 
 def test_an_unedited_model_needs_no_other_rows() -> None:
     unet, concept = tiny(), torch.randn(5, WIDTH)
-    found = rederive(unet, projections(unet), concept, 1e-12)
+    found = rederive(cross_attentions(unet), cross_attentions(unet), concept, 1e-12)
     torch.testing.assert_close(found, concept.double(), rtol=1e-5, atol=1e-6)
 
 

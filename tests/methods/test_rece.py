@@ -7,7 +7,8 @@ import torch
 
 from bench.errors import BenchError
 from bench.types import Context
-from methods.closed_form import projections, rederive
+from methods.closed_form import rederive
+from methods.denoisers import family_of
 from methods.pipeline import load_pipeline
 from methods.rece import RECE
 from methods.uce import UCE, states
@@ -47,25 +48,23 @@ def test_two_epochs_are_the_formula_twice(sd_context: Context) -> None:
     concepts, guides = ["vorn", "drazz"], ["nothing", "circle"]
     method = RECE(concepts=concepts, guide=guides)
     method.begin(sd_context)
-    original = {name: weight.detach().clone() for name, weight in projections(load_pipeline(sd_context).unet).items()}
+    original = {name: weight.detach().clone() for name, weight in family_of(load_pipeline(sd_context)).projections().items()}
     for _ in range(2):
         expected = by_hand(method, weights_of(method), original, concepts, guides)
         method.epoch()
-        for name, weight in projections(method.sampler.pipeline.unet).items():
+        for name, weight in method.sampler.family.projections().items():
             torch.testing.assert_close(weight.double(), expected[name], rtol=1e-5, atol=1e-6)
 
 
 def test_an_epoch_erases_what_the_one_before_left(sd_context: Context) -> None:
     method = RECE(concepts=["vorn"], guide="nothing")
     method.begin(sd_context)
-    unet, concept = method.sampler.pipeline.unet, states(method.sampler, "vorn")
-    left = rederive(unet, method._original, concept, 0.1).float()
+    weights, concept = method.sampler.family.projections(), states(method.sampler, "vorn")
+    left = rederive(weights, method._original, concept, 0.1).float()
 
     def still_there() -> float:
         """How near the derived rows come to the concept's own keys and values."""
-        return sum(
-            float((left @ weight.detach().T - concept @ method._original[name].T).square().sum()) for name, weight in projections(unet).items()
-        )
+        return sum(float((left @ weight.detach().T - concept @ method._original[name].T).square().sum()) for name, weight in weights.items())
 
     before = still_there()
     method.epoch()
@@ -77,7 +76,7 @@ def test_what_is_outside_the_cross_attention_is_untouched(xl_context: Context) -
     method.load(xl_context)
     after, before = weights_of(method), dict(load_pipeline(xl_context).unet.named_parameters())
     edited = {name for name in after if not torch.equal(after[name], before[name])}
-    assert edited == set(projections(method.sampler.pipeline.unet))
+    assert edited == set(method.sampler.family.projections())
 
 
 @pytest.mark.parametrize(

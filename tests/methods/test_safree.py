@@ -14,8 +14,9 @@ from bench.errors import BenchError, NotAvailable
 from bench.registry import methods
 from bench.seeds import generator
 from bench.types import Context, Generated, Sample
+from methods.denoisers.unet import residuals_of_the_way_up
 from methods.safree import RE_ATTENTION, SAFREE, SafeText
-from methods.safree_attention import _places, damp
+from methods.safree_attention import damp, damped_places
 from methods.safree_projection import basis, beta, inside, last_step, triggers, without
 
 CONCEPT = torch.tensor([[2.0, 1, 0, 0, 1], [0, 1, 1, 0, -1]])
@@ -237,13 +238,17 @@ def test_an_unfit_parameter_is_one_clear_line(bad: dict[str, object], says: str,
         SAFREE(**bad).load(context)
 
 
-def test_a_model_that_does_not_fit_is_one_clear_line(context: Context, xl_context: Context) -> None:
+def test_a_model_that_does_not_fit_is_one_clear_line(context: Context, xl_context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BenchError, match="re_attention=low on Stable Diffusion alone"):
         SAFREE(re_attention="low").load(xl_context)
     method = loaded(xl_context)
     method.sampler.pipeline.text_encoder_2.config.projection_dim = 16
     with pytest.raises(BenchError, match="as wide as its projection; these are 32 and 16"):
         method._check_model()
+    with monkeypatch.context() as patch:
+        patch.setattr("methods.denoisers.unet.UNetFamily.skips", lambda self: [])
+        with pytest.raises(BenchError, match="this base model's network has none"):
+            loaded(context, re_attention="low")
     method = loaded(context)
     method.sampler.pipeline.tokenizer.bos_token = "!"
     with pytest.raises(BenchError, match="masks with the token of id 0, which is '!' in this model"):
@@ -265,7 +270,7 @@ def test_where_stable_diffusion_is_damped() -> None:
     with torch.device("meta"):
         unet = UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8)  # the class's defaults are Stable Diffusion's
     assert unet.config.block_out_channels == (320, 640, 1280, 1280)
-    places = list(_places(unet))
+    places = damped_places(residuals_of_the_way_up(unet))
     assert [(width, scale) for _, width, scale in places] == [(1280, 0.9)] * 7 + [(640, 0.2)] * 3
     # What comes from below and what is skipped fill the block's input.
     assert [residual.in_channels - width for residual, width, _ in places] == [1280] * 5 + [640] * 3 + [320] * 2
@@ -280,7 +285,7 @@ def test_low_damps_while_it_runs_and_leaves_no_hook(few: list[Sample], context: 
     assert rows == {"released": [8] * 6, "low": [12] * 6}
     assert not np.array_equal(plain, damped)
     assert all(np.array_equal(a, b) for a, b in zip(damped, images(low.generate(few)), strict=True))
-    assert not any(residual._forward_pre_hooks for residual, _, _ in _places(low.sampler.pipeline.unet))
+    assert not any(residual._forward_pre_hooks for residual, _ in low.sampler.family.skips())
 
 
 def test_low_leaves_a_prompt_without_triggers_alone(few: list[Sample], context: Context) -> None:

@@ -165,7 +165,7 @@ def test_what_rece_rederives_is_its_authors(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(methods.rece, "load_pipeline", lambda context: toy(CrossAttentions()))
     method = RECE(**CONCEPTS)
     method.begin(Context(load_track("mini")))
-    found = rederive(method.sampler.pipeline.unet, method._original, states(method.sampler, "a b"), 0.1)
+    found = rederive(method.sampler.family.projections(), method._original, states(method.sampler, "a b"), 0.1)
     torch.testing.assert_close(found.flatten()[[0, 1, 2, -1]], torch.tensor(REDERIVED, dtype=torch.float64), rtol=0, atol=1e-7)
 
 

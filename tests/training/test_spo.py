@@ -129,8 +129,8 @@ def test_a_loss_is_the_formula_on_the_models_own_errors(tiny_sd: Path, hf_data: 
     one = trainer(settings(tiny_sd, hf_data, dfm=None), tmp_path)
     one.step(0)
     batch = [one.draws.draw(1, place, pair) for place, pair in one._positions(1, 0)[0]]
-    losses, _ = one.policy.losses(one.policy.unet, batch)
-    unet, scheduler = one.policy.unet, one.backbone.noise
+    losses, _ = one.policy.losses(one.policy.network, batch)
+    unet, scheduler = one.policy.network, one.backbone.noise
     by_hand = []
     for drawn in batch:
         states = one.data.conditioning["states"][drawn.caption][None]
@@ -151,23 +151,23 @@ def test_a_loss_is_the_formula_on_the_models_own_errors(tiny_sd: Path, hf_data: 
 
 def test_only_the_adapter_is_trained(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
     one = trainer(settings(tiny_sd, hf_data), tmp_path)
-    frozen = {name: value.clone() for name, value in one.policy.unet.named_parameters() if not value.requires_grad}
-    trained = {name: value.clone() for name, value in one.policy.unet.named_parameters() if value.requires_grad}
+    frozen = {name: value.clone() for name, value in one.policy.network.named_parameters() if not value.requires_grad}
+    trained = {name: value.clone() for name, value in one.policy.network.named_parameters() if value.requires_grad}
     assert trained and all("lora_" in name for name in trained)
     for step in range(2):
         one.step(step)
-    now = dict(one.policy.unet.named_parameters())
+    now = dict(one.policy.network.named_parameters())
     assert all(torch.equal(now[name], value) for name, value in frozen.items())
     assert not all(torch.equal(now[name], value) for name, value in trained.items())
 
 
 def test_a_full_training_leaves_its_reference_alone(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
     one = trainer(settings(tiny_sd, hf_data, lora_rank=0, learning_rate=1e-3), tmp_path)
-    before = Backbone(tiny_sd, "cpu", torch.float32).unet.state_dict()
+    before = Backbone(tiny_sd, "cpu", torch.float32).network.state_dict()
     one.step(0)
     reference = one.policy._reference.state_dict()
     assert all(torch.equal(reference[name], value) for name, value in before.items())
-    assert not all(torch.equal(one.policy.unet.state_dict()[name], value) for name, value in before.items())
+    assert not all(torch.equal(one.policy.network.state_dict()[name], value) for name, value in before.items())
 
 
 def test_accumulation_is_a_larger_batch(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
@@ -252,9 +252,9 @@ def test_encoding_is_the_pipelines_own(which: str, request: pytest.FixtureReques
     torch.testing.assert_close(mean, posterior.mean * backbone._vae.config.scaling_factor)
     torch.testing.assert_close(std, posterior.std * backbone._vae.config.scaling_factor)
     conditioning = backbone.encode_prompts(["a red circle", ""])
-    assert set(conditioning) == ({"states", "pooled"} if backbone.is_xl else {"states"})
+    assert set(conditioning) == ({"states", "pooled"} if backbone.family.is_xl else {"states"})
     noisy, time = torch.randn(2, 4, 8, 8), torch.tensor([5, 5])
-    predicted = backbone.unet(noisy, time, **backbone.arguments(conditioning)).sample
+    predicted = backbone.predict(backbone.network, noisy, time, backbone.text(conditioning))
     assert denoising_error(predicted, noisy).shape == (2,)
 
 
@@ -262,10 +262,10 @@ def test_a_velocity_model_is_trained_on_velocity(tiny_sd: Path) -> None:
     backbone = Backbone(tiny_sd, "cpu", torch.float32)
     latents, noise, time = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8), torch.tensor([10, 500])
     assert torch.equal(backbone.target(latents, noise, time), noise)
-    backbone.noise.register_to_config(prediction_type="v_prediction")
+    backbone.family.pipeline.scheduler.register_to_config(prediction_type="v_prediction")
     alpha = backbone.noise.alphas_cumprod[time].view(2, 1, 1, 1)
     torch.testing.assert_close(backbone.target(latents, noise, time), alpha.sqrt() * noise - (1 - alpha).sqrt() * latents)
-    backbone.noise.register_to_config(prediction_type="sample")
+    backbone.family.pipeline.scheduler.register_to_config(prediction_type="sample")
     with pytest.raises(BenchError, match="knows epsilon and v_prediction"):
         backbone.target(latents, noise, time)
 

@@ -20,6 +20,7 @@ from bench.files.locations import resolve
 from bench.runs.spec import method_on
 from bench.tracks import load_track
 from bench.types import Context, Generated, Sample
+from methods.denoisers import family_of
 from methods.pipeline import damaged
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class ImageToImage:
         vae.to(torch.float32 if overflows else vae.dtype)
         latents: torch.Tensor = vae.encode(pixels.to(pipeline.device, vae.dtype)).latent_dist.mode() * vae.config.scaling_factor
         vae.to(torch.float16 if overflows else vae.dtype)
-        return latents.to(pipeline.unet.dtype)
+        return latents.to(family_of(pipeline).network.dtype)
 
 
 def load_auto(kind: str, folder: Any, device: str, dtype: str, scheduler: Mapping[str, Any] | None = None) -> Any:

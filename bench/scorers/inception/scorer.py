@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.files.checkpoint import checkpoint_file, told_apart, unreadable
 from bench.files.hashes import sha256
-from bench.files.tensors import read_tensors
+from bench.files.published import read_weights
 from bench.scorers.features import FeatureScorer
 from bench.types import Context, ScorerInfo
 
@@ -69,7 +69,7 @@ class Inception(FeatureScorer):
 
         file = self._file()
         try:
-            network = inception_network(read_tensors(file))
+            network = inception_network(read_weights(file).tensors)
         except Exception as error:
             mend = f"Expected {FILE} from the release fid_weights of github.com/mseitzer/pytorch-fid: fetch it again."
             raise unreadable("Inception weights", file, error, mend) from error

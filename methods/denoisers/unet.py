@@ -1,0 +1,154 @@
+"""U-Nets: Stable Diffusion 1.x and 2.x, and Stable Diffusion XL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from methods.denoisers.family import DenoiserFamily, PipelineKind, Text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from diffusers import UNet2DConditionModel
+    from torch.nn import Module, Parameter
+
+    from methods.denoisers.family import Pipeline
+
+
+class UNetFamily(DenoiserFamily):
+    """Pipelines around a U-Net with cross-attention to the text."""
+
+    part: ClassVar[str] = "unet"
+    label: ClassVar[str] = "U-Net"
+    kinds: ClassVar[Mapping[str, PipelineKind]] = {
+        "StableDiffusionPipeline": PipelineKind(
+            {"text_encoder": "CLIPTextModel"}, {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        ),
+        "StableDiffusionXLPipeline": PipelineKind(
+            {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}, {"add_watermarker": False}
+        ),
+    }
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__(pipeline)
+        # Once and for all: training gives the text encoders back when every prompt is encoded.
+        self.is_xl = getattr(pipeline, "text_encoder_2", None) is not None
+
+    def write_out_attention(self, part: Any) -> None:
+        """Have ``part`` compute attention by matrix products."""
+        from diffusers.models.attention_processor import AttnProcessor
+
+        part.set_attn_processor(AttnProcessor())
+
+    @property
+    def size(self) -> int:
+        """Pixels of a side that the U-Net was made for."""
+        return int(self.pipeline.unet.config.sample_size * self.pipeline.vae_scale_factor)
+
+    @property
+    def prediction_type(self) -> str:
+        """What the U-Net predicts: noise where the base's scheduler says nothing."""
+        return str(self.pipeline.scheduler.config.get("prediction_type", "epsilon"))
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, int, int]:
+        """Return the (channels, rows, columns) of a picture's latents."""
+        scale = self.pipeline.vae_scale_factor
+        return self.pipeline.unet.config.in_channels, height // scale, width // scale
+
+    def encode(self, prompts: Sequence[str], device: torch.device) -> Text:
+        """Return prompts encoded; what is too long is cut off, as Stable Diffusion does."""
+        if self.is_xl:
+            states, _, pooled, _ = self.pipeline.encode_prompt(
+                list(prompts), device=device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            )
+            return Text(states, pooled)
+        tokenizer, encoder = self.pipeline.tokenizer, self.pipeline.text_encoder
+        tokens = tokenizer(list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt")
+        mask = tokens.attention_mask.to(device) if getattr(encoder.config, "use_attention_mask", None) else None
+        return Text(encoder(tokens.input_ids.to(device), attention_mask=mask)[0])
+
+    def empty(self, count: int, device: torch.device) -> Text:
+        """Return the empty prompt encoded, or zeros where an SDXL model was trained so."""
+        import torch
+
+        text = self.encode([""] * count, device)
+        if self.is_xl and self.pipeline.config.force_zeros_for_empty_prompt:
+            assert text.pooled is not None
+            return Text(torch.zeros_like(text.states), torch.zeros_like(text.pooled))
+        return text
+
+    def predict(self, latents: torch.Tensor, time: Any, text: Text, height: int, width: int, network: Any = None) -> torch.Tensor:
+        """Return what the U-Net predicts, noise or velocity; SDXL's also takes the picture's size, uncropped."""
+        import torch
+
+        arguments: dict[str, Any] = {"encoder_hidden_states": text.states}
+        if text.pooled is not None:
+            ids = torch.tensor([height, width, 0, 0, height, width], dtype=text.states.dtype, device=text.states.device).repeat(len(text.states), 1)
+            arguments["added_cond_kwargs"] = {"text_embeds": text.pooled, "time_ids": ids}
+        model = self.pipeline.unet if network is None else network
+        predicted: torch.Tensor = model(latents, time, **arguments, return_dict=False)[0]
+        return predicted
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return pictures about [-1, 1], (n, 3, height, width)."""
+        import torch
+
+        vae = self.pipeline.vae
+        if vae.dtype == torch.float16 and vae.config.force_upcast:
+            vae.to(torch.float32)  # SDXL's overflows in half precision
+        latents = latents.to(vae.dtype)
+        mean, std = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
+        if mean is not None and std is not None:
+            mean, std = (torch.tensor(each, device=latents.device, dtype=latents.dtype).view(1, -1, 1, 1) for each in (mean, std))
+            latents = latents * std / vae.config.scaling_factor + mean
+        else:
+            latents = latents / vae.config.scaling_factor
+        decoded: torch.Tensor = vae.decode(latents, return_dict=False)[0]
+        return decoded
+
+    def projections(self) -> dict[str, Parameter]:
+        """Return the weights, (outputs, width), of every cross-attention's keys and values, by name."""
+        return cross_attentions(self.pipeline.unet)
+
+    def skips(self) -> list[tuple[Module, int]]:
+        """Return the residual blocks of the way up, each with the width of the features that come from below."""
+        return residuals_of_the_way_up(self.pipeline.unet)
+
+    def read_network(self, folder: Path) -> Any:
+        """Return the U-Net in ``folder``, every tensor of it read."""
+        from diffusers import UNet2DConditionModel
+
+        # Some repositories hold the half-precision variant alone.
+        plain = any((folder / f"diffusion_pytorch_model{suffix}").is_file() for suffix in (".safetensors", ".safetensors.index.json", ".bin"))
+        unet = UNet2DConditionModel.from_pretrained(folder, dtype=self.pipeline.unet.dtype, local_files_only=True, variant=None if plain else "fp16")
+        lacking = [name for name, tensor in unet.named_parameters() if tensor.is_meta]
+        if lacking:
+            raise ValueError(f"its weights lack {lacking[0]}")
+        return unet
+
+    def lora_state(self, tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """Return a LoRA's tensors by the names of diffusers; SDXL's blocks are counted otherwise by other trainers."""
+        state: Mapping[str, torch.Tensor] = self.pipeline.lora_state_dict(dict(tensors), unet_config=self.pipeline.unet.config)[0]
+        return state
+
+    def save_lora(self, folder: Path, layers: Mapping[str, torch.Tensor]) -> None:
+        """Write ``pytorch_lora_weights.safetensors``."""
+        type(self.pipeline).save_lora_weights(folder, unet_lora_layers=dict(layers), safe_serialization=True)
+
+
+def cross_attentions(unet: UNet2DConditionModel) -> dict[str, Parameter]:
+    """Return the weights, (outputs, width), of every cross-attention's keys and values, by name."""
+    return {name: weight for name, weight in unet.named_parameters() if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))}
+
+
+def residuals_of_the_way_up(unet: UNet2DConditionModel) -> list[tuple[Module, int]]:
+    """Return the residual blocks of the way up, in order, each with the width of the features that come from below."""
+    found = []
+    width = unet.config.block_out_channels[-1]
+    for block in unet.up_blocks:
+        for residual in block.resnets:
+            found.append((residual, width))
+            width = residual.out_channels
+    return found
