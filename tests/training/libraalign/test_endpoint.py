@@ -309,10 +309,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from training.libraalign.endpoint import EndpointJudge, EndpointSettings
-from training.libraalign.judging import Picture
+from training.libraalign.judging import JudgedPicture
 assert "openai" not in sys.modules and "torch" not in sys.modules
 def picture(value):
-    return Picture(np.full((8, 6, 3), value, np.uint8), "a hill", "benign", "toy", 0)
+    return JudgedPicture(np.full((8, 6, 3), value, np.uint8), "a hill", "benign", "toy", 0)
 settings = EndpointSettings(base_url={speaking_server.base_url!r}, model="tiny-vision", api_key_env="TESTS_KEY", parallel=2)
 EndpointJudge(settings, Path({str(journal)!r})).judge([(picture(10 * i), picture(255 - 10 * i)) for i in range(6)])
 """
