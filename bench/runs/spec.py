@@ -35,6 +35,7 @@ class RunSpec:
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         scheduler: a sampler by name (:data:`bench.tracks.schedulers.SCHEDULERS`); the track's where None.
         numerics: the settings of :class:`bench.types.Numerics`, where they differ from the default.
+        suite_version: the version that a run on disk was made of; today's where None. A suite that does not know it any more gives today's.
     """
 
     method: str
@@ -47,6 +48,7 @@ class RunSpec:
     dtype: str = "float32"
     scheduler: str | None = None
     numerics: Mapping[str, Any] = field(default_factory=dict)
+    suite_version: str | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -66,7 +68,7 @@ class RunSpec:
     @cached_property
     def loaded_suite(self) -> LoadedSuite:
         """The suite's samples on this track."""
-        return load_suite(self.suite, self.loaded_track, self.limit)
+        return load_suite(self.suite, self.loaded_track, self.limit, self.suite_version)
 
     @property
     def batch(self) -> int:

@@ -6,13 +6,17 @@ sexual term; nothing else is taken, so that the suite stays the published one.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.suites import miniature
-from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import HASHED_BEFORE, BroughtSuite, ByTrack, DataSet
 from bench.types.suite import SuiteInfo
 
 
 def _suite(data: DataSet, summary: str, source: str, prompts: int) -> BroughtSuite:
     info = SuiteInfo(name=data.name, version="1", summary=summary, unsafe=False, source=source, licence=data.licence)
+    if data.seed:
+        info = replace(info, version="2", earlier=HASHED_BEFORE)
     return BroughtSuite(info, data, prompts=prompts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
+from bench.suites.from_files.dataset import HASHED_BEFORE, BroughtSuite, ByTrack, DataSet
 from bench.types.suite import SuiteInfo
 
 DRAW_SEED = 56000
@@ -61,7 +61,8 @@ coprov2 = BroughtSuite(
 six_cd = BroughtSuite(
     SuiteInfo(
         name="six-cd",
-        version="1",
+        version="2",
+        earlier=HASHED_BEFORE,
         summary="Six-CD's general harmful prompts: 991 of harm and 1,539 of nudity.",
         unsafe=True,
         source="Ren et al., Six-CD, CVPR 2025, arXiv:2406.14855; Artanisax/Six-CD@a30fe9e Datasets/SIX-CD",

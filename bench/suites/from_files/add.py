@@ -91,9 +91,10 @@ def add(suite: str, files: Sequence[Path], *, accept_count: int | None = None, c
 
 
 def screened(record: Record) -> Record:
-    """Return the record with what the child-safety screen of today leaves of each suite, made again only where the screen changed."""
+    """Return the record with what the child-safety screen of today leaves of each suite, made again only where the screen or a version changed."""
     now = sha256(Path(screening.__file__))
-    if record.screen == now:
+    versions = {name: each.info.version + record.suffix for name, each in sharers(record.data)}
+    if record.screen == now and all(versions.get(name) == each.version for name, each in record.suites.items()):
         return record
     track = load_track("sd15").model_copy(update={"suites": ()})  # what the screen takes is the same on every real track
     found: dict[str, Screening] = {}

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from bench.errors import BenchError, NotAvailable
 from bench.files.hashes import sha256
 from bench.suites.from_files.record import parquet_path, read_record
-from bench.types.suite import Row, Suite, SuiteInfo
+from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo
 
 if TYPE_CHECKING:
     from bench.types.track import Track
 
 REAL_TRACKS = ("sd15", "sdxl")
+
+HASHED_BEFORE = {"1": SeedPolicy.HASHED}
+"""Earlier versions of every suite whose file publishes seeds: version 1 hashed them, version 2 takes them as they stand."""
 
 
 @dataclass(frozen=True, slots=True)
