@@ -122,7 +122,7 @@ def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[t
     """
     adapter, named = find_method(name)
     tracks = getattr(getattr(adapter, "info", None), "tracks", ())  # an adapter without `info` is for `bench check-method` to tell of
-    if tracks and track.name not in tracks:
+    if tracks and not track.is_one_of(tracks):
         raise BenchError(f"The method {name!r} does not run on track {track.name!r}; it runs on: {', '.join(tracks)}.")
     return adapter, {**track.methods.get(name.partition(":")[0], {}), **named, **parameters}
 
@@ -131,7 +131,7 @@ def base_method(track: Track) -> str | None:
     """Return the first method of kind ``base`` that runs on ``track``; None where there is none."""
     for name, each in methods.items():
         info = getattr(each, "info", None)
-        if info is not None and info.kind is Kind.BASE and track.name in (info.tracks or (track.name,)):
+        if info is not None and info.kind is Kind.BASE and (not info.tracks or track.is_one_of(info.tracks)):
             return name
     return None
 

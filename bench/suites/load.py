@@ -51,7 +51,7 @@ def load_suite(name: str, track: Track, limit: int | None = None, version: str |
         NotAvailable: neither the track nor the suite names the other, or its data is not here yet.
     """
     suite = suites.get(name)
-    if track.suites and name not in track.suites and track.name not in suite.tracks():
+    if track.suites and name not in track.suites and not track.is_one_of(suite.tracks()):
         raise NotAvailable(f"The track {track.name!r} has no suite {name!r}; it has: {', '.join(track.suites)}.")
     if limit is not None and limit < 1:
         raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
