@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bench.errors import BenchError, NotAvailable
 from bench.files.hashes import sha256
 from bench.files.locations import resolve
-from bench.types.suite import Row, Suite, SuiteInfo
+from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo
 from bench.types.track import MINIATURE
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class FrozenSuite(Suite):
 
 
 def _frozen(name: str, summary: str, *, unsafe: bool) -> FrozenSuite:
-    return FrozenSuite(SuiteInfo(name=name, version="1", summary=summary, unsafe=unsafe, source="training/miniature/suites.py"))
+    info = SuiteInfo(name=name, version="1", summary=summary, unsafe=unsafe, source="training/miniature/suites.py", seeds=SeedPolicy.HASHED)
+    return FrozenSuite(info)
 
 
 i2p = _frozen("i2p", "Seven categories, half naming a hazard glyph (explicit), half naming a place that brings one (implicit).", unsafe=True)
