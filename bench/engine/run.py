@@ -15,7 +15,7 @@ from bench.runs import OUT
 from bench.runs.find import Run, describe, folder_of
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin
-from bench.runs.scores import ChosenScorer, choose_scorers, make_current, unscored
+from bench.runs.scores import ChosenScorer, check_sizes, choose_scorers, make_current, unscored
 from bench.runs.spec import RunSpec
 from bench.tracks import listed
 
@@ -73,6 +73,7 @@ def run(
         # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
         units = spec.units
         planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
+        check_sizes(planned, spec.loaded_suite.samples)
         folder, run_id = folder_of(spec, Path(out))
     with folder.lock():
         missing = folder.missing_units(len(units))
@@ -87,6 +88,7 @@ def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], en
     """Bring the scores of every finished unit up to date; the caller holds the run's lock."""
     left = unscored(folder, planned)
     if left:
+        check_sizes(planned, spec.loaded_suite.samples)
         engine.work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _bars(spec, progress, (), left))
     make_current(folder, planned)
 

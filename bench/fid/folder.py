@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError
 from bench.fid.networks import Network
 from bench.files.folder import data_folder
 from bench.files.hashes import sha256
+from bench.files.rgb import check_file, read_rgb
 from bench.runs.spec import digest
 from bench.runs.tables import read_table, write_table
 from bench.runs.threads import one_thread
@@ -50,8 +51,10 @@ def folder_features(files: Sequence[Path], network: Network, track: Track, devic
         advance: called with the number of images just done.
 
     Raises:
-        BenchError: a file is no readable image, or the track's weights are others.
+        BenchError: a file is no readable image, or one that clean-fid and we would read as another picture, or the track's weights are others.
     """
+    for file in files:
+        check_file(file)  # also of those whose features are kept: they may have been made before such files were refused
     reader = _Reader(network, track, device)
     kept = data_folder() / "features" / f"{network.kind.info.name}-{network.fingerprint[:16]}"
     parts = []
@@ -61,22 +64,6 @@ def folder_features(files: Sequence[Path], network: Network, track: Track, devic
         parts.append(_chunk(kept / f"{digest({'images': hashes})[:32]}.parquet", chunk, hashes, reader))
         advance(len(chunk))
     return np.concatenate(parts)
-
-
-def read_image(file: Path) -> npt.NDArray[np.uint8]:
-    """Return an image file as RGB, uint8 of shape (height, width, 3), turned by no note of the camera, as clean-fid reads it.
-
-    Raises:
-        BenchError: it is no readable image.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            return np.array(image.convert("RGB"))
-    except Exception as error:
-        first = first_line(error)
-        raise BenchError(f"{file} is no readable image: {first}. Mend it or take it out of the folder, and run the same command again.") from error
 
 
 class _Reader:
@@ -89,7 +76,7 @@ class _Reader:
     def features(self, file: Path) -> list[float]:
         if self._scorer is None:
             self._scorer = self._loaded()
-        image = read_image(file)
+        image = read_rgb(file)
         image.flags.writeable = False
         found: list[float] = self._scorer.features(image)
         return found

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError
+from bench.files.rgb import read_rgb, to_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pillow
@@ -65,7 +66,7 @@ def pictures(source: Path | None, prompts: Sequence[str], folder: Path) -> list[
     made = []
     for index, (name, picture) in enumerate(named):
         file = folder / f"{index:05d}.png"
-        image = np.asarray(picture.convert("RGB"))
+        image = to_rgb(picture, name)
         Pillow.fromarray(image).save(file)
         made.append(Picture(name, image, (prompts or PROMPTS)[index % len(prompts or PROMPTS)], file))
     return made
@@ -145,12 +146,4 @@ def _read(source: Path) -> list[tuple[str, Pillow]]:
     files = sorted(file for file in source.iterdir() if file.suffix.lower() in SUFFIXES)
     if not files:
         raise BenchError(f"No image in {source}: expected files ending in {', '.join(SUFFIXES)}.")
-    named: list[tuple[str, Pillow]] = []
-    for file in files:
-        try:
-            with Reader.open(file) as picture:
-                picture.load()
-                named.append((file.name, picture))
-        except Exception as error:
-            raise BenchError(f"Cannot read the image {file}: {first_line(error)}. Mend or remove it.") from error
-    return named
+    return [(file.name, Reader.fromarray(read_rgb(file))) for file in files]

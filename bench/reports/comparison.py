@@ -49,7 +49,10 @@ def compare(
     labels = [run.spec.method for run in runs]
     suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
     if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
-        raise BenchError("These runs are of different suites, versions or tracks; numbers are compared within one of each.")
+        kinds = {f"{each['name']} {each['version']} on {run.spec.loaded_track.name}" for each, run in zip(suites, runs, strict=True)}
+        raise BenchError(
+            f"These runs are of different suites, versions or tracks ({', '.join(sorted(kinds))}); numbers are compared within one of each."
+        )
     if len(set(labels)) < len(labels):
         labels = [run.path.name for run in runs]
     chosen = [run.rule(rule) for run in runs]

@@ -101,7 +101,7 @@ def _suite(suite: Suite) -> dict[str, Any]:
     """Return what is known of a suite; of a variant that the user brings, also what was added and what the screen took of it."""
     from bench.reports.needs import state
 
-    found = {**asdict(suite.info), "tracks": list(suite.tracks())}
+    found = {**asdict(suite.info), "seeds": suite.info.seeds.sentence(), "tracks": list(suite.tracks())}
     real = brought(suite)
     return found if real is None else {**found, "real tracks": state(real)}
 
@@ -135,7 +135,8 @@ def status_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 def verdict_rows(verdict: Proof, again: Sequence[Regenerated]) -> list[dict[str, Any]]:
     """Return what ``bench verify`` found, one row a check."""
-    found: list[dict[str, Any]] = [
+    found: list[dict[str, Any]] = [{"check": "suite", "result": verdict.suite_since}] if verdict.suite_since else []
+    found += [
         {"check": "samples standing, whole and proven", "result": f"{verdict.standing} of {verdict.samples}"},
         {"check": "samples failed", "result": str(verdict.failed)},
         {"check": "units not finished", "result": str(len(verdict.missing_units))},

@@ -97,7 +97,7 @@ def state(suite: BroughtSuite) -> dict[str, Any]:
     """Return what ``bench show`` says of a suite that the user brings: what was added, and what the screen took of it."""
     info, data = suite.info, suite.data
     found: dict[str, Any] = {key: value for key, value in asdict(info).items() if key not in ("name", "unsafe")}
-    found |= {"data set": data.name, "origin": data.origin, "access": data.access, "published prompts": suite.prompts}
+    found |= {"seeds": info.seeds.sentence(), "data set": data.name, "origin": data.origin, "access": data.access, "published prompts": suite.prompts}
     record = current(data.name)
     if record is None:
         return found | {"data": f"not here; run: bench data add {info.name} FILE"}

@@ -15,7 +15,7 @@ from bench.formats import RunTable
 from bench.metrics.catalogue import BALANCE, HARM, centers_in_words
 from bench.metrics.rows import sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
-from bench.runs.find import Run, describe
+from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
 
 NUMBER = ("value", "value_low", "value_high", "unit", "n", "excluded")
@@ -45,7 +45,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     place = {line: index for index, line in enumerate(lines)}
     rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
     rules = [run.rule(rule) for run in runs]
-    said = [_counted(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
+    said = [_counted(runs), *_since(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said))
 
 
@@ -67,7 +67,7 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
         rules = [run.rule(replace(rule, threshold=threshold)) for threshold in thresholds]
         manifest = RunFolder.open(run.path).manifest()
         rows += [{"run": str(run.path), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
-    said = [_counted(runs), *_rules(rows, runs, [run.rule(rule) for run in runs]), "Its detection threshold varies.", _intervals(rows)]
+    said = [_counted(runs), *_since(runs), *_rules(rows, runs, [run.rule(rule) for run in runs]), "Its detection threshold varies.", _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said))
 
 
@@ -97,6 +97,11 @@ def _counted(runs: Sequence[Run]) -> str:
     unfinished = f" Incomplete: {', '.join(incomplete)}." if incomplete else ""
     taken = ", ".join(f"{count} of {suite}" for suite, count in screened.items())
     return f"Prompts taken by the child-safety screen: {taken}.{unfinished}{proxy}"
+
+
+def _since(runs: Sequence[Run]) -> list[str]:
+    """Return, of every suite whose version is another by now, which one a run was made of."""
+    return [f"{said}." for said in dict.fromkeys(suite_since(RunFolder.open(run.path), run.spec.loaded_track) for run in runs) if said]
 
 
 def _rules(rows: Sequence[dict[str, Any]], runs: Sequence[Run], rules: Sequence[Rule]) -> list[str]:

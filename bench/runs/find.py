@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
+from bench.registry import suites
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.folder import RunFolder, run_folders
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import RunSpec, digest
+from bench.types.track import Track
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +76,7 @@ def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:
 def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     """Return what is known of a run without reading its images."""
     manifest = folder.manifest()
-    spec = spec or RunSpec(**manifest["spec"])
+    spec = spec or RunSpec(**manifest["spec"], suite_version=manifest["suite"]["version"])
     counts = {"generated": 0, "blocked": 0, "failed": 0}
     done = split = 0
     for marker in folder.markers().values():
@@ -87,6 +89,24 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     scored = all(not folder.unscored_units(each) for each in folder.score_sets() if current.get(each.scorer) == each.fingerprint)
     complete = missing == 0 and counts["failed"] == 0 and scored and bool(current)
     return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split)
+
+
+def suite_since(folder: RunFolder, track: Track) -> str:
+    """Return what became of the version of a run's suite since it was made; nothing where it is today's or the suite is not here.
+
+    No prompt is read: data that the user brought need not be here.
+    """
+    then = folder.manifest()["suite"]
+    try:
+        info = suites.get(then["name"]).variant(track).info
+    except Exception:  # a suite of others that is not here, or is broken, keeps no table from being printed
+        return ""
+    # What stands after a `+` is said of the added data, which may not be here.
+    version, now = (each.partition("+")[0] for each in (then["version"], info.version))
+    if version == now:
+        return ""
+    kept = f", whose seeds are {before} where this one's are {info.seeds}" if (before := info.earlier.get(version)) else ""
+    return f"{then['name']} was in version {version} when this run was made and is in version {now} here{kept}: numbers compare within one version"
 
 
 def load_run(path: Path | str) -> pd.DataFrame:

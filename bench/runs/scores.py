@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ from bench.errors import BenchError
 from bench.registry import scorers
 from bench.runs.folder import RunFolder, ScoreSet
 from bench.runs.spec import digest
-from bench.types import Context, Scorer
-from bench.types.track import Track
+from bench.types import Context, Sample, Scorer
+from bench.types.track import MINIATURE, Track
 
 
 def make_scorer(name: str, track: Track) -> Scorer:
@@ -21,7 +21,7 @@ def make_scorer(name: str, track: Track) -> Scorer:
         BenchError: it is unknown, or does not run on this track.
     """
     kind = scorers.get(name)
-    if kind.info.tracks and track.name not in kind.info.tracks:
+    if kind.info.tracks and not track.is_one_of(kind.info.tracks):
         raise BenchError(f"The scorer {name!r} does not run on track {track.name!r}; it runs on: {', '.join(kind.info.tracks)}.")
     return kind(**track.scorers.get(name, {}))
 
@@ -55,6 +55,23 @@ def choose_scorers(names: Sequence[str], track: Track) -> tuple[ChosenScorer, ..
         known = dict(scorer.known_as(context))
         planned.append(ChosenScorer(name, digest({"scorer": name, **description}), {**description, **({"known_as": known} if known else {})}))
     return tuple(planned)
+
+
+def check_sizes(planned: Sequence[ChosenScorer], samples: Iterable[Sample]) -> None:
+    """Refuse pictures that a scorer of the miniature's world cannot read, before any is generated.
+
+    Raises:
+        BenchError: a sample has another size than the world's, and a scorer reads that world alone.
+    """
+    from bench.miniature.render import SIZE
+
+    bound = [each.name for each in planned if tuple(scorers.get(each.name).info.tracks) == (MINIATURE,)]
+    other = next((each for each in samples if (each.width, each.height) != (SIZE, SIZE)), None) if bound else None
+    if other is not None:
+        raise BenchError(
+            f"The scorer {bound[0]!r} reads the miniature's world, whose pictures are {SIZE}x{SIZE}; sample {other.prompt_id!r} is of "
+            f"{other.width}x{other.height}. Give that size, or name scorers that read any: --scorer NAME; see `bench ls scorers`."
+        )
 
 
 def score_set(folder: RunFolder, planned: ChosenScorer) -> ScoreSet:

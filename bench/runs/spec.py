@@ -36,6 +36,7 @@ class RunSpec:
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         scheduler: a sampler by name (:data:`bench.tracks.schedulers.SCHEDULERS`); the track's where None.
         numerics: the settings of :class:`bench.types.Numerics`, where they differ from the default.
+        suite_version: the version that a run on disk was made of; today's where None. A suite that does not know it any more gives today's.
     """
 
     method: str
@@ -48,6 +49,7 @@ class RunSpec:
     dtype: str = "float32"
     scheduler: str | None = None
     numerics: Mapping[str, Any] = field(default_factory=dict)
+    suite_version: str | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -71,7 +73,7 @@ class RunSpec:
     @cached_property
     def loaded_suite(self) -> LoadedSuite:
         """The suite's samples on this track."""
-        return load_suite(self.suite, self.loaded_track, self.limit)
+        return load_suite(self.suite, self.loaded_track, self.limit, self.suite_version)
 
     @property
     def batch(self) -> int:
@@ -130,7 +132,7 @@ def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[t
     """
     adapter, named = find_method(name)
     tracks = getattr(getattr(adapter, "info", None), "tracks", ())  # an adapter without `info` is for `bench check-method` to tell of
-    if tracks and track.name not in tracks:
+    if tracks and not track.is_one_of(tracks):
         raise BenchError(f"The method {name!r} does not run on track {track.name!r}; it runs on: {', '.join(tracks)}.")
     return adapter, {**track.methods.get(name.partition(":")[0], {}), **named, **parameters}
 
@@ -139,7 +141,7 @@ def base_method(track: Track) -> str | None:
     """Return the first method of kind ``base`` that runs on ``track``; None where there is none."""
     for name, each in methods.items():
         info = getattr(each, "info", None)
-        if info is not None and info.kind is Kind.BASE and track.name in (info.tracks or (track.name,)):
+        if info is not None and info.kind is Kind.BASE and (not info.tracks or track.is_one_of(info.tracks)):
             return name
     return None
 

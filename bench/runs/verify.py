@@ -9,12 +9,13 @@ from typing import Any
 
 from bench.console import Progress, Quiet
 from bench.errors import BenchError
-from bench.runs.find import describe
+from bench.runs.find import describe, suite_since
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
 from bench.runs.units import Unit
 from bench.suites.load import LoadedSuite
 from bench.types.sample import key_of
+from bench.types.suite import SeedPolicy
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Proof:
         damaged: ``{unit: what is wrong}``.
         unreferenced: image files that no sample names.
         reopened: True when the damaged units were marked to be made again.
+        suite_since: what became of the suite's version since the run was made; empty where it is today's.
     """
 
     samples: int = 0
@@ -38,6 +40,7 @@ class Proof:
     damaged: dict[int, str] = field(default_factory=dict)
     unreferenced: int = 0
     reopened: bool = False
+    suite_since: str = ""
 
     @property
     def whole(self) -> bool:
@@ -57,9 +60,12 @@ def check_unchanged(folder: RunFolder, suite: LoadedSuite) -> None:
     """
     then = folder.manifest()["suite"]
     if suite.digest != then["digest"]:
+        # Of a plugin's suite that kept its version, the way in which its seeds are taken may be all that changed.
+        same = then["version"] == suite.info.version and suite.info.seeds != SeedPolicy.HASHED
+        hint = "; where it hashed the seeds that its rows bring: `seeds=SeedPolicy.HASHED` in its `info`" if same else ""
         raise BenchError(
             f"The run {folder.path} was made of {then['name']} {then['version']} ({then['digest'][:8]}); here it is {suite.info.name} "
-            f"{suite.info.version} ({suite.digest[:8]}). Nothing was touched. Bring the old one back to verify the run."
+            f"{suite.info.version} ({suite.digest[:8]}). Nothing was touched. Bring the old one back to verify the run{hint}."
         )
 
 
@@ -84,7 +90,7 @@ def prove(folder: RunFolder, spec: RunSpec, progress: Progress) -> Proof:
     check_unchanged(folder, spec.loaded_suite)
     units = spec.units
     advance = progress.start("verify", len(units), "units")
-    verdict = Proof(samples=sum(len(unit.samples) for unit in units))
+    verdict = Proof(samples=sum(len(unit.samples) for unit in units), suite_since=suite_since(folder, spec.loaded_track))
     markers = folder.markers()
     named: set[str] = set()
     for unit in units:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bench.types.suite import Row, Suite, SuiteInfo
+from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo
 
-__all__ = ["Row", "Suite", "SuiteInfo"]
+__all__ = ["Row", "SeedPolicy", "Suite", "SuiteInfo"]

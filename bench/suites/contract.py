@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
-from bench.types.suite import Row, Suite, SuiteInfo, broken, check_suite
+from bench.seeds import SEED_LIMIT
+from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo, broken, check_suite
 
 if TYPE_CHECKING:
     from bench.types.track import Track
@@ -25,8 +26,14 @@ _KINDS: dict[str, tuple[type, ...]] = {
 """Of every field of a row but the metadata, which must be JSON-able."""
 
 
-def variant_rows(name: str, suite: Suite, track: Track) -> tuple[SuiteInfo, list[Row]]:
+def variant_rows(name: str, suite: Suite, track: Track, version: str | None = None) -> tuple[SuiteInfo, list[Row]]:
     """Return what the suite is on ``track``: what it says of itself, and its rows, unscreened, none of them wrong.
+
+    Args:
+        name: what the registry calls it.
+        suite: of all tracks.
+        track: the track.
+        version: an earlier version, as :meth:`bench.types.suite.SuiteInfo.at` knows it; today's where None.
 
     Raises:
         BenchError: what is wrong.
@@ -40,11 +47,12 @@ def variant_rows(name: str, suite: Suite, track: Track) -> tuple[SuiteInfo, list
     except Exception as error:
         raise broken(name, f"it fails on track {track.name!r}: {error!r}") from error
     check_suite(name, variant)
-    _check_rows(name, rows)
-    return variant.info, rows
+    info = variant.info if version is None else variant.info.at(version)
+    _check_rows(name, rows, info.seeds)
+    return info, rows
 
 
-def _check_rows(name: str, rows: Sequence[Row]) -> None:
+def _check_rows(name: str, rows: Sequence[Row], seeds: SeedPolicy) -> None:
     if not rows:
         raise broken(name, "it has no row")
     seen: set[str] = set()
@@ -56,6 +64,9 @@ def _check_rows(name: str, rows: Sequence[Row]) -> None:
             if not isinstance(value, kinds):
                 expected = ", ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
                 raise broken(name, f"row {number}: {column} must be {' or '.join(expected.rsplit(', ', 1))}; got {value!r}")
+        # What is hashed may be any whole number; what is passed on must fit the generator and the sample table.
+        if seeds == SeedPolicy.PUBLISHED and row.seed is not None and (isinstance(row.seed, bool) or not 0 <= row.seed < SEED_LIMIT):
+            raise broken(name, f"row {number}: seed must be a whole number in [0, {SEED_LIMIT}): image 0 takes it as it stands; got {row.seed!r}")
         try:
             json.dumps(dict(row.metadata))
         except (TypeError, ValueError) as error:

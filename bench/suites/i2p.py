@@ -3,12 +3,15 @@
 The data set is ``AIML-TUDA/i2p`` on the hub; ESD, UCE, RECE, MACE and others carry the same rows as ``unsafe-prompts4703.csv`` with two
 columns renamed. Every row has its own seed, guidance scale and size. What is done with them is the protocol:
 
-* ``i2p`` and ``i2p-sexual`` (preset *libra*): one image per prompt, from the row's seed, at the track's guidance and size. The shares that
-  LibraAlign prints are multiples of 1/4703 and of 1/931.
+* ``i2p`` and ``i2p-sexual`` (preset *libra*): one image per prompt, from the row's seed as it stands, at the track's guidance and size. The shares
+  that LibraAlign prints are multiples of 1/4703 and of 1/931.
 * ``i2p-official``: ten images per prompt at guidance 7.5; the row's guidance and size are passed to the authors' script and never used
-  (ml-research/i2p@5176a1e). There the ten images come from one CUDA generator in two calls of five; here each image has a seed of its own,
-  derived from the row's seed and the image's index, so that an image depends neither on its neighbours nor on the machine.
+  (ml-research/i2p@5176a1e). There the ten images come from one CUDA generator in two calls of five; here each image has a seed of its own
+  (the first the row's, the others a hash of it and the image's index), so that an image depends neither on its neighbours nor on the machine.
 * ``i2p-per-row``: one image per prompt, the row's guidance and size honoured, as RECE evaluates (CharlesGong12/RECE@403a67f).
+
+Version 2 takes a row's seed as it stands; ESD, UCE and RECE evaluate so, with a generator on the CPU, and their images come out bit for bit.
+Version 1 hashed it with the prompt id.
 
 236 prompts occur more than once: each row stands for itself. One prompt is published empty and is generated like any other.
 """
@@ -16,7 +19,7 @@ columns renamed. Every row has its own seed, guidance scale and size. What is do
 from __future__ import annotations
 
 from bench.suites import miniature
-from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet, whole
+from bench.suites.from_files.dataset import HASHED_BEFORE, BroughtSuite, ByTrack, DataSet, whole
 from bench.types.suite import Row, SuiteInfo
 
 _SOURCE = "Schramowski et al., Safe Latent Diffusion, CVPR 2023, arXiv:2211.05105; https://huggingface.co/datasets/AIML-TUDA/i2p"
@@ -51,7 +54,16 @@ def is_sexual(row: Row) -> bool:
 
 
 def _info(name: str, summary: str, images: int = 1) -> SuiteInfo:
-    return SuiteInfo(name=name, version="1", summary=summary, unsafe=True, source=_SOURCE, licence="MIT", images_per_prompt=images)
+    return SuiteInfo(
+        name=name,
+        version="2",
+        summary=summary,
+        unsafe=True,
+        source=_SOURCE,
+        licence="MIT",
+        images_per_prompt=images,
+        earlier=HASHED_BEFORE,
+    )
 
 
 i2p = ByTrack(

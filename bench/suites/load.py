@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.errors import BenchError, NotAvailable
 from bench.registry import suites
-from bench.seeds import derive_seed
+from bench.seeds import sample_seed
 from bench.suites.contract import variant_rows
 from bench.suites.screening import screen
 from bench.types import Sample
@@ -37,24 +37,25 @@ class LoadedSuite:
     excluded: tuple[str, ...]
 
 
-def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite:
+def load_suite(name: str, track: Track, limit: int | None = None, version: str | None = None) -> LoadedSuite:
     """Return the samples of suite ``name`` on ``track``.
 
     Args:
         name: a registered suite.
         track: brings size, steps, guidance and seed where a row does not.
         limit: keep only the first that many prompts (the frozen order is shuffled, so they are a fair sample).
+        version: the one that a run was made of. Where the suite does not know it any more, or where None, it is today's: ``info`` says which.
 
     Raises:
         BenchError: unknown suite, or one that is written wrong, or a limit below 1, or nothing left to generate.
         NotAvailable: neither the track nor the suite names the other, or its data is not here yet.
     """
     suite = suites.get(name)
-    if track.suites and name not in track.suites and track.name not in suite.tracks():
+    if track.suites and name not in track.suites and not track.is_one_of(suite.tracks()):
         raise NotAvailable(f"The track {track.name!r} has no suite {name!r}; it has: {', '.join(track.suites)}.")
     if limit is not None and limit < 1:
         raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
-    info, rows = variant_rows(name, suite, track)
+    info, rows = variant_rows(name, suite, track, version)
     screened = screen([row.prompt for row in rows], unsafe=info.unsafe, beside=[row.beside for row in rows])
     kept = [rows[index] for index in screened.kept]
     if not kept:
@@ -65,7 +66,7 @@ def load_suite(name: str, track: Track, limit: int | None = None) -> LoadedSuite
             prompt=row.prompt,
             category=row.category,
             image_index=index,
-            seed=derive_seed(track.seed if row.seed is None else row.seed, row.prompt_id, index),
+            seed=sample_seed(info.seeds, row.seed, track.seed, row.prompt_id, index),
             width=track.width if row.width is None else row.width,
             height=track.height if row.height is None else row.height,
             steps=track.steps,

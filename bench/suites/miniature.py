@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from bench.errors import BenchError, NotAvailable
 from bench.files.hashes import sha256
 from bench.files.locations import resolve
-from bench.types.suite import Row, Suite, SuiteInfo
+from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo
+from bench.types.track import MINIATURE
 
 if TYPE_CHECKING:
     from bench.types.track import Track
@@ -39,18 +40,25 @@ class FrozenSuite(Suite):
         self.info = info
 
     def tracks(self) -> tuple[str, ...]:
-        """Return ``("mini",)``: the other tracks' variants need data that is brought by the user."""
-        return ("mini",)
+        """Return ``("mini",)``, which stands for its copies too: the real tracks' variants need data that is brought by the user."""
+        return (MINIATURE,)
 
     def rows(self, track: Track) -> Sequence[Row]:
         """Return the frozen rows.
 
         Raises:
             NotAvailable: the track has no variant.
-            BenchError: the file is not the frozen one.
+            BenchError: the file is not the frozen one, or the track's pictures are of another size than the world's.
         """
-        if track.name not in self.tracks():
+        from bench.miniature.render import SIZE
+
+        if not track.is_one_of(self.tracks()):
             raise NotAvailable(f"The suite {self.info.name!r} has no variant on track {track.name!r}; it has one on: {', '.join(self.tracks())}.")
+        if (track.width, track.height) != (SIZE, SIZE):
+            raise BenchError(
+                f"The suite {self.info.name!r} on track {track.name!r} is of the miniature's world: its renderer, reader and fidelity are of "
+                f"{SIZE}x{SIZE} pixels and the track says {track.width}x{track.height}. Set width: {SIZE} and height: {SIZE} in the track's file."
+            )
         path = resolve(f"package:bench.miniature/suites/{self.info.name}-v{self.info.version}.jsonl")
         if sha256(path) != _HASHES[self.info.name]:
             raise BenchError(
@@ -61,7 +69,8 @@ class FrozenSuite(Suite):
 
 
 def _frozen(name: str, summary: str, *, unsafe: bool) -> FrozenSuite:
-    return FrozenSuite(SuiteInfo(name=name, version="1", summary=summary, unsafe=unsafe, source="training/miniature/suites.py"))
+    info = SuiteInfo(name=name, version="1", summary=summary, unsafe=unsafe, source="training/miniature/suites.py", seeds=SeedPolicy.HASHED)
+    return FrozenSuite(info)
 
 
 i2p = _frozen("i2p", "Seven categories, half naming a hazard glyph (explicit), half naming a place that brings one (implicit).", unsafe=True)

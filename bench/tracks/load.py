@@ -23,7 +23,7 @@ def track_names() -> list[str]:
 
 @lru_cache(maxsize=32)
 def load_track(name: str) -> Track:
-    """Return the track called ``name``, or the one in the YAML file at path ``name``.
+    """Return the track called ``name``, or the one in the YAML file at path ``name``; a file that states no ``name:`` is called by its stem.
 
     Raises:
         BenchError: unknown (with a suggestion), or the file does not describe a track.
@@ -35,7 +35,8 @@ def load_track(name: str) -> Track:
         if name not in track_names():
             raise did_you_mean("track", name, track_names())
     try:
-        return Track.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Track.model_validate({"name": path.stem, **said} if isinstance(said, dict) else said)
     except FileNotFoundError:
         raise BenchError(f"No track file at {path}. Give a name ({', '.join(track_names())}) or the path of a YAML file.") from None
     except yaml.YAMLError as error:

@@ -27,7 +27,7 @@ class Sample:
         prompt: the text given to the model.
         category: the suite's own grouping; several are joined by ``,`` (I2P rows overlap).
         image_index: 0 for the first image of the prompt.
-        seed: the sample's own seed, in [0, 2**63), already derived (:func:`bench.seeds.derive_seed`).
+        seed: the sample's own seed, in [0, 2**63), as :func:`bench.seeds.sample_seed` gives it.
         width: pixels.
         height: pixels.
         steps: denoising steps.

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.types.track import Track
+
+
+class SeedPolicy(StrEnum):
+    """How a suite's version takes the seed that a row brings.
+
+    The hash is :func:`bench.seeds.derive_seed` of (seed, prompt id, image index). Where a row brings no seed, every image hashes the track's.
+    """
+
+    PUBLISHED = "published"
+    """Image 0 takes the row's seed as it stands, as the authors' own evaluation does; further images hash it."""
+    HASHED = "hashed"
+    """Every image hashes it; so did all versions made before published seeds were taken as they stand."""
+
+    def sentence(self) -> str:
+        """Return the policy in words, for ``bench show``."""
+        hashed = "hash(seed, prompt id, image index)"
+        if self is SeedPolicy.HASHED:
+            return f"hashed: every image's is {hashed} of the row's seed, or of the track's where a row has none"
+        return f"published: image 0 takes the row's seed as it stands; further images, and rows without one (the track's then serves), {hashed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +41,7 @@ class Row:
         prompt_id: stable within the suite's version.
         prompt: the text.
         category: the suite's own grouping; several are joined by ``,``.
-        seed: the row's published seed, or None where the track's seed serves.
+        seed: the row's published seed, in [0, 2**63), or None where the file gives none; :attr:`SuiteInfo.seeds` says how images take it.
         guidance: the row's published guidance scale, or None where the track's serves.
         metadata: whatever else is known of the prompt.
         width: pixels, or None where the track's serves.
@@ -52,6 +72,8 @@ class SuiteInfo:
         source: paper and data set.
         licence: of the prompts.
         images_per_prompt: how many samples a prompt makes.
+        seeds: how this version takes the seeds that rows bring.
+        earlier: versions with the same rows that took them otherwise, ``{version: policy}``: their runs can be verified and made again.
     """
 
     name: str
@@ -61,6 +83,18 @@ class SuiteInfo:
     source: str = ""
     licence: str = "Apache-2.0"
     images_per_prompt: int = 1
+    seeds: SeedPolicy = SeedPolicy.PUBLISHED
+    earlier: Mapping[str, SeedPolicy] = field(default_factory=dict, hash=False)
+
+    def at(self, version: str) -> SuiteInfo:
+        """Return what the suite was in an earlier version that it still knows, else itself.
+
+        What stands after a ``+`` (the added data's own part, as in ``1+rows.900``) must be this version's.
+        """
+        number, _, data = version.partition("+")
+        if number not in self.earlier or data != self.version.partition("+")[2]:
+            return self
+        return replace(self, version=version, seeds=self.earlier[number])
 
 
 class Suite(ABC):
@@ -100,6 +134,9 @@ def check_suite(name: str, suite: Suite) -> None:
         raise broken(name, f"its `info` must be a bench.suites.base.SuiteInfo; got {type(info).__name__}")
     if info.name != name:
         raise broken(name, f"it calls itself {info.name!r}; the entry point and `info` must give the same name")
+    for policy in (info.seeds, *info.earlier.values()):
+        if policy not in tuple(SeedPolicy):
+            raise broken(name, f"seeds must be {' or '.join(map(repr, map(str, SeedPolicy)))}; got {policy!r}")
     if info.images_per_prompt < 1:
         raise broken(name, f"images_per_prompt must be at least 1; got {info.images_per_prompt}")
     try:

@@ -5,6 +5,7 @@ Numbers are compared within a track only.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from bench.errors import did_you_mean
 from bench.files.hashes import hash_weights
 from bench.files.locations import resolve
 from bench.rules import RULES, TRACKS_OWN, Rule, RuleChoice
+
+MINIATURE = "mini"
+"""The track of the embedded world. A copy of its file under another name is a proxy too, and of that world: no other is known here."""
 
 
 class Harm(BaseModel):
@@ -50,7 +54,7 @@ class Track(BaseModel):
     Attributes:
         name: ``mini``, ``sd15``, ``sdxl``, or the stem of a user's own YAML file.
         summary: one line.
-        proxy: True where harm and scores only stand in for the real ones.
+        proxy: True where harm and scores only stand in for the real ones: a track of the miniature's world, whatever its name.
         base: the base model's location (see :func:`bench.files.locations.resolve`); a diffusers pipeline folder.
         scheduler: diffusers scheduler class under ``class``; every other key overrides the base's scheduler configuration.
         steps: denoising steps where a suite does not say.
@@ -91,6 +95,10 @@ class Track(BaseModel):
     methods: dict[str, dict[str, Any]] = {}
     safety_checker: str | None = None
     centers: dict[str, float] = {}
+
+    def is_one_of(self, names: Collection[str]) -> bool:
+        """Return whether the track is among ``names``, by its own name or, as a copy of the miniature's file, by the miniature's."""
+        return self.name in names or (self.proxy and MINIATURE in names)
 
     def rule(self, suite: str, choice: RuleChoice = TRACKS_OWN) -> Rule:
         """Return the counting rule of tables on ``suite``: the track's for it where ``choice`` asks for nothing.

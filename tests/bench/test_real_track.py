@@ -15,10 +15,12 @@ import yaml
 import bench
 
 # isort: split
+from diffusers import DDIMScheduler, StableDiffusionPipeline
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from bench.files.locations import resolve
+from bench.runs.folder import RunFolder
 from bench.scorers.clip.features import ClipTower
 from bench.suites.from_files.add import add
 from bench.tracks import load_track
@@ -123,6 +125,24 @@ def test_from_a_users_file_to_the_table(track: Path, data: None, tmp_path: Path,
     assert records[["aesthetic", "clipscore_l14", "pickscore", "q16_inappropriate", "safety-checker_margin"]].notna().all().all()
     manifest = json.loads((done.path / "manifest.json").read_text())
     assert manifest["scheduler"]["class"] == "DDIMScheduler" and not manifest["proxy"]
+
+
+def test_a_published_seed_gives_the_images_of_diffusers_own_call(track: Path, data: None, tmp_path: Path) -> None:
+    done = bench.run("sd-v1.5", "i2p", track=str(track), batch_size=1, out=tmp_path, workers=1, scorers=["nudenet"])
+    given = load_track(str(track))
+    pipeline = StableDiffusionPipeline.from_pretrained(given.base, safety_checker=None, requires_safety_checker=False)
+    changes = {name: value for name, value in given.scheduler.items() if name != "class"}
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, **changes)
+    pipeline.set_progress_bar_config(disable=True)
+    folder = RunFolder.open(done.path)
+    rows = folder.samples().to_pylist()
+    assert {row["prompt"]: row["seed"] for row in rows} == {f"a red circle, number {n}": 2**62 + n for n in range(PROMPTS)}
+    for row in rows:
+        own = torch.Generator("cpu").manual_seed(2**62 + int(row["prompt"].split()[-1]))
+        size = {"height": 64, "width": 64, "num_inference_steps": 2, "guidance_scale": 7.5}
+        with torch.inference_mode():
+            made = pipeline(row["prompt"], **size, generator=own, output_type="pil").images[0]
+        np.testing.assert_array_equal(np.asarray(made), folder.images.get(row["image"]))
 
 
 def test_the_filter_and_an_edit_run_there_in_half_precision(track: Path, data: None, tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image as Pillow
 
 from bench.errors import BenchError
 from bench.files.atomic import read_json, write_atomic, write_json
+from bench.files.rgb import to_rgb
 
 if TYPE_CHECKING:
     from bench.types import Image
@@ -99,8 +99,12 @@ def decode(cell: Mapping[str, Any], where: str) -> Image:
 
 
 def decode_bytes(content: bytes) -> Image:
-    """Return the picture of an image file's content, uint8 of shape (height, width, 3)."""
-    return np.asarray(Pillow.open(io.BytesIO(content)).convert("RGB"))
+    """Return the picture of an image file's content, uint8 of shape (height, width, 3).
+
+    Raises:
+        BenchError: it cannot be made RGB without guessing.
+    """
+    return to_rgb(Pillow.open(io.BytesIO(content)), "An image of the data set")
 
 
 class Part:

@@ -15,7 +15,7 @@ from bench.files.hashes import sha256
 from bench.registry import suites
 from bench.suites import screening
 from bench.suites.from_files.dataset import BroughtSuite, DataSet, brought
-from bench.suites.from_files.normalise import content, mapping, to_parquet, to_rows, wanted
+from bench.suites.from_files.normalise import content, lookalikes, mapping, to_parquet, to_rows, wanted
 from bench.suites.from_files.read import FileTable, read_table
 from bench.suites.from_files.record import Record, Screening, read_record, record_path, write_data, write_record
 from bench.suites.load import load_suite
@@ -63,9 +63,11 @@ def add(suite: str, files: Sequence[Path], *, accept_count: int | None = None, c
     tables = _tables(data, files, column)
     rows: list[Row] = []
     layout: list[str] = []
+    alike: list[str] = []
     for part, table in tables.items():
         columns = mapping(table, data, column)
         rows += to_rows(table, data, columns, part)
+        alike += lookalikes(table, data, columns, column)
         layout.append(f"{table.form}: " + ", ".join(f"{role}={name}" for role, name in columns.items()))
     shared = sharers(data.name)
     chosen = {name: each.choose(rows) for name, each in shared}
@@ -87,13 +89,14 @@ def add(suite: str, files: Sequence[Path], *, accept_count: int | None = None, c
         parquet_sha256="",
     )
     record = screened(write_data(record, to_parquet(rows)))
-    return record, _checks(data, record, rows, tables)
+    return record, _checks(data, record, rows, tables, tuple(dict.fromkeys(alike)))
 
 
 def screened(record: Record) -> Record:
-    """Return the record with what the child-safety screen of today leaves of each suite, made again only where the screen changed."""
+    """Return the record with what the child-safety screen of today leaves of each suite, made again only where the screen or a version changed."""
     now = sha256(Path(screening.__file__))
-    if record.screen == now:
+    versions = {name: each.info.version + record.suffix for name, each in sharers(record.data)}
+    if record.screen == now and all(versions.get(name) == each.version for name, each in record.suites.items()):
         return record
     track = load_track("sd15").model_copy(update={"suites": ()})  # what the screen takes is the same on every real track
     found: dict[str, Screening] = {}
@@ -168,7 +171,7 @@ def _compare(
     return bool(differs)
 
 
-def _checks(data: DataSet, record: Record, rows: Sequence[Row], tables: Mapping[str, FileTable]) -> list[dict[str, Any]]:
+def _checks(data: DataSet, record: Record, rows: Sequence[Row], tables: Mapping[str, FileTable], alike: Sequence[str]) -> list[dict[str, Any]]:
     used = {name.lower() for name in wanted(data, record.column)}
     unused = {name for table in tables.values() for name in table.columns if name.lower() not in used}
     found: list[dict[str, Any]] = [
@@ -176,7 +179,7 @@ def _checks(data: DataSet, record: Record, rows: Sequence[Row], tables: Mapping[
         {"check": "empty prompts", "published": str(data.empty), "file": str(sum(not row.prompt.strip() for row in rows))},
         {"check": "repeated prompts", "published": None, "file": str(len(rows) - len({row.prompt for row in rows}))},
         {"check": "read as", "published": None, "file": record.layout},
-        {"check": "columns left unread", "published": None, "file": str(len(unused))},
+        {"check": "columns left unread", "published": None, "file": str(len(unused)) + "".join(f"; not read: {each}" for each in alike)},
         {"check": "content", "published": None, "file": f"the same as {record.known}" if record.known else "unlike every copy known here"},
     ]
     for name, each in record.suites.items():

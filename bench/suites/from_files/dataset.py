@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from bench.errors import BenchError, NotAvailable
 from bench.files.hashes import sha256
 from bench.suites.from_files.record import parquet_path, read_record
-from bench.types.suite import Row, Suite, SuiteInfo
+from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo
 
 if TYPE_CHECKING:
     from bench.types.track import Track
 
 REAL_TRACKS = ("sd15", "sdxl")
+
+HASHED_BEFORE = {"1": SeedPolicy.HASHED}
+"""Earlier versions of every suite whose file publishes seeds: version 1 hashed them, version 2 takes them as they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class BroughtSuite(Suite):
 
 
 def whole(data: DataSet, summary: str, source: str, *, unsafe: bool, prompts: int | None) -> BroughtSuite:
-    """Return the suite that is a whole data set: called as that is, under its licence, in version 1.
+    """Return the suite that is a whole data set: called as that is, under its licence, in version 1, or 2 where its file publishes seeds.
 
     Args:
         data: what it is read from.
@@ -158,6 +161,8 @@ def whole(data: DataSet, summary: str, source: str, *, unsafe: bool, prompts: in
         prompts: how many are published; None where that is not known.
     """
     info = SuiteInfo(name=data.name, version="1", summary=summary, unsafe=unsafe, source=source, licence=data.licence)
+    if data.seed:  # version 1 hashed them
+        info = replace(info, version="2", earlier=HASHED_BEFORE)
     return BroughtSuite(info, data, prompts=prompts)
 
 

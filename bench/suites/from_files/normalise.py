@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +16,9 @@ from bench.suites.from_files.read import FileTable, refuse, shown
 from bench.types.suite import Row
 
 ROLES = ("number", "category", "seed", "guidance", "width", "height")
+_LOOKS = {"seed": r"seed", "guidance": r"guidance|cfg", "width": r"width", "height": r"height", "category": r"categor", "number": r"number|(^|_)id$"}
+"""How the name of a column that plays a role may look, whatever the layout."""
+_DECIDE_PIXELS = ("seed", "guidance", "width", "height")
 _SIZES = (64, 4096)
 _AS_PUBLISHED = "Give the file as it is published."
 
@@ -49,13 +52,42 @@ def mapping(table: FileTable, data: DataSet, column: str | None = None) -> dict[
         if match is not None:
             found[role] = match
         elif role == "prompt" or role in data.required:
-            wrong = f"there is no column for the {role}: expected {' or '.join(map(repr, known))}"
+            alike = [name for name in table.columns if role in _LOOKS and re.search(_LOOKS[role], name.lower())]
+            seems = f" ({shown(alike)} looks like it: give it that name)" if alike else ""
+            wrong = f"there is no column for the {role}: expected {' or '.join(map(repr, known))}{seems}"
             raise refuse(table.path, f"{wrong}; {has}", f"Is this the file of {data.name}? It comes from {data.origin}.")
     for name in (*data.beside, *data.metadata):
         if name.lower() in there:
             found[name] = there[name.lower()]
         elif name in data.required:
             raise refuse(table.path, f"there is no column {name!r}; {has}", f"Is this the file of {data.name}? It comes from {data.origin}.")
+    return found
+
+
+def lookalikes(table: FileTable, data: DataSet, columns: Mapping[str, str], column: str | None = None) -> list[str]:
+    """Return every unread column that looks like one that plays a role, each with what was expected.
+
+    What decides pixels (seed, guidance, size) is named in any case; a category or number only where the data set has one and none was read.
+
+    Args:
+        table: the file.
+        data: what it is.
+        columns: what :func:`mapping` said.
+        column: the prompt's column where the user stated it.
+    """
+    read = {name.lower() for name in wanted(data, column)}
+    found = []
+    for name in table.columns:
+        role = next((role for role, looks in _LOOKS.items() if re.search(looks, name.lower())), None)
+        if role is None or name.lower() in read:
+            continue
+        known = getattr(data, role)
+        if role in columns and role in _DECIDE_PIXELS:
+            found.append(f"{shown([name])} (looks like the {role}; {columns[role]} was read)")
+        elif known and role not in columns:
+            found.append(f"{shown([name])} (looks like the {role}; expected {' or '.join(known)})")
+        elif role in _DECIDE_PIXELS:
+            found.append(f"{shown([name])} (looks like the {role}; {data.name} publishes none, so none is read)")
     return found
 
 

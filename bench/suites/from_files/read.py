@@ -1,6 +1,8 @@
 """Reading a user's file as it is: CSV, TSV, JSON, JSON lines, Parquet or plain lines, told apart by what is in it.
 
 Nothing is guessed away: text stays text, so that a 64-bit seed never passes through a float, and whatever is not a clean table is refused.
+So is a CSV file with another separator, by its name, though it could be read: no copy in circulation has one. A spreadsheet writes ``;`` where
+commas are for decimals, and a spreadsheet keeps 15 digits of a number: a longer seed comes back with zeros at its end, still a whole number.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 import stat
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from bench.errors import BenchError, first_line
 LARGEST = 2 << 30
 """Bytes of a text file; the largest known one is a hundredth of it. Parquet may be larger: only the columns needed are read."""
 
+_SEPARATORS = {",": "commas (',')", "\t": "tabs", ";": "semicolons (';')", "|": "bars ('|')"}
 _ARCHIVES = {b"PK\x03\x04": "a zip archive", b"PK\x05\x06": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
 
 
@@ -114,9 +118,11 @@ def _text(path: Path, data: bytes) -> FileTable:
 def _separated(path: Path, text: str, form: str) -> FileTable:
     """Return a CSV or TSV file's table. The csv module is strict where pandas fills short rows up with blanks."""
     limit = csv.field_size_limit(len(text) + 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if form == "tsv" else ",", strict=True)
+    delimiter = "\t" if form == "tsv" else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines: list[list[str]] = []
     try:
+        _check_separator(path, text, delimiter)
         for line in reader:
             if line and lines and len(line) != len(lines[0]):
                 raise refuse(path, f"line {reader.line_num} has {len(line)} fields and the header has {len(lines[0])}", "Download it again.")
@@ -130,6 +136,35 @@ def _separated(path: Path, text: str, form: str) -> FileTable:
     if twice:
         raise refuse(path, f"two columns are called {shown(sorted(twice))}", "Give the file as it is published.")
     return FileTable(path, form, columns, {name: [line[at] for line in lines[1:]] for at, name in enumerate(columns)}, len(lines) - 1)
+
+
+def _check_separator(path: Path, text: str, delimiter: str) -> None:
+    """Refuse a table whose header is one column by the separator that its name asks for, and several by another one.
+
+    Raises:
+        BenchError: what separates its columns, and what was expected.
+    """
+    if _widths(text, delimiter)[0] > 1:
+        return
+    for other, named in _SEPARATORS.items():
+        header, first = _widths(text, other)
+        if other == delimiter or header < 2 or first == 1:
+            continue
+        ending = {",": ".csv", "\t": ".tsv"}
+        wrong = f"its columns are separated by {named}; a {ending[delimiter]} file was expected to have {_SEPARATORS[delimiter]}"
+        again = (
+            f"call it {path.stem}{ending[other]}" if other in ending else "write it again with commas (not by a spreadsheet, which rounds long seeds)"
+        )
+        raise refuse(path, wrong, f"Give the file as it is published, or {again}.")
+
+
+def _widths(text: str, delimiter: str) -> tuple[int, int]:
+    """Return how many fields the header and the first row have; 1 where they cannot be split so, 0 for a row that is not there."""
+    try:
+        lines = list(islice(filter(None, csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)), 2))
+    except csv.Error:
+        return 1, 1
+    return len(lines[0]), len(lines[1]) if len(lines) > 1 else 0
 
 
 def _json(path: Path, text: str) -> FileTable:

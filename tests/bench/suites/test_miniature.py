@@ -66,4 +66,4 @@ def test_a_limit_below_one_and_another_track_are_refused() -> None:
     with pytest.raises(BenchError, match="at least 1 prompt"):
         load_suite("i2p", TRACK, 0)
     with pytest.raises(NotAvailable, match="no variant on track 'other'"):
-        load_suite("i2p", TRACK.model_copy(update={"name": "other"}))
+        load_suite("dev-unsafe", TRACK.model_copy(update={"name": "other", "proxy": False}))

@@ -57,7 +57,7 @@ def test_a_brought_suite_says_what_it_is(name: str) -> None:
     assert suite is not None
     info, data = suite.info, suite.data
     assert info.name == name and info.unsafe == suites.get(name).info.unsafe
-    assert info.version == "1" and info.summary and info.source and info.licence
+    assert info.version == ("2" if data.seed else "1") and info.summary and info.source and info.licence
     assert data.origin and data.access in ("open", "gated", "by request")
     assert not data.parts or sum(data.parts.values()) in data.rows
     assert all(len(each) == 64 for each in data.known)
@@ -174,12 +174,12 @@ def test_six_cd_joins_its_two_files(tmp_path: Path) -> None:
 def test_ring_a_bell_takes_either_set_and_marks_the_reconstruction(tmp_path: Path) -> None:
     for rows in (95, 250):
         add("ring-a-bell", [table(tmp_path / "a.csv", prompt=prompts(rows), case_number=range(rows), evaluation_seed=3)])
-        assert load_suite("ring-a-bell", SD15).info.version == "1"
+        assert load_suite("ring-a-bell", SD15).info.version == "2"
     rebuilt = table(tmp_path / "b.csv", **{"sensitive prompt": prompts(79), "normal prompt": "a"})
     with pytest.raises(BenchError, match="79 rows where 95 or 250 are published"):
         add("ring-a-bell", [rebuilt], column="sensitive prompt")
     add("ring-a-bell", [rebuilt], column="sensitive prompt", accept_count=79)
-    assert load_suite("ring-a-bell", SD15).info.version == "1+rows.79+column.sensitive-prompt"
+    assert load_suite("ring-a-bell", SD15).info.version == "2+rows.79+column.sensitive-prompt"
 
 
 def test_unlearndiff_coprov2_and_p4d(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_unlearndiff_coprov2_and_p4d(tmp_path: Path) -> None:
     add("coprov2", [table(tmp_path / "b.csv", prompt=prompts(60), image="x.jpg", category="Hate")], accept_count=60)
     assert load_suite("coprov2", SD15).info.version == "1+rows.60"
     add("p4d", [table(tmp_path / "c.csv", prompt=prompts(30))])
-    assert load_suite("p4d", SD15).info.version == "1"
+    assert load_suite("p4d", SD15).info.version == "2"
 
 
 def test_a_limit_is_a_prefix_and_no_block_of_the_file(tmp_path: Path) -> None:

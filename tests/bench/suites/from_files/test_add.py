@@ -36,10 +36,10 @@ def test_i2p_whole_serves_four_suites(tmp_path: Path, write: Write, i2p: I2PRows
     record, checks = add("i2p-sexual", [write(tmp_path / "unsafe-prompts4703.csv", rows)])
     assert (record.rows, record.accepted, record.known) == (4703, False, "")
     assert {name: (each.version, each.prompts) for name, each in record.suites.items()} == {
-        "i2p": ("1", 4703),
-        "i2p-official": ("1", 4703),
-        "i2p-per-row": ("1", 4703),
-        "i2p-sexual": ("1", 931),
+        "i2p": ("2", 4703),
+        "i2p-official": ("2", 4703),
+        "i2p-per-row": ("2", 4703),
+        "i2p-sexual": ("2", 931),
     }
     assert {"check": "content", "published": None, "file": "unlike every copy known here"} in checks
     assert len(load_suite("i2p-sexual", SD15).samples) == 931
@@ -58,7 +58,7 @@ def test_a_partial_file_is_refused_unless_it_is_stated(tmp_path: Path, write: Wr
         add("i2p", [path], accept_count=29)
     assert not data_home.exists()
     record, _ = add("i2p", [path], accept_count=30)
-    assert record.accepted and load_suite("i2p", SD15).info.version == "1+rows.30"
+    assert record.accepted and load_suite("i2p", SD15).info.version == "2+rows.30"
 
 
 def test_the_presets_honour_what_they_say(tmp_path: Path, write: Write, i2p: I2PRows) -> None:
