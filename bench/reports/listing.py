@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import did_you_mean
+from bench.errors import BenchError, did_you_mean
 from bench.registry import methods, scorers, suites
 from bench.rules import RULES, Rule
 from bench.suites.from_files.dataset import brought
+from bench.suites.load import load_suite
 from bench.tracks import load_track, track_names
 from bench.types.suite import Suite
 
@@ -101,9 +103,23 @@ def _suite(suite: Suite) -> dict[str, Any]:
     """Return what is known of a suite; of a variant that the user brings, also what was added and what the screen took of it."""
     from bench.reports.needs import state
 
-    found = {**asdict(suite.info), "tracks": list(suite.tracks())}
+    found = {**asdict(suite.info), "tracks": list(suite.tracks()), "prompts cut": _cut(suite)}
     real = brought(suite)
     return found if real is None else {**found, "real tracks": state(real)}
+
+
+def _cut(suite: Suite) -> dict[str, str]:
+    """Return how many prompts each track's base cuts, for the tracks whose prompts and tokenizers are here."""
+    from bench.tracks.tokens import cut_prompts
+
+    found = {}
+    for track in suite.tracks():
+        with suppress(BenchError):  # what lacks its data says so below
+            loaded = load_track(track)
+            cut = cut_prompts(loaded, list({sample.prompt_id: sample.prompt for sample in load_suite(suite.info.name, loaded).samples}.values()))
+            if cut is not None:
+                found[track] = cut.words()
+    return found
 
 
 def _properties(values: Mapping[str, Any], prefix: str = "") -> list[dict[str, Any]]:

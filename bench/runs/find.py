@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BenchError
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
+from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder, run_folders
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import RunSpec, digest
@@ -29,6 +30,7 @@ class Run:
         samples: how many samples the run has.
         counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
         split: how often the device's memory did not hold a batch, so that it was made in parts.
+        acted: on how many samples the method acted; None where it does not say, or the run is older than that.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Run:
     samples: int
     counts: Mapping[str, int]
     split: int = 0
+    acted: Acted | None = None
 
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
@@ -77,7 +80,8 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     spec = spec or RunSpec(**manifest["spec"])
     counts = {"generated": 0, "blocked": 0, "failed": 0}
     done = split = 0
-    for marker in folder.markers().values():
+    markers = folder.markers()
+    for marker in markers.values():
         split += int(marker.get("split", 0))
         done += int(marker["samples"])
         for status in counts:
@@ -86,7 +90,7 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     current = manifest.get("scorers", {})
     scored = all(not folder.unscored_units(each) for each in folder.score_sets() if current.get(each.scorer) == each.fingerprint)
     complete = missing == 0 and counts["failed"] == 0 and scored and bool(current)
-    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split)
+    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split, total(markers.values()))
 
 
 def load_run(path: Path | str) -> pd.DataFrame:
