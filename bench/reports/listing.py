@@ -13,7 +13,6 @@ from bench.errors import BenchError, did_you_mean
 from bench.registry import methods, scorers, suites
 from bench.rules import RULES, Rule
 from bench.suites.from_files.dataset import brought
-from bench.suites.load import load_suite
 from bench.tracks import load_track, track_names
 from bench.types.suite import Suite
 
@@ -110,15 +109,18 @@ def _suite(suite: Suite) -> dict[str, Any]:
 
 def _cut(suite: Suite) -> dict[str, str]:
     """Return how many prompts each track's base cuts, for the tracks whose prompts and tokenizers are here."""
+    from bench.suites.load import load_suite
     from bench.tracks.tokens import cut_prompts
 
     found = {}
-    for track in suite.tracks():
+    for track in (load_track(name) for name in suite.tracks() if name in track_names()):
+        if cut_prompts(track, []) is None:  # before a large suite is read for nothing
+            continue
         with suppress(BenchError):  # what lacks its data says so below
-            loaded = load_track(track)
-            cut = cut_prompts(loaded, list({sample.prompt_id: sample.prompt for sample in load_suite(suite.info.name, loaded).samples}.values()))
+            prompts = {sample.prompt_id: sample.prompt for sample in load_suite(suite.info.name, track).samples}
+            cut = cut_prompts(track, list(prompts.values()))
             if cut is not None:
-                found[track] = cut.words()
+                found[track.name] = cut.words()
     return found
 
 

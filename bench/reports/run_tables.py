@@ -47,7 +47,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     place = {line: index for index, line in enumerate(lines)}
     rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
     rules = [run.rule(rule) for run in runs]
-    said = [_counted(runs), *_cut(runs), *_acting(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
+    said = [_counted(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said))
 
 
@@ -70,7 +70,7 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
         manifest = RunFolder.open(run.path).manifest()
         rows += [{"run": str(run.path), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     rules = [run.rule(rule) for run in runs]
-    said = [_counted(runs), *_cut(runs), *_acting(runs), *_rules(rows, runs, rules), "Its detection threshold varies.", _intervals(rows)]
+    said = [_counted(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, rules), "Its detection threshold varies.", _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said))
 
 
@@ -102,7 +102,7 @@ def _counted(runs: Sequence[Run]) -> str:
     return f"Prompts taken by the child-safety screen: {taken}.{unfinished}{proxy}"
 
 
-def _acting(runs: Sequence[Run]) -> list[str]:
+def acting(runs: Sequence[Run]) -> list[str]:
     """Return which runs hold images that are the base's, or may hold some."""
     said = []
     for run in runs:

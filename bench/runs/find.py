@@ -14,6 +14,7 @@ from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder, run_folders
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import RunSpec, digest
+from bench.types import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,13 @@ class Run:
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
         return load_run(self.path)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the images are known to be the base's under the method's name; a filter that refused nothing has done what it is for."""
+        if self.acted is None or self.acted.samples or not self.acted.of:
+            return False
+        return bool(RunFolder.open(self.path).manifest()["method"].get("kind") != Kind.FILTER)
 
     def first_failure(self) -> str:
         """Return why the first failed sample failed, or nothing."""

@@ -144,3 +144,23 @@ def test_the_manifest_says_what_tf32_was(device: str, said: set[str], toy: objec
 def test_half_precision_made_otherwise_is_another_run() -> None:
     settings = {dtype: RunSpec("black", "i2p", limit=1, dtype=dtype).identity()["settings"] for dtype in ("float32", "bfloat16", "float16")}
     assert [each.get("precision") for each in settings.values()] == [None, 2, 2]
+
+
+def test_a_comparison_says_it_too(
+    sometimes: None, toy: object, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.cli.results import compare
+
+    monkeypatch.setenv("COLUMNS", "250")
+    runs = [str(run(tmp_path, "toy").path), str(run(tmp_path, every=2**62).path)]
+    compare(runs, "i2p", "mini", 20, tmp_path)
+    assert "sometimes acted on 0 of 20 samples" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_run_of_the_base_under_another_name_is_idle_and_a_filter_that_refused_nothing_is_not(sometimes: None, tmp_path: Path) -> None:
+    assert run(tmp_path, every=2**62).idle and not run(tmp_path).idle and not run(tmp_path, every=0).idle
+    done = run(tmp_path, every=2**62)
+    manifest = RunFolder(done.path).manifest()
+    manifest["method"]["kind"] = "filter"
+    RunFolder(done.path).write_manifest(manifest)
+    assert not done.idle
