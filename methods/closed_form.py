@@ -25,7 +25,7 @@ def edit(
     preserve_scale: float,
     lamb: float,
     technique: str = "replace",
-) -> None:
+) -> int:
     """Edit projections of the text, keys and values, in place (UCE, Gandikota et al. 2024, Eq. 7).
 
     For each projection ``W``, with rows ``c`` of the pairs' concepts, their values ``v`` and rows ``k`` of ``kept``:
@@ -40,9 +40,13 @@ def edit(
         preserve_scale: weight of the kept rows.
         lamb: weight of leaving the matrix as it is.
         technique: ``replace`` takes ``v = W n``; ``tensor`` takes from a pair's ``W n`` its part along the pair's ``W c``, each as one vector.
+
+    Returns:
+        How many projections it changed.
     """
     import torch
 
+    changed = 0
     with torch.no_grad():
         pairs = [(c.detach().double().cpu(), n.detach().double().cpu()) for c, n in pairs]
         c, k = torch.cat([pair[0] for pair in pairs]), kept.detach().double().cpu()
@@ -52,7 +56,10 @@ def edit(
             weight = parameter.double().cpu()
             values = torch.cat([_values(weight, *pair, technique) for pair in pairs])
             left = lamb * weight + erase_scale * values.T @ c + preserve_scale * (weight @ k.T) @ k
-            parameter.copy_(torch.linalg.lu_solve(*factors, left, left=False).to(parameter))
+            solved = torch.linalg.lu_solve(*factors, left, left=False).to(parameter)
+            changed += not torch.equal(solved, parameter)
+            parameter.copy_(solved)
+    return changed
 
 
 def _values(weight: torch.Tensor, concept: torch.Tensor, guide: torch.Tensor, technique: str) -> torch.Tensor:

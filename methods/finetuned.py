@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from bench.errors import NotAvailable
+from bench.errors import BenchError, NotAvailable
 from bench.files.hashes import hash_weights
 from bench.files.locations import resolve
 from bench.types import Context, Method, Outcome, Sample
+from methods.denoisers import family_of
 from methods.overlay import find, lay_over
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
+
+SOLVED_IN = "float32"
+"""The dtype of text states and weights that closed forms are solved from."""
 
 
 class FineTuned(Method):
@@ -59,7 +64,11 @@ class FineTuned(Method):
 
 
 class ClosedForm(FineTuned):
-    """An edit that is solved when it is loaded; ``weights`` takes one that was saved in place of solving it."""
+    """An edit that is solved when it is loaded; ``weights`` takes one that was saved in place of solving it.
+
+    Whatever the run's dtype, the edit is solved on the base in float32 and then cast: the matrices are ill-conditioned, and text states or weights in
+    half precision would be magnified (RECE's third epoch in bfloat16 came out 31% off).
+    """
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return the hashes of a saved edit's files; there are none where it is solved here."""
@@ -74,12 +83,35 @@ class ClosedForm(FineTuned):
         """
         if self.parameters["weights"]:
             super().load(context)
-        else:
-            self.solve(context)
+            return
+        self.solve(replace(context, dtype=SOLVED_IN))
+        if context.dtype != SOLVED_IN:
+            solved = {name: weight.detach().cpu() for name, weight in self.sampler.family.projections().items()}
+            del self.sampler  # before the base is read again: a device need not hold both
+            pipeline = load_pipeline(context)
+            for name, weight in family_of(pipeline).projections().items():
+                weight.data.copy_(solved[name])
+            self.sampler = Sampler(pipeline)
 
     @abstractmethod
     def solve(self, context: Context) -> None:
-        """Set ``self.sampler`` to the base model, edited."""
+        """Set ``self.sampler`` to the base model in the context's dtype, edited.
+
+        Raises:
+            BenchError: a parameter does not fit, or the edit changes no weight.
+        """
+
+    def refuse_unchanged(self, changed: int) -> None:
+        """Refuse an edit that changed no projection.
+
+        Raises:
+            BenchError: ``changed`` is 0.
+        """
+        if not changed:
+            raise BenchError(
+                f"{self.info.name} changes no weight with these settings: its images would be the base's. "
+                "Give --set concepts=... that differ from their guide, and an erase_scale above 0."
+            )
 
 
 def no_weights(method: str, track: str, recipe: str) -> NotAvailable:

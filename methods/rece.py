@@ -10,7 +10,7 @@ from methods.closed_form import edit, number, rederive
 from methods.finetuned import ClosedForm
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
-from methods.uce import concepts_and_guides, pair_rows, preserved_rows, states
+from methods.uce import check_texts, concepts_and_guides, pair_rows, preserved_rows, states
 
 
 class RECE(ClosedForm):
@@ -47,12 +47,13 @@ class RECE(ClosedForm):
 
     def solve(self, context: Context) -> None:
         """Read the base model, erase by UCE, and go through the epochs."""
-        self.begin(context)
+        changed = self.begin(context)
         for _ in range(self.epochs):
-            self.epoch()
+            changed += self.epoch()
+        self.refuse_unchanged(changed)
 
-    def begin(self, context: Context) -> None:
-        """Read the base model and erase by UCE: the start, before any epoch."""
+    def begin(self, context: Context) -> int:
+        """Read the base model and erase by UCE, the start before any epoch; return how many projections that changed."""
         chosen = self.parameters
         epochs = chosen["epochs"]
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
@@ -66,15 +67,16 @@ class RECE(ClosedForm):
         }
         concepts, guides = concepts_and_guides("rece", chosen, context)
         self.sampler = Sampler(load_pipeline(context))
+        check_texts("rece", self.sampler, concepts, guides)
         weights = self.sampler.family.projections()
         self._original = {name: weight.detach().clone() for name, weight in weights.items()}
         self._concepts = [states(self.sampler, concept) for concept in concepts]
         self._guides = [states(self.sampler, guide) for guide in guides]
         pairs = [pair_rows(self.sampler, *texts, "last_to_end") for texts in zip(concepts, guides, strict=True)]
-        edit(weights, pairs, preserved_rows(self.sampler, [""], "last_to_end"), erase_scale=1.0, preserve_scale=1.0, lamb=0.5)
+        return edit(weights, pairs, preserved_rows(self.sampler, [""], "last_to_end"), erase_scale=1.0, preserve_scale=1.0, lamb=0.5)
 
-    def epoch(self) -> None:
-        """Derive what still calls each concept up, and erase that too."""
+    def epoch(self) -> int:
+        """Derive what still calls each concept up, and erase that too; return how many projections that changed."""
         import torch
 
         weights = self.sampler.family.projections()
@@ -82,4 +84,4 @@ class RECE(ClosedForm):
         found = rederive(weights, self._original, torch.cat(self._concepts), self._regularizer)
         again = found.split([len(concept) for concept in self._concepts])
         kept = preserved_rows(self.sampler, [""] * len(again), "last_to_end")
-        edit(weights, list(zip(again, self._guides, strict=True)), kept, **self._scales)
+        return edit(weights, list(zip(again, self._guides, strict=True)), kept, **self._scales)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -72,4 +73,4 @@ class SDv15Filter(Method):
         pixels = self._processor([each.image for each in generated], return_tensors="pt").pixel_values.to(self._checker.device)
         # The checker blackens the list it is given; these placeholders keep the pictures out of its hands.
         _, flagged = self._checker(clip_input=pixels, images=[each.image[:1, :1] for each in generated])
-        return [Blocked("flagged by the safety checker") if flag else each for each, flag in zip(generated, flagged, strict=True)]
+        return [Blocked("flagged by the safety checker") if flag else replace(each, acted=0) for each, flag in zip(generated, flagged, strict=True)]

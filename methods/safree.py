@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
+from methods.phrases import refuse_cut
 from methods.pipeline import load_pipeline
 from methods.safree_attention import re_attention
 from methods.safree_projection import basis, beta, last_step, triggers, without
@@ -122,7 +123,10 @@ class SafeText(Guidance):
         device = self.safe.states.device
         self.last = torch.tensor([each.last for each in found], device=device)
         self.changed = torch.tensor([each.changed for each in found], device=device)
-        self.low = self.low and samples[0].guidance > 1
+        self.guided = samples[0].guidance > 1
+        self.low = self.low and self.guided
+        self.used = torch.zeros(len(samples), dtype=torch.int, device=device)
+        self.iterations = 0
 
     def texts(self, step: int) -> Sequence[Text]:
         """Return the concepts, then each sample's text of this iteration; where some are damped, their plain text too."""
@@ -132,12 +136,17 @@ class SafeText(Guidance):
         filtered = step <= self.last
         text = Text(torch.where(filtered[:, None, None], self.safe.states, plain.states), plain.pooled)
         damped = filtered & self.changed
+        self.used, self.iterations = self.used + damped.int(), self.iterations + 1
         self.damped = damped if self.low and bool(damped.any()) else None
         return [negative, text] if self.damped is None else [negative, text, plain]
 
     def combine(self, predicted: Sequence[torch.Tensor], scale: float, step: int) -> torch.Tensor:
         """Return the guided noise; a third prediction served the comparison alone."""
         return super().combine(predicted[:2], scale, step)
+
+    def acted(self) -> Sequence[int]:
+        """Return at how many iterations each sample was guided otherwise than the base's: all, by the negative prompt; unguided, by a trigger."""
+        return [self.iterations] * len(self.used) if self.guided else self.used.tolist()
 
 
 class SAFREE(Method):
@@ -154,7 +163,7 @@ class SAFREE(Method):
     * A prompt too long for the tokenizer loses its end of text, all its masked forms become one, and no token is a trigger.
       A prompt of one content token always has it replaced.
     * The code takes one prompt at a time, and fails on the empty one and at a guidance of 1 or less. Here the empty prompt stays as it
-      is, and without guidance the new text is used and the negative prompt is not.
+      is, and without guidance the new text is used and the negative prompt is not: there it acts where a token is a trigger, and else it does not.
     * SDXL: the second encoder's columns alone, its projected pooled output for both subspaces, pooled text left as it is, and no
       self-validating filter, so the new text is used throughout (the pipeline's behaviour: the release's own command for it fails,
       ``safree`` is missing from the options that it passes).
@@ -202,6 +211,7 @@ class SAFREE(Method):
         if validates is None:
             validates = not self.sampler.family.is_xl
         with torch.inference_mode():
+            refuse_cut("safree", "concepts", [*concepts, ", ".join(concepts)], self.sampler.family)
             self._filter = TextFilter(self.sampler, concepts, self.parameters["alpha"], validates, self.parameters["up_t"])
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:

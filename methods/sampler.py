@@ -9,8 +9,10 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 from bench.seeds import generator
-from bench.types import Generated, Sample
+from bench.tracks.schedulers import configured
+from bench.types import Context, Generated, Sample
 from methods.denoisers import family_of
 from methods.denoisers.family import Text, joined
 from methods.numerics import settle
@@ -20,7 +22,23 @@ if TYPE_CHECKING:
 
     from methods.denoisers.family import Pipeline
 
-__all__ = ["Guidance", "Sampler", "Text", "joined"]
+__all__ = ["Guidance", "Sampler", "Text", "iterations", "joined"]
+
+
+def iterations(context: Context, steps: int) -> int:
+    """Return how many iterations the track's scheduler makes of ``steps`` denoising steps: PNDM makes one more, Heun nearly twice as many.
+
+    A scheduler that cannot be made counts as many as there are steps: loading the method says what is wrong with it.
+    """
+    import diffusers
+
+    found = configured(context.track.base_path(), context.track.scheduler)
+    try:
+        scheduler = getattr(diffusers, str(found["class"])).from_config(found["config"])
+        scheduler.set_timesteps(steps)
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return steps
+    return len(scheduler.timesteps)
 
 
 class Guidance:
@@ -43,6 +61,13 @@ class Guidance:
         empty, prompt = predicted
         return empty + scale * (prompt - empty)
 
+    def acted(self) -> Sequence[int] | None:
+        """Return, after the last step, at how many scheduler iterations each sample was guided otherwise than by :class:`Guidance` itself.
+
+        None where a subclass does not say.
+        """
+        return None
+
 
 class Sampler:
     """Runs a pipeline's parts on batches of samples.
@@ -62,9 +87,9 @@ class Sampler:
         """Where the pipeline's parts compute, wherever they lie in between."""
         return self._offloaded_from or self.pipeline.device
 
-    def encode(self, prompts: Sequence[str]) -> Text:
-        """Return prompts encoded; what is too long is cut off, as diffusers does."""
-        return self.family.encode(prompts, self.device)
+    def encode(self, prompts: Sequence[str], *, cut_end: bool = False) -> Text:
+        """Return prompts encoded; what is too long is cut off, as diffusers does, or with ``cut_end`` its end token too."""
+        return self.family.encode(prompts, self.device, cut_end=cut_end)
 
     def empty(self, count: int) -> Text:
         """Return what stands for no prompt: the empty one encoded, or zeros where an SDXL model was trained so."""
@@ -83,12 +108,26 @@ class Sampler:
         import torch
 
         with torch.inference_mode():
+            acted: Sequence[int | None] | None = None
             decoded = self.family.decode(self._denoise(samples, guidance or Guidance()))
+            if guidance is not None:
+                acted = guidance.acted() or self._idle(samples, guidance)
             if not torch.isfinite(decoded).all():
                 bad = [sample.prompt_id for sample, picture in zip(samples, decoded, strict=True) if not torch.isfinite(picture).all()]
                 raise ValueError(f"the model gave NaN or infinite values for {', '.join(bad[:3])}")
             pixels = (decoded / 2 + 0.5).clamp(0, 1).cpu().permute(0, 2, 3, 1).float().numpy()
-        return [Generated(picture) for picture in (pixels * 255).round().astype("uint8")]
+        images = (pixels * 255).round().astype("uint8")
+        return [Generated(*each) for each in zip(images, acted or [None] * len(images), strict=True)]
+
+    def _idle(self, samples: Sequence[Sample], guidance: Guidance) -> Sequence[int] | None:
+        """Return zeros where a guidance that does not say so cannot have acted: unguided, with the prompts' own texts; else None."""
+        import torch
+
+        if samples[0].guidance > 1.0 or type(guidance).texts is not Guidance.texts:
+            return None
+        own, used = self.encode([sample.prompt for sample in samples]), guidance.encoded[1]
+        pairs = [(own.states, used.states), *([(own.pooled, used.pooled)] if own.pooled is not None and used.pooled is not None else [])]
+        return [0] * len(samples) if all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs) else None
 
     def _denoise(self, samples: Sequence[Sample], guidance: Guidance) -> torch.Tensor:
         """Return the final latents, (samples, channels, height, width)."""
@@ -102,8 +141,9 @@ class Sampler:
         shape = (1, *family.latent_shape(first.height, first.width))
         noise = torch.cat([torch.randn(shape, generator=each) for each in generators])
         latents = noise.to(self.device, family.network.dtype) * scheduler.init_noise_sigma
-        # Stochastic schedulers draw from the samples' own generators too; others take no generator.
-        extra = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
+        # Stochastic schedulers draw from the samples' own generators too; eta is 0, as in diffusers' own pipelines, whatever a scheduler's default.
+        offered = {"generator": generators, "eta": 0.0}
+        extra = {name: value for name, value in offered.items() if name in inspect.signature(scheduler.step).parameters}
         for step, time in enumerate(scheduler.timesteps):
             texts = guidance.texts(step) if guided else guidance.texts(step)[1:2]
             expanded = scheduler.scale_model_input(torch.cat([latents] * len(texts)), time)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
+from methods.phrases import refuse_cut
 from methods.pipeline import load_pipeline
-from methods.sampler import Guidance, Sampler
+from methods.sampler import Guidance, Sampler, iterations
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +36,9 @@ class SafetyGuidance(Guidance):
         threshold: lambda.
         momentum_scale: s_m.
         momentum_beta: beta_m.
+        cut_end: whether a prompt that is too long loses its end token too.
+        momentum: m, after the latest step.
+        steered: at how many iterations each sample was steered, (samples,).
     """
 
     concept: str
@@ -43,12 +47,15 @@ class SafetyGuidance(Guidance):
     threshold: float
     momentum_scale: float
     momentum_beta: float
+    cut_end: bool = False
     momentum: torch.Tensor | None = None
+    steered: torch.Tensor | None = None
 
     def begin(self, sampler: Sampler, samples: Sequence[Sample]) -> None:
         """Encode the concept too, repeated for each sample."""
-        super().begin(sampler, samples)
+        self.encoded = [sampler.empty(len(samples)), sampler.encode([sample.prompt for sample in samples], cut_end=self.cut_end)]
         self.encoded.append(sampler.encode([self.concept]).repeat(len(samples)))
+        self.samples = len(samples)
 
     def combine(self, predicted: Sequence[torch.Tensor], scale: float, step: int) -> torch.Tensor:
         """Return the guided noise and carry the momentum to the next step."""
@@ -63,7 +70,14 @@ class SafetyGuidance(Guidance):
         towards = prompt - empty
         if step >= self.warmup:
             towards = towards - away
+            # Counted where the tensors are: asking for a number at every step would hold up a GPU.
+            now = (away != 0).reshape(len(away), -1).any(1).int()
+            self.steered = now if self.steered is None else self.steered + now
         return empty + scale * towards
+
+    def acted(self) -> Sequence[int]:
+        """Return at how many iterations each sample was steered: past the warm-up, with an element below the threshold or momentum left."""
+        return [0] * self.samples if self.steered is None else self.steered.tolist()
 
 
 def _info(name: str, summary: str, **preset: float) -> MethodInfo:
@@ -79,15 +93,56 @@ def _info(name: str, summary: str, **preset: float) -> MethodInfo:
 
 
 class _SLD(Method):
-    """What the four presets share."""
+    """What the four presets share.
+
+    ``variant="diffusers"`` is diffusers' pipeline, ``"original"`` the authors' own package. They differ in the concept's prefix, in the scale at
+    which the guidance is off, and in what they make of a prompt that the tokenizer cuts (over 77 tokens on Stable Diffusion): diffusers keeps its
+    end token, the authors' code slices it off with the rest. The concept itself is encoded alike by both, with its end token, and both lists are
+    short enough (52 and 49 tokens); one that would be cut is refused.
+    """
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        if self.parameters["variant"] == "original":
+            # Version 1 kept the end token of long prompts: other images, so another run.
+            self.info = replace(self.info, version="2")  # type: ignore[misc]
+
+    def cannot_act(self, context: Context, sample: Sample) -> str:
+        """Return why the samples would be the base's: no guidance to steer, a scale that is off, or a warm-up that lasts to the end."""
+        self._check_parameters()
+        name, warmup = self.info.name, self.parameters["warmup"]
+        if sample.guidance <= 1:
+            return (
+                f"{name} cannot act at guidance {sample.guidance:g}: it steers classifier-free guidance, which is off at 1 or less, so its images "
+                "would be the base's. Run it with a guidance above 1: `guidance` in the track's file, or in the suite's rows."
+            )
+        if not self._on:
+            least = "at least 1" if self.parameters["variant"] == "original" else "above 1"
+            return f"{name} cannot act at scale {self.parameters['scale']:g}: its images would be the base's. Give one {least}: --set scale=NUMBER."
+        if warmup >= sample.steps and warmup >= (made := iterations(context, sample.steps)):
+            return (
+                f"{name} cannot act with warmup {warmup:g}: these samples take {made} iterations, so its images would be the base's. "
+                f"Give a warm-up below that: --set warmup=NUMBER; or more `steps` in the track's file."
+            )
+        return ""
 
     def load(self, context: Context) -> None:
         """Read the base model and settle the concept.
 
         Raises:
             NotAvailable: the track has no concept and none was given.
-            BenchError: the variant is unknown, or a parameter does not fit.
+            BenchError: the variant is unknown, a parameter does not fit, or the concept is longer than the base model reads.
         """
+        self._check_parameters()
+        concept = self.parameters["concept"] or ", ".join(context.track.concepts.get("sld", ()))
+        if not concept:
+            raise NotAvailable(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
+        # The miniature's text encoder has never met the prefix's words, and its 16 tokens would not hold them beside the concept.
+        self._concept = concept if self.parameters["variant"] == "original" or context.track.proxy else PREFIX + concept
+        self.sampler = Sampler(load_pipeline(context))
+        refuse_cut(self.info.name, "a concept", [self._concept], self.sampler.family)
+
+    def _check_parameters(self) -> None:
         variant = self.parameters["variant"]
         if variant not in VARIANTS:
             raise BenchError(f"{self.info.name} has no variant {variant!r}; expected one of: {', '.join(VARIANTS)}.")
@@ -98,22 +153,19 @@ class _SLD(Method):
             value = self.parameters[name]
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
                 raise BenchError(f"{self.info.name} needs {name} to be a number; got {value!r}.")
-        concept = given or ", ".join(context.track.concepts.get("sld", ()))
-        if not concept:
-            raise NotAvailable(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
-        # The miniature's text encoder has never met the prefix's words, and its 16 tokens would not hold them beside the concept.
-        self._concept = concept if variant == "original" or context.track.proxy else PREFIX + concept
-        # diffusers' pipeline switches the guidance off at a scale of 1 already, the authors' package below it.
+
+    @property
+    def _on(self) -> bool:
+        """Whether the scale is one: diffusers' pipeline switches the guidance off at 1 already, the authors' package below it."""
         scale = self.parameters["scale"]
-        self._on = scale >= 1 if variant == "original" else scale > 1
-        self.sampler = Sampler(load_pipeline(context))
+        return bool(scale >= 1 if self.parameters["variant"] == "original" else scale > 1)
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
         """Return one picture a sample."""
         if not self._on:
-            return self.sampler.generate(samples)
+            return [replace(each, acted=0) for each in self.sampler.generate(samples)]
         preset: Mapping[str, Any] = {name: self.parameters[name] for name in NUMBERS}
-        return self.sampler.generate(samples, SafetyGuidance(self._concept, **preset))
+        return self.sampler.generate(samples, SafetyGuidance(self._concept, **preset, cut_end=self.parameters["variant"] == "original"))
 
 
 class SLDWeak(_SLD):

@@ -9,6 +9,7 @@ from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, MethodInfo
 from methods.closed_form import TECHNIQUES, edit, number
 from methods.finetuned import ClosedForm
+from methods.phrases import refuse_cut
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 
@@ -76,9 +77,20 @@ class UCE(ClosedForm):
             "lamb": number("uce", "lamb", chosen["lamb"], above=0),
         }
         self.sampler = Sampler(load_pipeline(context))
+        check_texts("uce", self.sampler, concepts, guides, retained)
         pairs = [pair_rows(self.sampler, *texts, chosen["rows"]) for texts in zip(concepts, guides, strict=True)]
         kept = preserved_rows(self.sampler, retained, chosen["rows"])
-        edit(self.sampler.family.projections(), pairs, kept, technique=chosen["technique"], **scales)
+        self.refuse_unchanged(edit(self.sampler.family.projections(), pairs, kept, technique=chosen["technique"], **scales))
+
+
+def check_texts(method: str, sampler: Sampler, concepts: Sequence[str], guides: Sequence[str], preserved: Sequence[str] = ()) -> None:
+    """Refuse texts of an edit that the base model would not read to their ends.
+
+    Raises:
+        BenchError: one is too long.
+    """
+    for name, texts in (("concepts", concepts), ("a guide", guides), ("texts to preserve", preserved)):
+        refuse_cut(method, name, texts, sampler.family)
 
 
 def last_row(sampler: Sampler, text: str) -> int:

@@ -45,12 +45,15 @@ def compare(
 ) -> None:
     """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
     from bench.reports.comparison import compare as compare_runs
+    from bench.reports.run_tables import acting
+    from bench.runs.find import find_run
 
     choice = RuleChoice(rule, threshold, q16_threshold)
     rows = compare_runs(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black, rule=choice)
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
+        + "".join(f" {sentence}" for sentence in acting([find_run(name, suite, track, limit, out) for name in methods]))
         + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
     )
     if form is Format.TABLE:  # the other formats keep every column

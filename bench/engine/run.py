@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from bench.engine.engines import Engine
 from bench.engine.worker import Job, Told
 from bench.errors import BenchError
 from bench.runs import OUT
+from bench.runs.acting import KEY, total
 from bench.runs.find import Run, describe, folder_of
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin
@@ -75,6 +77,8 @@ def run(
         planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
         check_sizes(planned, spec.loaded_suite.samples)
         folder, run_id = folder_of(spec, Path(out))
+    if not folder.exists():
+        _check_acts(spec)
     with folder.lock():
         missing = folder.missing_units(len(units))
         if missing:
@@ -82,6 +86,19 @@ def run(
             _generate(Job(spec, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
         _score(spec, folder, planned, workforce, progress)
     return describe(folder, spec)
+
+
+def _check_acts(spec: RunSpec) -> None:
+    """Refuse settings under which the method could change none of the samples: the base's images would stand under its name.
+
+    Raises:
+        BenchError: the method's own line, which names the setting.
+    """
+    method = spec.make_method()
+    kinds = {(sample.steps, sample.guidance): sample for sample in spec.loaded_suite.samples}
+    reasons = [method.cannot_act(spec.context, sample) for sample in kinds.values()]
+    if all(reasons):
+        raise BenchError(reasons[0])
 
 
 def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], engine: Engine, progress: Progress) -> None:
@@ -104,7 +121,9 @@ def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progre
     began = time.perf_counter()
     workers = engine.work(job, missing, _bars(job.spec, progress, made=missing, scored=missing if job.scorers else ()))
     session = {"engine": engine.name, "workers": workers, "units": len(missing), "seconds": round(time.perf_counter() - began, 3)}
-    job.folder.update_manifest(sessions=[*job.folder.manifest().get("sessions", []), session])
+    acted = total(job.folder.markers().values())
+    said = {KEY: asdict(acted)} if acted else {}
+    job.folder.update_manifest(sessions=[*job.folder.manifest().get("sessions", []), session], **said)
 
 
 def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Progress | None = None, *, workers: int | None = None) -> Run:

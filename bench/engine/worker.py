@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench.console import say
 from bench.engine.scoring import Scoring
 from bench.errors import BenchError
+from bench.runs.acting import Acted, count, together
 from bench.runs.folder import RunFolder
 from bench.runs.scores import ChosenScorer
 from bench.runs.spec import RunSpec
@@ -79,13 +80,16 @@ class Worker:
         unit = self._units[index]
         began = time.perf_counter()
         rows: list[dict[str, object]] = []
+        acted: list[Acted | None] = []
         number = 0
         for batch in unit.batches:
             for part, outcomes in self._parts(batch):
                 rows += [self._row(unit, number, *pair) for pair in zip(part, outcomes, strict=True)]
+                acted.append(count(outcomes))
                 number += 1
                 told("made", len(part))
-        self._folder.commit_unit(index, rows, time.perf_counter() - began, split=number - len(unit.batches))
+        seconds = time.perf_counter() - began
+        self._folder.commit_unit(index, rows, seconds, split=number - len(unit.batches), acted=together(acted))
 
     def _parts(self, batch: Sequence[Sample]) -> Iterator[tuple[Sequence[Sample], list[Outcome | str]]]:
         """Yield the batch with its outcomes: whole, or in halves of halves where the device's memory does not hold it.

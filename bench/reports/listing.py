@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import did_you_mean
+from bench.errors import BenchError, did_you_mean
 from bench.registry import methods, scorers, suites
 from bench.rules import RULES, Rule
 from bench.suites.from_files.dataset import brought
@@ -101,9 +102,31 @@ def _suite(suite: Suite) -> dict[str, Any]:
     """Return what is known of a suite; of a variant that the user brings, also what was added and what the screen took of it."""
     from bench.reports.needs import state
 
-    found = {**asdict(suite.info), "seeds": suite.info.seeds.sentence(), "tracks": list(suite.tracks())}
+    found = {
+        **asdict(suite.info),
+        "seeds": suite.info.seeds.sentence(),
+        "tracks": list(suite.tracks()),
+        "prompts cut": _cut(suite),
+    }
     real = brought(suite)
     return found if real is None else {**found, "real tracks": state(real)}
+
+
+def _cut(suite: Suite) -> dict[str, str]:
+    """Return how many prompts each track's base cuts, for the tracks whose prompts and tokenizers are here."""
+    from bench.suites.load import load_suite
+    from bench.tracks.tokens import cut_prompts
+
+    found = {}
+    for track in (load_track(name) for name in suite.tracks() if name in track_names()):
+        if cut_prompts(track, []) is None:  # before a large suite is read for nothing
+            continue
+        with suppress(BenchError):  # what lacks its data says so below
+            prompts = {sample.prompt_id: sample.prompt for sample in load_suite(suite.info.name, track).samples}
+            cut = cut_prompts(track, list(prompts.values()))
+            if cut is not None:
+                found[track.name] = cut.words()
+    return found
 
 
 def _properties(values: Mapping[str, Any], prefix: str = "") -> list[dict[str, Any]]:

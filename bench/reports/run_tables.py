@@ -17,6 +17,8 @@ from bench.metrics.rows import sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
+from bench.tracks.tokens import CUT, Cut
+from bench.types import Kind
 
 NUMBER = ("value", "value_low", "value_high", "unit", "n", "excluded")
 
@@ -45,7 +47,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     place = {line: index for index, line in enumerate(lines)}
     rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
     rules = [run.rule(rule) for run in runs]
-    said = [_counted(runs), *_since(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
+    said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said))
 
 
@@ -67,7 +69,8 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
         rules = [run.rule(replace(rule, threshold=threshold)) for threshold in thresholds]
         manifest = RunFolder.open(run.path).manifest()
         rows += [{"run": str(run.path), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
-    said = [_counted(runs), *_since(runs), *_rules(rows, runs, [run.rule(rule) for run in runs]), "Its detection threshold varies.", _intervals(rows)]
+    own = [run.rule(rule) for run in runs]
+    said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said))
 
 
@@ -102,6 +105,28 @@ def _counted(runs: Sequence[Run]) -> str:
 def _since(runs: Sequence[Run]) -> list[str]:
     """Return, of every suite whose version is another by now, which one a run was made of."""
     return [f"{said}." for said in dict.fromkeys(suite_since(RunFolder.open(run.path), run.spec.loaded_track) for run in runs) if said]
+
+
+def acting(runs: Sequence[Run]) -> list[str]:
+    """Return which runs hold images that are the base's, or may hold some."""
+    said = []
+    for run in runs:
+        if run.acted is not None:
+            said.append(run.acted.sentence(run.spec.method))
+        elif RunFolder.open(run.path).manifest()["method"].get("kind") == Kind.GUIDANCE:  # any other kind changes weights or refuses
+            said.append(f"On how many samples {run.spec.method} acted is not known.")
+    return [each for each in dict.fromkeys(said) if each]
+
+
+def _cut(runs: Sequence[Run]) -> list[str]:
+    """Return how many prompts of each suite were longer than the base's text encoders read."""
+    said = []
+    for run in runs:
+        suite = RunFolder.open(run.path).manifest()["suite"]
+        where = f" of {run.spec.suite}" if len({each.spec.suite for each in runs}) > 1 else ""
+        cut = suite.get(CUT)
+        said.append(f"Prompts cut{where}: {Cut(**cut).words() if cut else 'not known'}.")
+    return list(dict.fromkeys(said))
 
 
 def _rules(rows: Sequence[dict[str, Any]], runs: Sequence[Run], rules: Sequence[Rule]) -> list[str]:

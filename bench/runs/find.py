@@ -11,9 +11,11 @@ from bench.errors import BenchError
 from bench.registry import suites
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
+from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder, run_folders
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import RunSpec, digest
+from bench.types import Kind
 from bench.types.track import Track
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Run:
         samples: how many samples the run has.
         counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
         split: how often the device's memory did not hold a batch, so that it was made in parts.
+        acted: on how many samples the method acted; None where it does not say, or the run is older than that.
     """
 
     path: Path
@@ -39,10 +42,18 @@ class Run:
     samples: int
     counts: Mapping[str, int]
     split: int = 0
+    acted: Acted | None = None
 
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
         return load_run(self.path)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the images are known to be the base's under the method's name; a filter that refused nothing has done what it is for."""
+        if self.acted is None or self.acted.samples or not self.acted.of:
+            return False
+        return bool(RunFolder.open(self.path).manifest()["method"].get("kind") != Kind.FILTER)
 
     def first_failure(self) -> str:
         """Return why the first failed sample failed, or nothing."""
@@ -79,7 +90,8 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     spec = spec or RunSpec(**manifest["spec"], suite_version=manifest["suite"]["version"])
     counts = {"generated": 0, "blocked": 0, "failed": 0}
     done = split = 0
-    for marker in folder.markers().values():
+    markers = folder.markers()
+    for marker in markers.values():
         split += int(marker.get("split", 0))
         done += int(marker["samples"])
         for status in counts:
@@ -88,7 +100,7 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     current = manifest.get("scorers", {})
     scored = all(not folder.unscored_units(each) for each in folder.score_sets() if current.get(each.scorer) == each.fingerprint)
     complete = missing == 0 and counts["failed"] == 0 and scored and bool(current)
-    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split)
+    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split, total(markers.values()))
 
 
 def suite_since(folder: RunFolder, track: Track) -> str:

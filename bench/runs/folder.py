@@ -20,7 +20,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ import pyarrow as pa
 from bench.errors import BenchError
 from bench.files.atomic import mendable, read_json, sweep, write_json
 from bench.files.hashes import sha256
+from bench.runs.acting import KEY, Acted
 from bench.runs.images import ImageStore
 from bench.runs.tables import SAMPLES, read_notes, read_table, write_scores, write_table
 
@@ -165,8 +166,16 @@ class RunFolder:
     def _marker(self, unit: int) -> Path:
         return self._markers / f"{unit:05d}.json"
 
-    def commit_unit(self, unit: int, rows: Sequence[Mapping[str, Any]], seconds: float, *, split: int = 0) -> None:
-        """Write a unit's sample table, then its marker, with how often a batch had to be split. Its images must be written already."""
+    def commit_unit(self, unit: int, rows: Sequence[Mapping[str, Any]], seconds: float, *, split: int = 0, acted: Acted | None = None) -> None:
+        """Write a unit's sample table, then its marker. Its images must be written already.
+
+        Args:
+            unit: its number.
+            rows: its samples.
+            seconds: what they took.
+            split: how often a batch had to be split.
+            acted: on how many samples the method acted; None where it does not say.
+        """
         self._marker(unit).unlink(missing_ok=True)
         content = write_table(self._table(unit), rows, SAMPLES, {})
         counts = Counter(str(row["status"]) for row in rows)
@@ -176,6 +185,7 @@ class RunFolder:
             **{status: counts.get(status, 0) for status in STATUSES},
             "seconds": round(seconds, 3),
             **({"split": split} if split else {}),
+            **({KEY: asdict(acted)} if acted is not None else {}),
         }
         write_json(self._marker(unit), marker)
 

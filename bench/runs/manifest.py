@@ -8,9 +8,10 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.runs.folder import RunFolder
-from bench.runs.provenance import NUMERIC, git_state, machine, versions
+from bench.runs.provenance import NUMERIC, git_state, machine, tf32, versions
 from bench.runs.spec import RunSpec
 from bench.tracks.schedulers import configured
+from bench.tracks.tokens import CUT, cut_prompts
 
 
 def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
@@ -52,9 +53,10 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
                 "total_prompts": suite.total,
                 "screened_out": len(suite.excluded),
                 "screened_out_sha256": list(suite.excluded),
+                **_cut(spec),
             },
             "scheduler": configured(spec.loaded_track.base_path(), spec.loaded_track.scheduler),
-            "numerics": asdict(spec.context.numerics),
+            "numerics": {**asdict(spec.context.numerics), **(tf32() if spec.device.startswith("cuda") else {})},
             "proxy": spec.loaded_track.proxy,
             "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",
             "samples": len(suite.samples),
@@ -66,6 +68,13 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
             "scorers": {},
         }
     )
+
+
+def _cut(spec: RunSpec) -> dict[str, Any]:
+    """Return how many of the run's prompts the base's tokenizers cut; empty where that cannot be told."""
+    prompts = {sample.prompt_id: sample.prompt for sample in spec.loaded_suite.samples}
+    found = cut_prompts(spec.loaded_track, list(prompts.values()))
+    return {} if found is None else {CUT: asdict(found)}
 
 
 def _says(spec: RunSpec) -> dict[str, Any]:

@@ -35,6 +35,13 @@ def git_state() -> dict[str, str | bool]:
     return {"commit": commit.stdout.strip(), "changed": bool(status.stdout.strip())}
 
 
+def tf32() -> dict[str, bool]:
+    """Return whether float32 products and convolutions of a CUDA device may round to TF32: torch's settings as they are, which a run leaves alone."""
+    import torch
+
+    return {"tf32_matmul": torch.backends.cuda.matmul.allow_tf32, "tf32_convolutions": torch.backends.cudnn.allow_tf32}
+
+
 def machine() -> dict[str, str]:
     """Return the operating system and processor kind; no host name, no user."""
     return {"system": platform.system(), "machine": platform.machine()}

@@ -73,6 +73,14 @@ class Method(ABC):
         """Return ``{file: sha256}`` of every weight file beyond the track's base model. Called before :meth:`load`."""
         return {}
 
+    def cannot_act(self, context: Context, sample: Sample) -> str:
+        """Return why the method could only give the base's image for samples of these steps and this guidance; empty where it can act.
+
+        Called before :meth:`load`. A run none of whose samples it could act on is refused with this, one line that names the setting and the way out.
+        What shows only while an image is made is said by :attr:`bench.types.Generated.acted`.
+        """
+        return ""
+
     @abstractmethod
     def load(self, context: Context) -> None:
         """Read weights and get ready to generate. Heavy imports belong here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,9 +78,16 @@ def key_of(row: Mapping[str, Any]) -> tuple[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """An image that the method delivered."""
+    """An image that the method delivered.
+
+    Attributes:
+        image: uint8, (height, width, 3).
+        acted: at how many denoising steps the method did something that the base would not have done; 0 where the image is the base's, None where
+            the method does not say.
+    """
 
     image: Image
+    acted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +117,6 @@ def check(outcome: object, sample: Sample) -> Outcome | str:
         return f"expected uint8 pixels, got {image.dtype}"
     if image.shape != (sample.height, sample.width, 3):
         return f"expected an image of shape {(sample.height, sample.width, 3)}, got {image.shape}"
+    if outcome.acted is not None and (not isinstance(outcome.acted, Integral) or outcome.acted < 0):
+        return f"expected acted as a number of steps or None, got {outcome.acted!r}"
     return outcome

@@ -84,12 +84,14 @@ def run_source(path: Path) -> Source:
     """Return the finished run in the folder ``path``.
 
     Raises:
-        BenchError: it is no run folder, or is not complete.
+        BenchError: it is no run folder, is not complete, or holds the base's images under another method's name.
     """
     run = describe(RunFolder.open(path))
     if not run.complete:
         missing = {status: count for status, count in run.counts.items() if count and status in ("failed", "missing")}
         raise BenchError(f"The run {path} is not complete ({missing or 'not scored'}); a board takes finished runs. Run the same `bench run` again.")
+    if run.idle and run.acted is not None:
+        raise BenchError(f"The run {path} is no run of its method: {run.acted.sentence(run.spec.method)} Leave it out.")
     return Source(run.records(), RunFolder(path).manifest(), run.spec.loaded_track, run.rule())
 
 
@@ -285,11 +287,14 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
 
 
 def finished_runs(out: Path) -> Iterator[Path]:
-    """Yield the folder of every complete run of a whole suite under ``out``, by path: the method's own parameters, the track's sampler and batch."""
+    """Yield the folder of every complete run of a whole suite under ``out``, by path: the method's own parameters, the track's sampler and batch.
+
+    Left out too: a run whose method acted on no sample.
+    """
     for run in find_runs(out):
         spec = run.spec
         settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
-        if run.complete and settings == (None, None, {}, {}, spec.loaded_track.batch_size):
+        if run.complete and not run.idle and settings == (None, None, {}, {}, spec.loaded_track.batch_size):
             yield run.path
 
 

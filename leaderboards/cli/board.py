@@ -37,7 +37,7 @@ def board(
     folders = runs or list(finished_runs(within))
     left_out = 0 if runs else len(run_folders(within)) - len(folders)
     if left_out:
-        say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, or unfinished. To take one, name its folder.")
+        say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, unfinished, or idle. To take one, name its folder.")
     with Bars(quiet=quiet) as bars:
         read = bars.start("read", len(folders), "runs")
         sources: list[Source] = []

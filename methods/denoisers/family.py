@@ -133,8 +133,22 @@ class DenoiserFamily(ABC):
         """Return the (channels, rows, columns) of a picture's latents; its height and width are in pixels."""
 
     @abstractmethod
-    def encode(self, prompts: Sequence[str], device: torch.device) -> Text:
-        """Return prompts encoded, computed on ``device``; what is too long is cut off, as diffusers does."""
+    def encode(self, prompts: Sequence[str], device: torch.device, *, cut_end: bool = False) -> Text:
+        """Return prompts encoded, computed on ``device``; what is too long is cut off, as diffusers does.
+
+        Args:
+            prompts: in any number.
+            device: where the text encoders run.
+            cut_end: whether a prompt that is too long loses its end token too, as in the authors' code of some methods on Stable Diffusion 1.x.
+        """
+
+    def overlong(self, text: str) -> tuple[int, int] | None:
+        """Return a text's tokens, start and end among them, and how many of them are read; None where no text encoder cuts it."""
+        for part in self.text_parts():
+            length, limit = len(part.tokenizer(text, verbose=False).input_ids), int(part.tokenizer.model_max_length)
+            if length > limit:
+                return length, limit
+        return None
 
     @abstractmethod
     def empty(self, count: int, device: torch.device) -> Text:

@@ -57,8 +57,8 @@ class UNetFamily(DenoiserFamily):
         scale = self.pipeline.vae_scale_factor
         return self.pipeline.unet.config.in_channels, height // scale, width // scale
 
-    def encode(self, prompts: Sequence[str], device: torch.device) -> Text:
-        """Return prompts encoded; what is too long is cut off, as Stable Diffusion does."""
+    def encode(self, prompts: Sequence[str], device: torch.device, *, cut_end: bool = False) -> Text:
+        """Return prompts encoded; what is too long is cut off, as Stable Diffusion does, on SDXL always with its end token kept."""
         if self.is_xl:
             states, _, pooled, _ = self.pipeline.encode_prompt(
                 list(prompts), device=device, num_images_per_prompt=1, do_classifier_free_guidance=False
@@ -66,6 +66,10 @@ class UNetFamily(DenoiserFamily):
             return Text(states, pooled)
         tokenizer, encoder = self.pipeline.tokenizer, self.pipeline.text_encoder
         tokens = tokenizer(list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt")
+        if cut_end:
+            for row, prompt in zip(tokens.input_ids, prompts, strict=True):
+                whole = tokenizer(prompt, verbose=False).input_ids
+                row[-1] = whole[len(row) - 1] if len(whole) > len(row) else row[-1]
         mask = tokens.attention_mask.to(device) if getattr(encoder.config, "use_attention_mask", None) else None
         return Text(encoder(tokens.input_ids.to(device), attention_mask=mask)[0])
 
@@ -96,8 +100,9 @@ class UNetFamily(DenoiserFamily):
         import torch
 
         vae = self.pipeline.vae
-        if vae.dtype == torch.float16 and vae.config.force_upcast:
-            vae.to(torch.float32)  # SDXL's overflows in half precision
+        # SDXL's overflows in half precision. Stable Diffusion's says the same by its class' default alone, and diffusers' pipeline does not listen.
+        if self.is_xl and vae.dtype == torch.float16 and vae.config.force_upcast:
+            vae.to(torch.float32)
         latents = latents.to(vae.dtype)
         mean, std = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
         if mean is not None and std is not None:

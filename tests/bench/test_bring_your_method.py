@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,6 +14,7 @@ from bench import checking, scaffold
 from bench.checking import rule_rows
 from bench.formats import Format, render
 from bench.tracks import load_track
+from bench.types import Context, Sample
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "bring-your-method.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
@@ -26,6 +29,17 @@ def test_the_adapter_is_what_new_method_writes(tmp_path: Path) -> None:
     assert (package / "src" / "my_method" / "adapter.py").read_text(encoding="utf-8") == BLOCKS[0]
 
 
+def test_what_counts_its_steps_counts_them(samples: tuple[Sample, ...]) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(BLOCKS[0] + BLOCKS[1], "guide", "exec"), names)
+    context, few = Context(load_track("mini")), [replace(sample, steps=3) for sample in samples[:2]]
+    method = names["MyCountingMethod"]()
+    method.load(context)
+    given = [method.sampler.generate([replace(each, guidance=scale) for each in few], names["Counting"]("vorn", 3.0)) for scale in (4.0, 1.0)]
+    assert [[each.acted for each in outcomes] for outcomes in given] == [[3, 3], [0, 0]]
+    assert method.cannot_act(context, few[0]) == "" and "at guidance 1" in method.cannot_act(context, replace(few[0], guidance=1.0))
+
+
 def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = load_track("mini").model_dump(mode="json") | {"steps": 3}
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick))
@@ -37,5 +51,5 @@ def test_the_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     real = checking.check_method
     monkeypatch.setattr(checking, "check_method", check_quickly)
-    exec(compile(BLOCKS[1], "guide", "exec"), {})
+    exec(compile(BLOCKS[2], "guide", "exec"), {})
     assert called == ["uce"]

@@ -146,8 +146,11 @@ def test_a_published_seed_gives_the_images_of_diffusers_own_call(track: Path, da
 
 
 def test_the_filter_and_an_edit_run_there_in_half_precision(track: Path, data: None, tmp_path: Path) -> None:
-    for method in ("sd-v1.5-filter", "uce", "sld-medium"):
-        done = bench.run(method, "i2p-sexual", track=str(track), dtype="bfloat16", out=tmp_path, workers=1, scorers=["nudenet"])
+    # The tiny tokenizer reads 16 tokens, SLD's own concept has more; and its warm-up is longer than two steps.
+    chosen: dict[str, dict[str, object]] = {"sd-v1.5-filter": {}, "uce": {}, "sld-medium": {"concept": "hate", "warmup": 1}}
+    for method, parameters in chosen.items():
+        settings = {"dtype": "bfloat16", "out": tmp_path, "workers": 1, "scorers": ["nudenet"]}
+        done = bench.run(method, "i2p-sexual", track=str(track), parameters=parameters, **settings)
         assert done.complete and done.counts["generated"] + done.counts["blocked"] == PROMPTS // 2
         assert done.rows()[0]["rule"] == "libra6"
 

@@ -182,3 +182,14 @@ def test_what_is_no_board_is_one_clear_line(board: Board, tmp_path: Path) -> Non
 def test_a_value_in_a_question_is_never_read_as_sql(board: Board) -> None:
     assert board.rows(method="toy' or '1'='1").empty
     assert board.samples(["ip"], method='"; drop table samples; --').empty
+
+
+def test_a_run_that_holds_the_bases_images_is_no_run_of_its_method(runs: Path, tmp_path: Path) -> None:
+    done = bench.run("toy", "i2p-sexual", out=tmp_path, workers=1, scorers=SCORERS)
+    assert list(finished_runs(tmp_path)) == [done.path]
+    for file in (done.path / "units").iterdir():
+        marker = json.loads(file.read_text())
+        file.write_text(json.dumps(marker | {"acted": {"samples": 0, "of": marker["samples"], "steps": 0}}))
+    assert list(finished_runs(tmp_path)) == []
+    with pytest.raises(BenchError, match=r"is no run of its method: toy acted on 0 of 300 samples: these are the base's images\. Leave it out\."):
+        run_source(done.path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -54,6 +56,23 @@ def test_two_epochs_are_the_formula_twice(sd_context: Context) -> None:
         method.epoch()
         for name, weight in method.sampler.family.projections().items():
             torch.testing.assert_close(weight.double(), expected[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["context", "sd_context", "xl_context"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("method", [RECE, UCE])
+def test_an_edit_is_solved_in_float32_whatever_the_dtype(method: type[RECE | UCE], dtype: str, kind: str, request: pytest.FixtureRequest) -> None:
+    context: Context = request.getfixturevalue(kind)
+    chosen = {"epochs": 3} if method is RECE else {}
+    exact, half = method(**chosen), method(**chosen)
+    exact.load(context)
+    half.load(replace(context, dtype=dtype))
+    solved = exact.sampler.family.projections()
+    for name, weight in half.sampler.family.projections().items():
+        assert weight.dtype == getattr(torch, dtype)
+        assert torch.equal(weight, solved[name].to(weight.dtype))
+    plain = dict(load_pipeline(replace(context, dtype=dtype)).unet.named_parameters())
+    assert all(torch.equal(weight, plain[name]) for name, weight in weights_of(half).items() if name not in solved)
 
 
 def test_an_epoch_erases_what_the_one_before_left(sd_context: Context) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import diffusers
 import numpy as np
 import pytest
@@ -14,7 +17,16 @@ from methods.sampler import Sampler
 
 
 @pytest.mark.parametrize(
-    "name", ["DDIMScheduler", "PNDMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler", "DDPMScheduler"]
+    "name",
+    [
+        "DDIMScheduler",
+        "PNDMScheduler",
+        "DPMSolverMultistepScheduler",
+        "EulerAncestralDiscreteScheduler",
+        "DDPMScheduler",
+        "TCDScheduler",
+        "LCMScheduler",
+    ],
 )
 def test_the_loop_gives_the_bits_of_diffusers(name: str, few: list[Sample], context: Context) -> None:
     pipeline = load_pipeline(context)
@@ -49,6 +61,44 @@ def test_the_loop_gives_the_bits_of_diffusers_sdxl(name: str, zeros: bool, few: 
         height=32,
     ).images
     assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(mine, theirs, strict=True))
+
+
+SD_AND_XL = pytest.mark.parametrize("kind", ["sd_context", "xl_context"])
+
+
+@SD_AND_XL
+@pytest.mark.parametrize("name", ["DDIMScheduler", "TCDScheduler", "EulerAncestralDiscreteScheduler"])
+def test_what_a_step_is_told_is_what_diffusers_tells_it(kind: str, name: str, few: list[Sample], request: pytest.FixtureRequest) -> None:
+    pipeline = load_pipeline(request.getfixturevalue(kind))
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
+    assert same_as_diffusers(pipeline, few)
+
+
+@SD_AND_XL
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_gives_the_bits_of_diffusers(kind: str, dtype: str, few: list[Sample], request: pytest.FixtureRequest) -> None:
+    pipeline = load_pipeline(replace(request.getfixturevalue(kind), dtype=dtype))
+    assert pipeline.vae.config.force_upcast
+    assert same_as_diffusers(pipeline, few)
+    # Stable Diffusion's autoencoder stays in half precision, as its pipeline has it; SDXL's would overflow.
+    assert pipeline.vae.dtype == (torch.float32 if (kind, dtype) == ("xl_context", "float16") else getattr(torch, dtype))
+
+
+def same_as_diffusers(pipeline: Any, samples: list[Sample]) -> bool:
+    """Whether our loop and the pipeline's own call give the same bits; ours goes first, on a copy of the autoencoder's precision."""
+    mine = [each.image for each in Sampler(pipeline).generate(samples)]
+    pipeline.vae.to(pipeline.unet.dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        [sample.prompt for sample in samples],
+        num_inference_steps=samples[0].steps,
+        guidance_scale=samples[0].guidance,
+        generator=[generator(sample) for sample in samples],
+        width=32,
+        height=32,
+    ).images
+    Sampler(pipeline).generate(samples[:1])  # leaves the autoencoder as our loop does
+    return all(np.array_equal(a, np.asarray(b)) for a, b in zip(mine, theirs, strict=True))
 
 
 def test_a_prompt_that_is_too_long_is_cut_off_as_diffusers_does(few: list[Sample], context: Context) -> None:

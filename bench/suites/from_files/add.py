@@ -14,12 +14,13 @@ from bench.files.atomic import mendable
 from bench.files.hashes import sha256
 from bench.registry import suites
 from bench.suites import screening
-from bench.suites.from_files.dataset import BroughtSuite, DataSet, brought
+from bench.suites.from_files.dataset import REAL_TRACKS, BroughtSuite, DataSet, brought
 from bench.suites.from_files.normalise import content, lookalikes, mapping, to_parquet, to_rows, wanted
 from bench.suites.from_files.read import FileTable, read_table
 from bench.suites.from_files.record import Record, Screening, read_record, record_path, write_data, write_record
 from bench.suites.load import load_suite
 from bench.tracks import load_track
+from bench.tracks.tokens import cut_prompts
 from bench.types.suite import Row
 
 
@@ -186,6 +187,10 @@ def _checks(data: DataSet, record: Record, rows: Sequence[Row], tables: Mapping[
         kept = each.prompts - len(each.excluded)
         text = f"{kept} prompts; {len(each.excluded)} of {each.prompts} screened out"
         found.append({"check": f"suite {name} {each.version}", "published": None, "file": text})
+    for track in REAL_TRACKS:
+        cut = cut_prompts(load_track(track), [row.prompt for row in rows])
+        if cut is not None:
+            found.append({"check": f"prompts cut on {track}", "published": None, "file": cut.words()})
     found.append({"check": "kept in", "published": None, "file": str(record_path(record.data))})
     return found
 
