@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from bench.errors import NotAvailable
-from bench.files.hashes import hash_weights
+from bench.errors import BenchError, NotAvailable
 from bench.files.locations import resolve
 from bench.types import Context, Method, Outcome, Sample
 from methods.overlay import find, lay_over
@@ -39,8 +38,8 @@ class FineTuned(Method):
         return resolve(str(given))
 
     def weights(self, context: Context) -> Mapping[str, str]:
-        """Return the hashes of the weights' files."""
-        return hash_weights(find(self.location(context)).path)
+        """Return the hashes of the weights' files, and of what beside them decides how they act."""
+        return find(self.location(context)).hashes()
 
     def load(self, context: Context) -> None:
         """Read the base model and lay the weights over it.
@@ -70,12 +69,22 @@ class ClosedForm(FineTuned):
 
         Raises:
             NotAvailable: the track has no concepts and none were given.
-            BenchError: a parameter does not fit.
+            BenchError: a parameter does not fit, or cannot act on a saved edit.
         """
         if self.parameters["weights"]:
+            self._check_settings(context)
             super().load(context)
         else:
             self.solve(context)
+
+    def _check_settings(self, context: Context) -> None:
+        """Refuse settings of the solution beside an edit that is solved already: they would be recorded and not act."""
+        defaults = {**self.info.defaults, **context.track.methods.get(self.info.name, {})}
+        for name, value in self.parameters.items():
+            if name != "weights" and value != defaults[name]:
+                raise BenchError(
+                    f"{name}={value!r} cannot act: weights holds an edit that is solved already. Leave out {name}, or weights to solve it here."
+                )
 
     @abstractmethod
     def solve(self, context: Context) -> None:
