@@ -216,20 +216,15 @@ def _folded(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def _check_strengths(tensors: Mapping[str, torch.Tensor], parts: Any) -> None:
     """Compare each layer's strength with what kohya's file says: alpha over rank, one where it has no alpha."""
-    wanted: Counter[tuple[str, float]] = Counter()
-    found: Counter[tuple[str, float]] = Counter()
+    wrapped = [layer for part in parts for _, layer in layers(part)]
+    found = Counter((digest(layer.lora_A[_NAME].weight), round(float(layer.scaling[_NAME]), 6)) for layer in wrapped)
+    dtypes = {layer.lora_A[_NAME].weight.dtype for layer in wrapped}
     for name, tensor in tensors.items():
         module, _, end = name.partition(".")
         if end == "lora_down.weight":
             alpha = tensors.get(f"{module}.alpha")
-            rank = tensor.shape[0]
-            wanted[(_values(tensor), round(1.0 if alpha is None else float(alpha) / rank, 6))] += 1
-    for part in parts:
-        for _, layer in layers(part):
-            found[(_values(layer.lora_A[_NAME].weight), round(float(layer.scaling[_NAME]), 6))] += 1
-    if wanted != found:
-        raise ValueError("diffusers would lay some of its layers at another strength than their alpha says")
-
-
-def _values(tensor: torch.Tensor) -> str:
-    return digest(tensor.float())
+            strength = round(1.0 if alpha is None else float(alpha) / tensor.shape[0], 6)
+            key = next((key for dtype in dtypes if found[key := (digest(tensor.to(dtype)), strength)] > 0), None)
+            if key is None:
+                raise ValueError(f"diffusers would lay {module} at another strength than alpha over rank, {strength:g}")
+            found[key] -= 1

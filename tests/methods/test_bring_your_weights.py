@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,16 @@ def config(r: int = 2, **settings: Any) -> LoraConfig:
     return LoraConfig(r=r, init_lora_weights=False, **{"target_modules": QV, "lora_alpha": r} | settings)
 
 
+def moved(model: Any) -> None:
+    """Move what stands where training begins: DoRA's magnitudes, and tensors of zeros."""
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            if "magnitude" in name:
+                tensor.mul_(1 + torch.rand_like(tensor))
+            elif tensor.requires_grad and not tensor.any():
+                tensor.normal_(std=0.1)
+
+
 def diffusers_lora(pipeline: Any, path: Path, header: bool = True, text: bool = False, unet: bool = True, **settings: Any) -> Path:
     """A LoRA as diffusers' trainers write it, its settings in the header or not."""
     layers, metadata = {}, {}
@@ -60,6 +71,7 @@ def diffusers_lora(pipeline: Any, path: Path, header: bool = True, text: bool = 
     for part, each in wanted.items():
         model = getattr(pipeline, part)
         model.add_adapter(each)
+        moved(model)
         layers[f"{part}_lora_layers"] = get_peft_model_state_dict(model)
         metadata[f"{part}_lora_adapter_metadata"] = {key: value for key, value in each.to_dict().items() if value is not None}
         metadata[f"{part}_lora_adapter_metadata"]["target_modules"] = sorted(each.target_modules)
@@ -121,10 +133,7 @@ def peft_folder(pipeline: Any, path: Path, part: str = "unet", kind: Any = LoraC
     else:
         common |= {"init_weights": False}
     model = peft.get_peft_model(getattr(pipeline, part), kind(**common | settings))
-    with torch.no_grad():
-        for tensor in model.parameters():
-            if tensor.requires_grad and not tensor.any():
-                tensor.normal_(std=0.1)
+    moved(model)
     model.save_pretrained(path)
     if plain:
         file = path / "adapter_config.json"
@@ -369,6 +378,23 @@ def test_a_format_changes_the_base_as_its_library_does(row: Row, request: pytest
     wanted = change(state(theirs), state(plain))
     assert wanted > 0.1
     assert change(state(ours), state(theirs)) < 1e-5 * wanted
+
+
+HALVES = [row for row in ROWS if row.case in ("alpha", "alphas", "text", "patterns", "new names", "LoHa", "of outputs", "full", "both")]
+
+
+@pytest.mark.parametrize("row", HALVES, ids=lambda row: f"{row.row}: {row.case}")
+@pytest.mark.parametrize(("trained", "base"), [("float32", "float16"), ("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_half_precision_is_the_librarys_too(row: Row, trained: str, base: str, sd_context: Context, tmp_path: Path) -> None:
+    """An adapter in one precision over a base in another: what is laid is cast, and nothing is taken for left out."""
+    path = row.make(load_pipeline(replace(sd_context, dtype=trained)), tmp_path / "adapter")
+    context = replace(sd_context, dtype=base)
+    plain, ours, theirs = load_pipeline(context), load_pipeline(context), load_pipeline(context)
+    lay_over(ours, path)
+    row.judge(theirs, path)
+    wanted = change(state(theirs), state(plain))
+    assert {value.dtype for value in state(ours).values()} == {value.dtype for value in state(plain).values()}
+    assert change(state(ours), state(theirs)) < 0.01 * wanted
 
 
 def test_the_document_lists_these_formats() -> None:
