@@ -44,8 +44,8 @@ class FineTuned(Method):
         return resolve(str(given))
 
     def weights(self, context: Context) -> Mapping[str, str]:
-        """Return the hashes of the weights' files."""
-        return hash_weights(find(self.location(context)).path)
+        """Return the hashes of the weights' files, and of what beside them decides how they act."""
+        return find(self.location(context)).hashes()
 
     def load(self, context: Context) -> None:
         """Read the base model and lay the weights over it.
@@ -79,9 +79,10 @@ class ClosedForm(FineTuned):
 
         Raises:
             NotAvailable: the track has no concepts and none were given.
-            BenchError: a parameter does not fit.
+            BenchError: a parameter does not fit, or cannot act on a saved edit.
         """
         if self.parameters["weights"]:
+            self._check_settings(context)
             super().load(context)
             return
         self.solve(replace(context, dtype=SOLVED_IN))
@@ -92,6 +93,15 @@ class ClosedForm(FineTuned):
             for name, weight in family_of(pipeline).projections().items():
                 weight.data.copy_(solved[name])
             self.sampler = Sampler(pipeline)
+
+    def _check_settings(self, context: Context) -> None:
+        """Refuse settings of the solution beside an edit that is solved already: they would be recorded and not act."""
+        defaults = {**self.info.defaults, **context.track.methods.get(self.info.name, {})}
+        for name, value in self.parameters.items():
+            if name != "weights" and value != defaults[name]:
+                raise BenchError(
+                    f"{name}={value!r} cannot act: weights holds an edit that is solved already. Leave out {name}, or weights to solve it here."
+                )
 
     @abstractmethod
     def solve(self, context: Context) -> None:

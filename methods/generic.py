@@ -64,7 +64,7 @@ class UNet(_Generic):
 
 
 class LoRA(_Generic):
-    """Any LoRA of the track's base model, in the layout of diffusers, PEFT or kohya."""
+    """Any adapter of the track's base model, in the layout of diffusers, PEFT, kohya or LyCORIS (:mod:`methods.adapters`)."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="lora",

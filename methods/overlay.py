@@ -1,4 +1,4 @@
-"""Lays other weights over a base model: a LoRA, a whole network, or some of its tensors; whole or refused, never half."""
+"""Lays other weights over a base model: an adapter, a whole network, or some of its tensors; whole or refused, never half."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BenchError, first_line
 from bench.files.atomic import write_atomic
-from bench.files.published import Published, read_weights
+from bench.files.hashes import hash_weights
+from methods.adapters import lay_adapter
+from methods.adapters.peft import CONFIG, TENSORS
+from methods.adapters.reading import read
+from methods.adapters.refusals import base_name, refusal
+from methods.adapters.signs import GATED, Naming, layout
 from methods.denoisers import FAMILIES, family_of
 from methods.pipeline import damaged
 
@@ -22,12 +27,31 @@ PARTIAL = "unet_partial.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 """Read by ``torch.load(weights_only=True)``, which takes tensors and nothing that could run."""
 
+WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""What training wraps a network in, and leaves in front of its tensors' names: data parallelism, compilation, a trainer."""
+
 
 class Found(NamedTuple):
-    """What lies at a location: ``kind`` is ``network`` (a folder of diffusers) or ``tensors`` (one file: a LoRA, or tensors of the network)."""
+    """What lies at a location.
+
+    Attributes:
+        kind: ``network`` (a folder of diffusers), ``tensors`` (one file: an adapter, or tensors of the network) or ``adapters`` (a folder of PEFT's
+            folders, one a part of the pipeline).
+        path: the folder or the file.
+        files: the files of tensors; none for a network.
+    """
 
     kind: str
     path: Path
+    files: tuple[Path, ...] = ()
+
+    def hashes(self) -> dict[str, str]:
+        """Return the hashes of all that decides what is laid over the base: PEFT's configuration, which says the strength, is part of it."""
+        if self.kind == "network":
+            return hash_weights(self.path)
+        root = self.path if self.kind == "adapters" else self.path.parent
+        every = [beside for file in self.files for beside in (file, file.with_name(CONFIG)) if beside.is_file()]
+        return {file.relative_to(root).as_posix(): digest for file in every for digest in hash_weights(file).values()}
 
 
 def find(path: Path) -> Found:
@@ -37,19 +61,31 @@ def find(path: Path) -> Found:
         BenchError: none of these.
     """
     if path.is_file():
-        return Found("tensors", path)
-    for file in (path / LORA, path / PARTIAL):
+        return Found("tensors", path, (path,))
+    for file in (*(_peft(path) or ()), path / LORA, path / PARTIAL):
         if file.is_file():
-            return Found("tensors", file)
+            return Found("tensors", file, (file,))
+    if (path / "eraser_config.json").is_file():
+        raise refusal(path, GATED.format("Receler"))
+    inside = tuple(file for folder in sorted(path.glob("*")) for file in _peft(folder) or ())
+    if inside:
+        return Found("adapters", path, inside)
     for folder in (*(path / family.part for family in FAMILIES), path):
         if (folder / "config.json").is_file():
             return Found("network", folder)
     files = sorted(file for file in path.glob("*") if file.suffix in (".safetensors", *PICKLES))
     if len(files) == 1:
-        return Found("tensors", files[0])
+        return Found("tensors", files[0], (files[0],))
     several = f" It has {len(files)} files of tensors: name one of them." if files else ""
     networks = " or ".join(f"a {family.label}'s config.json" for family in FAMILIES)
     raise BenchError(f"{path} holds no weights that can be laid over the base model; expected {LORA}, {PARTIAL} or {networks}.{several}")
+
+
+def _peft(folder: Path) -> tuple[Path, ...] | None:
+    """Return the tensors of a folder that PEFT saved; None where it is none."""
+    if not (folder / CONFIG).is_file():
+        return None
+    return tuple(folder / name for name in TENSORS if (folder / name).is_file())[:1] or None
 
 
 def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
@@ -58,28 +94,31 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
     Args:
         pipeline: the base model.
         path: see :func:`find`.
-        scale: of a LoRA's change.
+        scale: of an adapter's change.
 
     Raises:
-        BenchError: there are none, they are damaged, or of another model.
+        BenchError: there are none, they are damaged, of another model or change nothing, or a scale was given that cannot act.
     """
     family = family_of(pipeline)
-    kind, path = find(path)
-    if kind == "network":
-        family.replace_network(_read_network(family, path))
+    found = find(path)
+    if found.kind == "network":
+        _check_scale(found.path, scale, f"a whole {family.label}")
+        family.replace_network(_read_network(family, found.path))
         return
-    try:
-        published = read_weights(path, ("state_dict", family.part))
-    except Exception as error:
-        raise damaged("the weights", path, first_line(error)) from error
-    if any("lora" in name for name in published.tensors):
-        _lay_lora(family, published, scale)
-    else:
-        # ESD's script for diffusers names the network too.
-        prefix = f"{family.part}."
-        if not all(name.startswith(prefix) for name in published.tensors):
-            prefix = ""
-        _lay_tensors(family, path, {name.removeprefix(prefix): tensor for name, tensor in published.tensors.items()})
+    for file in found.files:
+        published = read(file, list(family.adaptable()))
+        form = layout(published, family)
+        if form is not Naming.TENSORS:
+            lay_adapter(family, published, form, scale)
+            continue
+        _check_scale(file, scale, f"tensors of a {family.label}")
+        _lay_tensors(family, file, published.tensors)
+
+
+def _check_scale(path: Path, scale: float, what: str) -> None:
+    """Refuse a scale for weights that take the place of the base's: there is no change to scale."""
+    if scale != 1.0:
+        raise BenchError(f"scale={scale:g} cannot act: {path} holds {what}, which replaces the base's; a scale is for a LoRA. Leave it out.")
 
 
 def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: bool = True) -> Path:
@@ -100,41 +139,45 @@ def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: boo
 
 
 def _lay_tensors(family: DenoiserFamily, path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Put tensors in the place of the base's, each in the part that its name begins with; in the network's where it begins with none."""
     import torch
 
-    own = dict(family.network.named_parameters())
-    strange = sorted(set(tensors) - set(own))
+    parts = family.adaptable()
+    named = _unwrapped(tensors)
+    own = {f"{part}.{name}": tensor for part, module in parts.items() for name, tensor in module.named_parameters()}
+    # ESD's script for diffusers names the network too.
+    if not all(name.startswith(tuple(f"{part}." for part in parts)) for name in named):
+        named = {f"{family.part}.{name}": tensor for name, tensor in named.items()}
+    # CLIP's layers lost a level of their names.
+    named = {name if name in own else name.replace(".text_model.", ".", 1): tensor for name, tensor in named.items()}
+    strange = sorted(set(named) - set(own) - {f"{part}.embeddings.position_ids" for part in parts})
     if strange:
         raise BenchError(
-            f"The weights in {path} are not of this base model's {family.label}: {len(strange)} of {len(tensors)} names are unknown, "
-            f"such as {strange[0]!r}. Expected diffusers' names."
+            f"The weights in {path} are not of this base model's {family.label}: {len(strange)} of {len(named)} names are unknown, "
+            f"such as {strange[0].removeprefix(f'{family.part}.')!r}. Expected diffusers' names."
         )
-    for name, tensor in tensors.items():
+    named = {name: tensor for name, tensor in named.items() if name in own}
+    for name, tensor in named.items():
         if own[name].shape != tensor.shape:
             raise BenchError(
-                f"The weights in {path} are of another model than the track's base: {name} has shape {tuple(tensor.shape)}, "
-                f"expected {tuple(own[name].shape)}."
+                f"The weights in {path} are of another model than the track's base, which is {base_name(family)}: "
+                f"{name.removeprefix(f'{family.part}.')} has shape {tuple(tensor.shape)}, expected {tuple(own[name].shape)}."
             )
+    changed = False
     with torch.no_grad():
-        for name, tensor in tensors.items():
-            own[name].copy_(tensor)
+        for name, tensor in named.items():
+            cast = tensor.to(own[name])
+            changed = changed or not torch.equal(cast, own[name])
+            own[name].copy_(cast)
+    if not changed:
+        raise BenchError(f"The weights in {path} are the base's own: they change nothing, so their pictures would be the base's.")
 
 
-def _lay_lora(family: DenoiserFamily, published: Published, scale: float) -> None:
-    pipeline, tensors = family.pipeline, published.tensors
-    try:
-        # Names of other trainers become diffusers' own here, so that what was taken can be counted.
-        state = family.lora_state(tensors)
-        wanted = sum(not name.endswith("alpha") for name in state)
-        pipeline.load_lora_weights(tensors)
-        # diffusers only warns of a key that fits nowhere, and generates without it.
-        taken = sum("lora_" in name for part in family.adaptable().values() for name, _ in part.named_parameters())
-        if taken != wanted or not taken:
-            raise ValueError(f"{taken} of its {wanted} tensors fit the base model")
-        pipeline.fuse_lora(lora_scale=scale)
-        pipeline.unload_lora_weights()
-    except Exception as error:
-        raise damaged("the LoRA", published.path, first_line(error)) from error
+def _unwrapped(tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Return tensors without what training left in front of every name, in whatever order."""
+    while prefix := next((each for each in WRAPPERS if all(name.startswith(each) for name in tensors)), None):
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
 def _read_network(family: DenoiserFamily, folder: Path) -> Any:
