@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.errors import BenchError, NotAvailable
-from bench.files.hashes import hash_weights
 from bench.files.locations import resolve
 from bench.types import Context, Method, Outcome, Sample
 from methods.denoisers import family_of
