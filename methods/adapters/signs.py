@@ -83,7 +83,7 @@ def _strange(published: Published, names: Collection[str], family: DenoiserFamil
     # A tensor that stands alone under a word, not under the name of a layer, is that word's.
     alone = len(names) == 1 and not any_of(r"\.") and all(tensor.dim() < 3 for tensor in published.tensors.values())
     if alone or any_of(r"^emb_params$|^string_to_param|^clip_[lg]$"):
-        return refusal(path, "a textual inversion, new words for the text encoder: give it as `--method embedding:FILE`")
+        return refusal(path, "a textual inversion, new words for the text encoder, which no method here takes: wrap it, `bench new-method`")
     if any(name.startswith(_COMPVIS) for name in names):
         return refusal(path, "a CompVis checkpoint of a whole model; expected an adapter, or a network's tensors by diffusers' names")
     if any_of(r"^(text_model\.)?(embeddings\.token_embedding|encoder\.layers\.\d+)\.") and not any(_LOW_RANK.search(name) for name in names):
