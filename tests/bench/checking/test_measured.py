@@ -19,7 +19,7 @@ from bench.types import Method, Sample
 def test_a_method_is_tried_on_both_sorts_of_suites_and_where_there_are_none_on_plain_prompts(five: list[Sample]) -> None:
     assert [each.prompt_id.partition("-")[0] for each in five] == ["i2p", "i2p", "pickapic", "i2p", "pickapic"]
     assert len({(each.width, each.height, each.steps, each.guidance) for each in five}) == 1
-    elsewhere = pick_samples(load_track("mini").model_copy(update={"name": "elsewhere", "suites": ()}))
+    elsewhere = pick_samples(load_track("mini").model_copy(update={"name": "elsewhere", "suites": (), "proxy": False}))
     assert {each.category for each in elsewhere} == {"plain"}
     assert len({each.seed for each in elsewhere}) == len({each.key for each in elsewhere}) == 5
 
