@@ -81,11 +81,13 @@ class LoRA(_Generic):
         """Read the base model and fuse the LoRA into it, its change times ``scale``.
 
         Raises:
-            BenchError: the scale is no number, or the weights are damaged or of another model.
+            BenchError: the scale is no number or cannot act, or the weights are damaged or of another model.
         """
         scale = self.parameters["scale"]
         if isinstance(scale, bool) or not isinstance(scale, (int, float)):
             raise BenchError(f"lora needs scale to be a number; got {scale!r}.")
+        if not scale:
+            raise BenchError("lora at scale=0 is the base model: give another scale, or run the base.")
         pipeline = load_pipeline(context)
         lay_over(pipeline, self.location(context), float(scale))
         self.sampler = Sampler(pipeline)

@@ -233,6 +233,8 @@ def test_a_scale_acts_on_an_adapter_alone(sd_context: Context, tmp_path: Path) -
     with pytest.raises(BenchError, match=r"scale=0\.1 cannot act"):
         LoRA(weights=str(tmp_path / "part"), scale=0.1).load(sd_context)
     LoRA(weights=str(tmp_path / "part")).load(sd_context)
+    with pytest.raises(BenchError, match="lora at scale=0 is the base model"):
+        LoRA(weights=str(tmp_path / "part"), scale=0.0).load(sd_context)
 
 
 @pytest.mark.parametrize("method", [UCE, RECE])
