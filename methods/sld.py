@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
 from methods.pipeline import load_pipeline
-from methods.sampler import Guidance, Sampler
+from methods.sampler import Guidance, Sampler, Text
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +35,7 @@ class SafetyGuidance(Guidance):
         threshold: lambda.
         momentum_scale: s_m.
         momentum_beta: beta_m.
+        sliced: a prompt that is too long is cut as the authors' package does it, which loses the end token; diffusers' pipeline keeps it.
     """
 
     concept: str
@@ -43,11 +44,14 @@ class SafetyGuidance(Guidance):
     threshold: float
     momentum_scale: float
     momentum_beta: float
+    sliced: bool = False
     momentum: torch.Tensor | None = None
 
     def begin(self, sampler: Sampler, samples: Sequence[Sample]) -> None:
         """Encode the concept too, repeated for each sample."""
         super().begin(sampler, samples)
+        if self.sliced and not sampler.is_xl:
+            self.encoded[1] = encode_sliced(sampler, [sample.prompt for sample in samples])
         self.encoded.append(sampler.encode([self.concept]).repeat(len(samples)))
 
     def combine(self, predicted: Sequence[torch.Tensor], scale: float, step: int) -> torch.Tensor:
@@ -64,6 +68,17 @@ class SafetyGuidance(Guidance):
         if step >= self.warmup:
             towards = towards - away
         return empty + scale * towards
+
+
+def encode_sliced(sampler: Sampler, prompts: Sequence[str]) -> Text:
+    """Return prompts encoded by their first tokens, as many as the encoder takes, with nothing put in place of an end token that lies beyond."""
+    import torch
+
+    tokenizer, encoder = sampler.pipeline.tokenizer, sampler.pipeline.text_encoder
+    length = tokenizer.model_max_length
+    ids = [tokenizer(prompt, padding="max_length", max_length=length, verbose=False).input_ids[:length] for prompt in prompts]
+    tokens = torch.tensor(ids, device=sampler.device)
+    return Text(encoder(tokens)[0])
 
 
 def _info(name: str, summary: str, **preset: float) -> MethodInfo:
@@ -113,7 +128,7 @@ class _SLD(Method):
         if not self._on:
             return self.sampler.generate(samples)
         preset: Mapping[str, Any] = {name: self.parameters[name] for name in NUMBERS}
-        return self.sampler.generate(samples, SafetyGuidance(self._concept, **preset))
+        return self.sampler.generate(samples, SafetyGuidance(self._concept, **preset, sliced=self.parameters["variant"] == "original"))
 
 
 class SLDWeak(_SLD):
