@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench.runs.find import find_runs
 
 from bench import registry
+from bench.runs.find import find_runs
 from bench.tracks import load_track
 from leaderboards import paper
 from leaderboards.board.read import Board

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bench.runs.find import folder_of
 from safetensors.torch import load_file
 from transformers import CLIPConfig, CLIPModel, CLIPTextModel
 
 import bench
 from bench.errors import BenchError, NotAvailable
 from bench.registry import find_method
+from bench.runs.find import folder_of
 from bench.runs.spec import RunSpec
 from bench.types import Context, Generated, Sample
 from methods.generic import UNet, as_location

@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pytest
-from bench.runs.scores import make_scorer
 
 from bench.errors import NotAvailable
 from bench.miniature.render import render
 from bench.miniature.scene import PromptKind, draw
 from bench.registry import scorers
+from bench.runs.scores import make_scorer
 from bench.tracks import load_track
 from bench.types import Context, Sample
 
