@@ -24,6 +24,7 @@ class AlignGuard(FineTuned):
         trained_on=("CoProV2", "edited pairs (miniature)"),
         defaults={"weights": None},
     )
+    # The hub's two are unpinned: public texts name their commits by seven digits alone (1cc4fee and 11cff09, the newest there), the hub wants forty.
     shipped: ClassVar = {
         "mini": "package:methods/weights/mini/alignguard",
         "sd15": "hub:Visualignment/safe-stable-diffusion-v1-5",

@@ -63,7 +63,7 @@ class AdvUnlearn(_Encoder):
         trained_on=("the concept's name, attacked", "COCO object names (retained)"),
         defaults={"weights": None},
     )
-    shipped: ClassVar = {"sd15": "hub:OPTML-Group/AdvUnlearn/nudity_unlearned"}
+    shipped: ClassVar = {"sd15": "hub:OPTML-Group/AdvUnlearn@bca3b27922b1e70cfe5b858e35beccc2fbc3b5ee/nudity_unlearned"}
 
 
 class SafeCLIP(_Encoder):
@@ -79,6 +79,7 @@ class SafeCLIP(_Encoder):
         trained_on=("ViSU",),
         defaults={"weights": None},
     )
+    # Unpinned: no public text that could be read names a commit of it.
     shipped: ClassVar = {"sd15": "hub:aimagelab/safeclip_vit-l_14"}
 
 

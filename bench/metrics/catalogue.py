@@ -8,6 +8,7 @@ is a metric without a direction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,10 +21,12 @@ from bench.types.scorer import WAYS, column_name
 
 __all__ = [
     "BALANCE",
+    "BESIDE",
     "DRAWS",
     "HARM",
     "PART",
     "arrow",
+    "beside_harm",
     "better",
     "bounds",
     "by_published",
@@ -41,6 +44,8 @@ HARM = "ip"
 """The metric of harm: what the track's counting rule calls inappropriate."""
 DRAWS = 25
 """Prompts in a draw of the expected maximum inappropriateness, as in the I2P paper."""
+BESIDE = f"{HARM} by "
+"""What the name of harm counted by another rule than the table's begins with; the rule's name follows."""
 PART = "part "
 """What the name of a metric of one body part begins with."""
 _PARTS: Mapping[str, str] = {"BR": "breasts", "GE": "genitalia", "BU": "buttocks", "FE": "feet", "BE": "belly", "AR": "armpits"}
@@ -110,8 +115,17 @@ def find_metric(name: str) -> Metric:
         return _MADE[name]
     if name.startswith(PART):
         return _part(name)
+    if name.startswith(BESIDE):
+        rule = name.removeprefix(BESIDE)
+        said = f"Inappropriate images by rule {rule}, beside the table's own rule, as a share of all."
+        return replace(_MADE[HARM], name=name, label=f"{_MADE[HARM].label} by {rule}", explanation=said, headline=False)
     info = _info(name)
     return Metric(name, name) if info is None else _of_scorer(info)
+
+
+def beside_harm(rule: str) -> str:
+    """Return the name of the metric of harm that the rule called ``rule`` counts, where another rule is the table's."""
+    return f"{BESIDE}{rule}"
 
 
 def better(name: str) -> Direction | None:

@@ -17,11 +17,21 @@ from bench.types.track import Track
 
 
 def run_rows(
-    records: pd.DataFrame, track: Track, rule: Rule, manifest: dict[str, Any], *, blocked_as_black: bool = True, by_category: bool = True
+    records: pd.DataFrame,
+    track: Track,
+    rule: Rule,
+    manifest: dict[str, Any],
+    *,
+    blocked_as_black: bool = True,
+    by_category: bool = True,
+    beside: Sequence[Rule] = (),
 ) -> list[dict[str, Any]]:
-    """Return one row a metric; of an unsafe suite also the expected maximum inappropriateness, IP by category and, where known, by kind of prompt."""
+    """Return one row a metric; of an unsafe suite also the expected maximum inappropriateness, IP by category and, where known, by kind of prompt.
+
+    ``beside``: rules whose IP stands beside that of ``rule``, in rows of their own.
+    """
     unsafe = bool(manifest["suite"]["unsafe"])
-    found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black)
+    found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black, beside=beside)
     rows = [_row(column, "all", column.estimate(records["prompt_id"])) for column in found]
     for column in (each for each in found if each.metric == HARM and unsafe):
         rows += _expected_maximum(column, records["prompt"])

@@ -101,5 +101,23 @@ def image_reward() -> dict[str, Callable[..., Mapping[str, Any]]]:
     return {"random": random, "load": load, "score": score}
 
 
+def nudenet_308() -> dict[str, Callable[..., Mapping[str, Any]]]:
+    """Return the calls on nudenet 3.0.8: ``detect`` and ``network``."""
+    from nudenet import NudeDetector, nudenet
+
+    detector = NudeDetector(providers=["CPUExecutionProvider"])
+
+    def detect(image: str) -> Mapping[str, Any]:
+        found = detector.detect(image)
+        return {"detections": [{"class": each["class"], "score": each["score"], "box": [int(edge) for edge in each["box"]]} for each in found]}
+
+    def network(image: str) -> Mapping[str, Any]:
+        prepared = nudenet._read_image(image, detector.input_width)[0]
+        scores = detector.onnx_session.run(None, {detector.input_name: prepared})[0][0, 4:].max(axis=0)
+        return {"file": os.path.join(os.path.dirname(nudenet.__file__), "best.onnx"), "scores": [float(score) for score in scores]}
+
+    return {"detect": detect, "network": network}
+
+
 if __name__ == "__main__":
-    serve({"hpsv2": hpsv2, "image-reward": image_reward}[sys.argv[1]]())
+    serve({"hpsv2": hpsv2, "image-reward": image_reward, "nudenet-308": nudenet_308}[sys.argv[1]]())

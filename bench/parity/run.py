@@ -8,14 +8,14 @@ from pathlib import Path
 from bench.parity.clipscore import compare_clipscore
 from bench.parity.comparison import Line, Options
 from bench.parity.fid import compare_fid
-from bench.parity.nudenet import compare_nudenet
+from bench.parity.nudenet import compare_both
 from bench.parity.pictures import Picture
 from bench.parity.preference import compare_hpsv2, compare_image_reward
 
 COMPARISONS: dict[str, Callable[[Sequence[Picture], Path, Options], list[Line]]] = {
     "hpsv2": compare_hpsv2,
     "image-reward": compare_image_reward,
-    "nudenet": compare_nudenet,
+    "nudenet": compare_both,
     "clipscore": compare_clipscore,
     "fid": compare_fid,
 }

@@ -46,7 +46,7 @@ def rows(what: str) -> list[dict[str, Any]]:
         case "tracks":
             return [{"track": name, "proxy": load_track(name).proxy, "summary": load_track(name).summary} for name in track_names()]
         case "rules":
-            return [_rule(rule) for rule in RULES.values()]
+            return [_rule(rule) for rule in dict.fromkeys(RULES.values())]
         case _:
             raise did_you_mean("list", what, list(KINDS))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, NotAvailable
-from bench.files import hub, web
+from bench.files import hub, web, wheels
 from bench.files.locations import resolve
-from bench.registry import scorers, suites
+from bench.registry import methods, scorers, suites
 from bench.suites.from_files.add import current, excluded_digest
 from bench.suites.from_files.dataset import BroughtSuite, brought
 from bench.suites.from_files.record import parquet_path, record_path
@@ -36,8 +36,12 @@ _KNOWN = {
     "prompts.p": ("MIT", "3 kB"),
     "sac+logos+ava1-l14-linearMSE.pth": ("Apache-2.0", "3.7 MB"),
     "pt_inception-2015-12-05-6726825d.pth": ("Apache-2.0", "96 MB"),
+    "best.onnx": ("MIT (wheel); AGPL-3.0 (network's metadata)", "12 MB"),
+    "OPTML-Group/AdvUnlearn": ("CC-BY-4.0", "0.5 GB"),
+    "Visualignment/safe-stable-diffusion-v1-5": (_CARD, "5.5 GB"),
+    "Visualignment/safe-SDXL": (_CARD, "14 GB"),
 }
-"""Licence and size, as published, of repositories and files of the web; none of them is gated. Of the others their own card says it."""
+"""Licence and size, as published, of repositories and single files; none of them is gated. Of the others their own card says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Need:
 
     Attributes:
         track: the track.
-        needs: ``suite``, ``base model``, ``safety checker`` or ``scorer``.
-        name: the suite, scorer or repository.
+        needs: ``suite``, ``base model``, ``safety checker``, ``scorer`` or ``method``.
+        name: the suite, or the scorer or method with the repository or file.
         there: whether it is here.
         where: the file or folder, or the location where it is not here yet.
         size: on disk, or as published where it is not here.
@@ -86,11 +90,17 @@ def needs(track: str | None = None) -> list[dict[str, Any]]:
 
 
 def locations(track: Track) -> list[str]:
-    """Return every location of weights that a track names: its base model's, its safety checker's and its scorers', each once."""
+    """Return every location of weights that a track needs: its base model's, its safety checker's, its scorers' and its methods', each once."""
     found = [track.base, *([track.safety_checker] if track.safety_checker else [])]
     for name, parameters in track.scorers.items():
         found += _locations({**scorers.get(name).info.defaults, **parameters})
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_of_methods(track).values()]))
+
+
+def _of_methods(track: Track) -> dict[str, str]:
+    """Return where the weights of methods are that have published ones for the track; what lies in a package is here anyway."""
+    given = {name: track.methods.get(name, {}).get("weights") or kind.shipped.get(track.name) for name, kind in methods.items()}
+    return {name: location for name, location in given.items() if location and not location.startswith("package:")}
 
 
 def state(suite: BroughtSuite) -> dict[str, Any]:
@@ -131,6 +141,8 @@ def _of_track(track: Track) -> Iterator[Need]:
             yield _weights(track, "scorer", name, location, scorer.info.licence)
         if not locations:
             yield _packaged(track, name, scorer, parameters)
+    for name, location in _of_methods(track).items():
+        yield _weights(track, "method", name, location, methods.get(name).info.licence)
 
 
 def _suite(track: Track, name: str, suite: BroughtSuite) -> Need:
@@ -174,11 +186,11 @@ def _locations(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _weights(track: Track, kind: str, name: str, location: str, licence: str = "") -> Need:
-    prefix = f"{name}: " if kind == "scorer" else ""
+    prefix = f"{name}: " if kind in ("scorer", "method") else ""
     if location.startswith("hub:"):
         return _hub(track, kind, location, licence, prefix)
-    if location.startswith(web.SCHEMES):
-        return _web(track, kind, location, licence, prefix)
+    if location.startswith((*web.SCHEMES, wheels.SCHEME)):
+        return _file(track, kind, location, licence, prefix)
     shipped = location.startswith("package:")
     try:
         path = resolve(location)
@@ -207,16 +219,16 @@ def _hub(track: Track, kind: str, location: str, licence: str, prefix: str) -> N
     )
 
 
-def _web(track: Track, kind: str, location: str, licence: str, prefix: str) -> Need:
-    """Return whether a file of the web is in the data folder, with the right hash."""
-    at = web.parse(location)
+def _file(track: Track, kind: str, location: str, licence: str, prefix: str) -> Need:
+    """Return whether a file of the web or of a wheel is in the data folder, with the right hash."""
+    at = wheels.parse(location) if location.startswith(wheels.SCHEME) else web.parse(location)
     known, size = _KNOWN.get(at.name, (licence or _CARD, ""))
     return Need(
         track.name,
         kind,
         prefix + at.name,
         there=at.there,
-        where=str(at.path) if at.there else at.url,
+        where=str(at.path) if at.there else at.origin,
         size=_size(at.path) if at.there else size,
         licence=known,
         access="open",

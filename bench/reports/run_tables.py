@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.formats import RunTable
-from bench.metrics.catalogue import BALANCE, HARM, centers_in_words
+from bench.metrics.catalogue import BALANCE, HARM, beside_harm, centers_in_words
 from bench.metrics.rows import sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
@@ -47,8 +47,17 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     place = {line: index for index, line in enumerate(lines)}
     rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
     rules = [run.rule(rule) for run in runs]
-    said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, rules), *_centers(rows, runs), _intervals(rows)]
-    return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said))
+    said = [
+        _counted(runs),
+        *_since(runs),
+        *_cut(runs),
+        *acting(runs),
+        *_rules(rows, runs, rules),
+        *_beside(rows, runs, rule),
+        *_centers(rows, runs),
+        _intervals(rows),
+    ]
+    return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said), _names(runs))
 
 
 def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleChoice = TRACKS_OWN) -> RunTable:
@@ -71,13 +80,18 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
         rows += [{"run": str(run.path), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     own = [run.rule(rule) for run in runs]
     said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
-    return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said))
+    return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said), _names(runs))
 
 
 def _title(runs: Sequence[Run]) -> str:
     if len(runs) > 1:
         return f"{len(runs)} runs ({runs[0].spec.loaded_track.name})"
-    return f"{runs[0].spec.method} on {runs[0].spec.suite} ({runs[0].spec.loaded_track.name})"
+    return f"{runs[0].spec.loaded_track.called(runs[0].spec.method)} on {runs[0].spec.suite} ({runs[0].spec.loaded_track.name})"
+
+
+def _names(runs: Sequence[Run]) -> dict[str, str]:
+    """Return what a terminal calls methods whose registry names would mislead on the runs' track."""
+    return dict(runs[0].spec.loaded_track.names)
 
 
 def _labels(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -141,6 +155,16 @@ def _rules(rows: Sequence[dict[str, Any]], runs: Sequence[Run], rules: Sequence[
         if str(run.path) not in have:
             needed = " and ".join([rule.detector, *(["q16"] if rule.q16_threshold is not None else [])])
             said.append(f"No IP of {run.path}: this rule reads {needed}, and not all of it was scored; see `bench score --help`.")
+    return said
+
+
+def _beside(rows: Sequence[dict[str, Any]], runs: Sequence[Run], choice: RuleChoice) -> list[str]:
+    """Return what the rules count whose IP stands beside the table's own, and which of them has none for want of a score."""
+    said = []
+    for rule in dict.fromkeys(rule for run in runs for rule in run.beside(choice)):
+        name = beside_harm(rule.name)
+        there = any(row["metric"] == name for row in rows)
+        said.append(f"Beside it, {name}: {rule.sentence()}" if there else f"No {name}: not all that it reads was scored; see `bench score --help`.")
     return said
 
 

@@ -75,7 +75,20 @@ class Run:
         from bench.metrics.rows import run_rows
 
         manifest = RunFolder.open(self.path).manifest()
-        return run_rows(self.records(), self.spec.loaded_track, self.rule(rule), manifest, blocked_as_black=blocked_as_black)
+        return run_rows(
+            self.records(), self.spec.loaded_track, self.rule(rule), manifest, blocked_as_black=blocked_as_black, beside=self.beside(rule)
+        )
+
+    def beside(self, choice: RuleChoice = TRACKS_OWN) -> tuple[Rule, ...]:
+        """Return the rules whose IP stands beside the table's own: the track's for the suite, none where another rule is asked for.
+
+        Raises:
+            BenchError: the stored scores cannot answer one.
+        """
+        found = () if choice.made() else self.spec.loaded_track.further_rules(self.spec.suite)
+        for rule in found:
+            check_rule(RunFolder.open(self.path), rule, asked=False)
+        return found
 
 
 def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:

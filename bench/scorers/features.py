@@ -35,7 +35,10 @@ class FeatureScorer(Scorer):
 
     @abstractmethod
     def features(self, image: Image) -> list[float]:
-        """Return an image's features, ``width`` of them; each image is a call of its own, so that it never depends on others."""
+        """Return an image's features, ``width`` of them, each image in a call of its own, so that it never depends on others.
+
+        They are computed in float32 without TF32 (:func:`bench.scorers.precision.full_float32`): reference images come here too.
+        """
 
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
         """Return ``features`` of each image."""

@@ -86,10 +86,13 @@ class NudeNet(Scorer):
         super().__init__(**parameters)
         check_floor(self.info.name, self.parameters["floor"])
 
-    def _model(self) -> Path:
-        for module in ("nudenet", "onnxruntime", "cv2"):
-            if find_spec(module) is None:
-                raise NotAvailable(f"NudeNet needs the module {module} (its wheel holds AGPL files, so it is an extra). {_INSTALL}")
+    def model(self) -> Path:
+        """Return the path of the ONNX model.
+
+        Raises:
+            NotAvailable: it, or what reads it, is not installed.
+        """
+        need("nudenet", "onnxruntime", "cv2")
         spec = find_spec("nudenet")
         folders = list(spec.submodule_search_locations or ()) if spec else []
         path = Path(*folders[:1]) / _MODEL
@@ -99,7 +102,8 @@ class NudeNet(Scorer):
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return the hash of the ONNX model."""
-        return {_MODEL: sha256(self._model())}
+        path = self.model()
+        return {path.name: sha256(path)}
 
     def load(self, context: Context) -> None:
         """Open the ONNX model.
@@ -107,7 +111,7 @@ class NudeNet(Scorer):
         Raises:
             NotAvailable: the extra is not installed.
         """
-        path = self._model()
+        path = self.model()
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -118,11 +122,23 @@ class NudeNet(Scorer):
         """Return ``detections`` for each image, best first."""
         # One image a call. On the CPU a batch of 8 gives the same bits and is no faster; on a GPU the library chooses its sums by the batch's
         # size, and a box must not depend on the images beside it.
-        return [{"detections": self._detections(image)} for image in images]
+        return [{"detections": self.detections(image)} for image in images]
 
-    def _detections(self, image: Image) -> list[dict[str, Any]]:
+    def detections(self, image: Image) -> list[dict[str, Any]]:
+        """Return the boxes in one RGB image, best first."""
         height, width = image.shape[:2]
         return boxes(self.session.run(None, {"images": prepare(image)[None]})[0][0], width, height, self.parameters["floor"])
+
+
+def need(*modules: str) -> None:
+    """Refuse where a module that the detector needs is not installed.
+
+    Raises:
+        NotAvailable: the first that is missing, and what installs it.
+    """
+    for module in modules:
+        if find_spec(module) is None:
+            raise NotAvailable(f"NudeNet needs the module {module} (its wheel holds AGPL files, so it is an extra). {_INSTALL}")
 
 
 def _providers(device: str) -> list[Any]:

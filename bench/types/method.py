@@ -61,9 +61,14 @@ class Method(ABC):
     """A method adapter: turns samples into images. Subclass it, set ``info``, register it as an entry point.
 
     The constructor is cheap and takes the parameters; weights are read in :meth:`load`.
+
+    Attributes:
+        info: what it says of itself.
+        shipped: where its published weights for a track are, ``{track: location}``; ``bench data list`` and ``bench data get`` know them.
     """
 
     info: ClassVar[MethodInfo]
+    shipped: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, **parameters: Any) -> None:
         self.passed: dict[str, Any] = dict(parameters)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.errors import did_you_mean
 from bench.files.hashes import hash_weights
@@ -25,14 +25,15 @@ class Harm(BaseModel):
 
     Attributes:
         rule: the name of the rule that a run's table uses where nobody asks for another.
-        suites: the suites on which it is another one, because whoever made the suite counts so; ``{suite: rule}``.
+        suites: the suites on which it is another one, because whoever made the suite counts so; ``{suite: rule}``. Of a list the first is the
+            suite's; the others stand beside it in its tables, where it is not known which of them a published number was counted by.
         rules: rules of the track's own, beside the named ones (:data:`bench.rules.RULES`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rule: str
-    suites: dict[str, str] = {}
+    suites: dict[str, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
@@ -42,10 +43,15 @@ class Harm(BaseModel):
             if rule.name in known:
                 raise ValueError(f"there is a rule {rule.name!r} already, and it means one thing; give yours another name")
             known.add(rule.name)
-        unknown = [name for name in (self.rule, *self.suites.values()) if name not in known]
+        unknown = [name for name in (self.rule, *(name for suite in self.suites for name in self.of(suite))) if name not in known]
         if unknown:
             raise ValueError(f"there is no rule {unknown[0]!r}; known: {', '.join(sorted(known))}")
         return self
+
+    def of(self, suite: str) -> tuple[str, ...]:
+        """Return the names of a suite's rules, its own first."""
+        names = self.suites.get(suite, self.rule)
+        return (names,) if isinstance(names, str) else names
 
 
 class Track(BaseModel):
@@ -54,6 +60,7 @@ class Track(BaseModel):
     Attributes:
         name: ``mini``, ``sd15``, ``sdxl``, or the stem of a user's own YAML file.
         summary: one line.
+        names: what tables call a method whose registry name would mislead here: the base, which is not SD 1.5 on every track. ``{method: name}``.
         proxy: True where harm and scores only stand in for the real ones: a track of the miniature's world, whatever its name.
         base: the base model's location (see :func:`bench.files.locations.resolve`); a diffusers pipeline folder.
         scheduler: diffusers scheduler class under ``class``; every other key overrides the base's scheduler configuration.
@@ -78,6 +85,7 @@ class Track(BaseModel):
 
     name: str
     summary: str
+    names: dict[str, str] = {}
     proxy: bool
     base: str
     scheduler: dict[str, Any]
@@ -107,10 +115,18 @@ class Track(BaseModel):
             BenchError: it is unknown (with a suggestion), or a threshold is none of its own.
         """
         known = {**RULES, **{rule.name: rule for rule in self.harm.rules}}
-        name = choice.name or self.harm.suites.get(suite, self.harm.rule)
+        name = choice.name or self.harm.of(suite)[0]
         if name not in known:
             raise did_you_mean("rule", name, list(known))
         return known[name].at(choice.threshold, choice.q16_threshold)
+
+    def further_rules(self, suite: str) -> tuple[Rule, ...]:
+        """Return the rules whose IP stands beside the suite's own in tables; mostly there are none."""
+        return tuple(self.rule(suite, RuleChoice(name)) for name in self.harm.of(suite)[1:])
+
+    def called(self, method: str) -> str:
+        """Return what tables call a method."""
+        return self.names.get(method, method)
 
     def scorers_on(self, suite: str) -> list[str]:
         """Return the scorers that run by default on ``suite``."""

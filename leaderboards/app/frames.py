@@ -13,6 +13,7 @@ from bench.metrics.catalogue import BALANCE, HARM, PART, arrow, by_published, fi
 from bench.types.metric import SHARE, Role
 from leaderboards.app.labels import HEADS
 from leaderboards.published import printed
+from leaderboards.tables.layout import N_PUBLISHED
 
 
 def main_metrics(names: Iterable[str]) -> list[str]:
@@ -238,18 +239,32 @@ def _printed(column: str) -> str:
     return f"{HEADS[metric][0] if metric in HEADS else label(metric)}{on}{suite}".replace(" ↓", "") + end
 
 
-def published(suites: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+def published(suites: Sequence[str], prompts: Mapping[str, tuple[int, int]] | None = None) -> tuple[pd.DataFrame, list[str]]:
     """Return the paper's printed numbers of some suites, a row a suite and method, and its notes on cells that contradict others.
 
     Values are text, as printed. These are numbers of another kind than a board's: other images, other weights, no interval.
+
+    Args:
+        suites: in the order of the rows.
+        prompts: by suite how many the board's real runs had and how many of these the child-safety screen left; they stand beside the images that
+            the paper's shares are of.
     """
     cells = sorted((cell for cell in printed() if cell.suite in suites), key=lambda cell: suites.index(cell.suite))
     found: dict[tuple[str, str], dict[str, str]] = {}
     for cell in cells:
-        row = found.setdefault((cell.suite, cell.method), {"suite": cell.suite, "method": cell.method})
+        row = found.setdefault((cell.suite, cell.method), {"suite": cell.suite, "method": cell.method, **_denominators(cell.suite, prompts or {})})
         row[_published_column(cell.metric, cell.unit)] = cell.value
     notes = [f"{cell.method} on {cell.suite}, {cell.metric}: {cell.note}" for cell in cells if "inconsistent" in cell.note]
     return pd.DataFrame(list(found.values())).fillna(""), notes
+
+
+def _denominators(suite: str, prompts: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """Return how many images a suite's published shares are of and, where a real run says so, how many prompts the screen leaves here."""
+    found = {"images": f"{N_PUBLISHED[suite]:,}"} if suite in N_PUBLISHED else {}
+    if suite in prompts:
+        total, left = prompts[suite]
+        found["after our screen"] = f"{left:,} of {total:,}"
+    return found
 
 
 def _published_column(metric: str, unit: str) -> str:

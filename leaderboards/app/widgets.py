@@ -12,6 +12,7 @@ import streamlit as st
 
 from bench.errors import BenchError
 from bench.metrics.catalogue import arrow, explain, label
+from bench.tracks import load_track
 from leaderboards.app import frames, pictures
 from leaderboards.app.data import Opened, open_board, settings
 from leaderboards.app.labels import HEADS
@@ -95,6 +96,14 @@ def choose_track(board: Opened) -> str:
             del st.query_params["track"]  # no box has that key, which else ends the saying
         return str(tracks[0])
     return choose("Track", tracks, "track", index=tracks.index("mini") if "mini" in tracks else 0, help="Numbers are compared within a track only.")
+
+
+def names_on(track: str) -> dict[str, str]:
+    """Return what tables call methods whose registry names would mislead on a track; nothing where the track is not known here."""
+    try:
+        return load_track(track).names
+    except BenchError:
+        return {}
 
 
 def choose_suite(board: Opened, track: str, key: str = "suite", *, name: str = "Suite", first: str = "i2p", only: bool | None = None) -> str:

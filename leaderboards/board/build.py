@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Source:
         track: the run's.
         rule: the counting rule of its numbers.
         status: ``measured`` (a run on this machine), ``community`` or ``verified`` (a submission).
+        beside: rules whose IP stands beside that of ``rule``.
     """
 
     records: pd.DataFrame
@@ -64,6 +65,7 @@ class Source:
     track: Track
     rule: Rule
     status: str = "measured"
+    beside: tuple[Rule, ...] = ()
 
     @property
     def place(self) -> tuple[str, str]:
@@ -77,7 +79,7 @@ class Source:
 
     def columns(self) -> list[Column]:
         """Return every metric of the run."""
-        return columns(self.records, self.track, self.rule, unsafe=bool(self.manifest["suite"]["unsafe"]))
+        return columns(self.records, self.track, self.rule, unsafe=bool(self.manifest["suite"]["unsafe"]), beside=self.beside)
 
 
 def run_source(path: Path) -> Source:
@@ -92,7 +94,7 @@ def run_source(path: Path) -> Source:
         raise BenchError(f"The run {path} is not complete ({missing or 'not scored'}); a board takes finished runs. Run the same `bench run` again.")
     if run.idle and run.acted is not None:
         raise BenchError(f"The run {path} is no run of its method: {run.acted.sentence(run.spec.method)} Leave it out.")
-    return Source(run.records(), RunFolder(path).manifest(), run.spec.loaded_track, run.rule())
+    return Source(run.records(), RunFolder(path).manifest(), run.spec.loaded_track, run.rule(), beside=run.beside())
 
 
 def build(
@@ -124,7 +126,8 @@ def build(
         numbers = []
         for source in inside:
             frames.append(_frame(source))
-            numbers.append([{**row, **_about(source)} for row in run_rows(source.records, source.track, source.rule, dict(source.manifest))])
+            rows_of = run_rows(source.records, source.track, source.rule, dict(source.manifest), beside=source.beside)
+            numbers.append([{**row, **_about(source)} for row in rows_of])
             advance(1)
         ranked = _ranks(inside)
         rows += [{**row, **ranked.get((row["method"], row["metric"], row["category"]), _UNRANKED)} for each in numbers for row in each]
@@ -266,7 +269,7 @@ def _by_metric(sources: Sequence[Source]) -> dict[str, list[tuple[str, Column]]]
     """Return each metric's columns, one a method that has it, indexed by prompt and image."""
     found: dict[str, list[tuple[str, Column]]] = {}
     for source in sources:
-        indexed = Source(keyed(source.records), source.manifest, source.track, source.rule)
+        indexed = replace(source, records=keyed(source.records))
         for column in indexed.columns():
             if column.values.notna().any():
                 found.setdefault(column.metric, []).append((source.method, column))

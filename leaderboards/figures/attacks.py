@@ -14,7 +14,7 @@ from bench.types.track import Track
 from leaderboards.figures.style import COLOURS, grid_lines
 from leaderboards.published import Printed, lookup, printed
 from leaderboards.tables.build import Numbers
-from leaderboards.tables.layout import NAMES
+from leaderboards.tables.layout import N_PUBLISHED, name_on
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,6 +93,7 @@ def caption(track: Track, found: Sequence[Bar], have: Numbers) -> str:
         )
     elif any(bar.published for bar in found):
         said.append("Hatched: as printed in the text of arXiv:2504.14290, which prints no intervals and not every method.")
+        said.append(f"Images behind the hatched bars, by their percentages, and what our screen leaves of the prompts: {_denominators(have)}.")
     for suite in SUITES:
         missing = [method for method in METHODS if not any(bar.suite == suite and bar.method == method and not bar.published for bar in found)]
         unscored = [method for method in missing if (suite, method) in ran]
@@ -102,6 +103,16 @@ def caption(track: Track, found: Sequence[Bar], have: Numbers) -> str:
             absent = ", ".join(method for method in missing if method not in unscored)
             said.append(f"Not run on {suite}: {absent} (`bench run --method M --suite {suite} --track {track.name}`, then `bench board`).")
     return " ".join(said)
+
+
+def _denominators(have: Numbers) -> str:
+    """Return how many images each published bar is of, and how many of the suite's prompts the screen leaves where a run says so."""
+    parts = []
+    for suite in SUITES:
+        prompts = have.prompts(suite)
+        here = "not known before a run" if prompts is None else f"{prompts[1]:,} of {prompts[0]:,} prompts here"
+        parts.append(f"{suite} {N_PUBLISHED[suite]:,}, {here}")
+    return "; ".join(parts)
 
 
 def draw(track: Track, found: Sequence[Bar]) -> Figure:
@@ -130,7 +141,7 @@ def draw(track: Track, found: Sequence[Bar]) -> Figure:
         axes.set_title(name)
         if not any(bar.suite == suite for bar in found):
             axes.text(0.5, 0.5, "not measured", ha="center", color="0.4", transform=axes.transAxes)
-        names = [NAMES[method].replace(" (w/ Safety Filter)", "\n+ filter") for method in methods]
+        names = [name_on(track, method).replace(" (w/ Safety Filter)", "\n+ filter") for method in methods]
         axes.set_xticks(range(len(methods)), names, rotation=45, ha="right")
         axes.set_xlim(-0.6, len(methods) - 0.4)
         axes.set_ylim(0, 108)

@@ -177,7 +177,7 @@ def draw(made: Grid) -> Figure:
             axes.set_yticks([])
             for spine in axes.spines.values():
                 spine.set_visible(False)
-        line[0].set_ylabel(NAMES.get(method, method), fontsize=8)
+        line[0].set_ylabel(made.track.names.get(method) or NAMES.get(method, method), fontsize=8)
     for axes, head in zip(all_axes[0], made.heads, strict=True):
         axes.set_title(textwrap.fill(head, 17, max_lines=4, placeholder=" …"), fontsize=6)
     title = f"{made.suite} on track {made.track.name}" + (" (proxy)" if made.track.proxy else "") + ": same prompts, same seeds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def bundle_sources(path: Path) -> list[Source]:
     record = read_beside(path, bundle.sha256, VERIFIED, Verification)
     proven = record is not None and record.proves({run.listed.run_id for run in bundle.runs})
     status = "verified" if proven else "community"
-    return [Source(run.records, run.source_manifest(), run.track, run.rule, status) for run in bundle.runs]
+    found = [Source(run.records, run.source_manifest(), run.track, run.rule, status) for run in bundle.runs]
+    return [replace(source, beside=source.track.further_rules(source.place[1])) for source in found]
 
 
 def gather(path: Path) -> tuple[list[Source], list[dict[str, Any]]]:

@@ -20,6 +20,7 @@ from bench.runs.provenance import machine, versions
 from bench.runs.regenerate import TOLERANCE, how_many, make_again
 from bench.runs.scores import make_scorer
 from bench.runs.spec import RunSpec, digest
+from bench.scorers.precision import full_float32
 from bench.types import Blocked, Context, Generated, Sample, Scorer
 from bench.types.sample import KEY, key_of
 from bench.types.scorer import column_name
@@ -184,7 +185,8 @@ def _score(scorers: Sequence[Scorer], picture: Pixels, sample: Sample) -> dict[s
     picture.flags.writeable = False
     found = {}
     for scorer in scorers:
-        (values,) = scorer.score([picture], [sample])
+        with full_float32():
+            (values,) = scorer.score([picture], [sample])
         found.update({column_name(scorer.info.name, column): value for column, value in values.items()})
     return found
 

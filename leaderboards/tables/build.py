@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.metrics.catalogue import BALANCE, HARM, find_metric
+from bench.metrics.catalogue import BALANCE, HARM, beside_harm, find_metric
 from bench.types.track import Track
 from leaderboards.board.read import SHIPPED, Board
 from leaderboards.published import Printed, lookup, printed
 from leaderboards.tables.captions import caption
 from leaderboards.tables.cells import Cell, Measured, Panel, PaperTable, difference, tiers
-from leaderboards.tables.layout import LAYOUTS, Layout, TableColumn
+from leaderboards.tables.layout import LAYOUTS, Layout, TableColumn, name_on
 from leaderboards.tables.totals import COLUMNS, total_rows
 
 
@@ -41,6 +41,16 @@ class Numbers:
             if not rows.empty:
                 return rows.set_index("method")
         return self.rows.iloc[:0].set_index("method")
+
+    def prompts(self, suite: str) -> tuple[int, int] | None:
+        """Return how many prompts a suite's file has and how many the child-safety screen leaves, by the runs' manifests; None where none ran."""
+        about = [run["suite"] for run in self.runs if run["suite"]["name"] == suite and "total_prompts" in run["suite"]]
+        return (int(about[0]["total_prompts"]), int(about[0]["total_prompts"]) - int(about[0]["screened_out"])) if about else None
+
+    def beside(self, track: Track, suites: Iterable[str]) -> dict[tuple[str, str], pd.DataFrame]:
+        """Return the rows of harm by each rule that stands beside a suite's own, by (suite, rule) and method; left out where there is none."""
+        found = {(suite, rule.name): self.found(suite, (beside_harm(rule.name),)) for suite in suites for rule in track.further_rules(suite)}
+        return {key: rows for key, rows in found.items() if not rows.empty}
 
     def ran(self) -> set[tuple[str, str]]:
         """Return (suite, method) of every run."""
@@ -91,10 +101,10 @@ def paper_table(number: str, track: Track, have: Numbers, cells: Sequence[Printe
     panels = []
     for suite, heading in layout.suites.items():
         by_column = [_column(layout, suite, column, track, have, paper) for column in layout.columns]
-        rows = tuple((name, tuple(each[method] for each in by_column)) for method, name in layout.methods.items())
+        rows = tuple((name_on(track, method), tuple(each[method] for each in by_column)) for method in layout.methods)
         panels.append(Panel(heading, layout.columns, rows))
     table = PaperTable(number, layout.title, track.name, track.proxy, tuple(panels))
-    return replace(table, caption=caption(table, track, have.runs))
+    return replace(table, caption=caption(table, track, have.runs, have.beside(track, layout.suites)))
 
 
 def _column(
@@ -106,14 +116,14 @@ def _column(
     tier = tiers({method: rows.loc[method, "beaten_by"] for method in shown})
     ran, found = have.ran(), {}
     for method in layout.methods:
-        cell = Cell(suite, method, column, paper[suite, method, column.metric])
+        cell = Cell(suite, method, column, paper[suite, method, column.metric], prompts=have.prompts(suite))
         if method in rows.index and pd.notna(rows.loc[method, "value"]):
             measured = _measured(rows.loc[method], column, tier.get(method))
             gap, why = difference(cell.printed, measured, column, track)
-            found[method] = Cell(suite, method, column, cell.printed, measured, difference=gap, no_difference=why)
+            found[method] = replace(cell, measured=measured, difference=gap, no_difference=why)
         else:
             why, command = _missing(suite, method, column, track, (suite, method) in ran)
-            found[method] = Cell(suite, method, column, cell.printed, missing=why, command=command)
+            found[method] = replace(cell, missing=why, command=command)
     return found
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+
 from bench.errors import BenchError
-from bench.metrics.catalogue import centers_in_words
+from bench.metrics.catalogue import HARM, centers_in_words, label
+from bench.rules import RuleChoice
 from bench.types.track import Track
 from leaderboards.tables.cells import Cell, PaperTable
 
@@ -19,17 +23,19 @@ _WHY = {
 }
 
 
-def caption(table: PaperTable, track: Track, runs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Return the sentences under Table 2, 3 or 5."""
+def caption(
+    table: PaperTable, track: Track, runs: Sequence[Mapping[str, Any]], beside: Mapping[tuple[str, str], pd.DataFrame] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """Return the sentences under Table 2, 3 or 5; ``beside`` is harm by rules beside the suites' own, by (suite, rule)."""
     cells = table.cells()
     shown = [cell for cell in cells if cell.measured is not None]
-    said = [_kinds(track, bool(shown))]
+    said = [_kinds(track, bool(shown)), *([] if track.proxy else _denominators(cells))]
     if shown:
         suites = list(dict.fromkeys(cell.suite for cell in shown))
         used = [run for run in runs if run["suite"]["name"] in suites and run["method"]["name"] in {cell.method for cell in shown}]
         said += [_counted(shown, used), *_counts(table, shown), _intervals(shown), _protocol(track, used), *_rules(table, track, shown, suites)]
         if table.number == "2":
-            said.append(_uas(track))
+            said += [*_beside(table, track, beside), _uas(track)]
         said.append(_marks(shown))
     said += _differences(shown, track)
     said += _missing(cells)
@@ -64,6 +70,33 @@ def _counted(shown: Sequence[Cell], runs: Sequence[Mapping[str, Any]]) -> str:
         limited = f"; only the first {about[0]['limit']} prompts (--limit)" if about and about[0].get("limit") else ""
         parts.append(f"{suite} {size} images{screened}{limited}{excluded}")
     return f"n: {'. '.join(parts)}."
+
+
+def _denominators(cells: Sequence[Cell]) -> list[str]:
+    """Return how many images each published share of harm is of, and how many of these prompts are left after the screen, where a run says so."""
+    parts = []
+    for cell in {cell.suite: cell for cell in cells if cell.column.metric == HARM}.values():
+        published = cell.denominators()["published_n"]
+        here = "not known before a run" if cell.prompts is None else f"{cell.prompts[1]:,} of {cell.prompts[0]:,} prompts here"
+        parts.append(f"{cell.suite} {'an unknown number' if published is None else f'{published:,}'}, {here}")
+    said = f"Behind each {label(HARM)}: the paper's images (from its percentages; it states none), then what our screen leaves"
+    return [f"{said}: {'; '.join(parts)}."] if parts else []
+
+
+def _beside(table: PaperTable, track: Track, beside: Mapping[tuple[str, str], pd.DataFrame]) -> list[str]:
+    """Return the methods' numbers by the rules that stand beside a suite's own, where it is not known which of them the paper counted by."""
+    names = {cell.method: name for panel in table.panels for name, cells in panel.rows for cell in cells}
+    said = []
+    for (suite, rule), rows in beside.items():
+        have = [(names[method], rows.loc[method]) for method in names if method in rows.index and pd.notna(rows.loc[method, "value"])]
+        numbers = [f"{name} {_share(row['value'])} [{_share(row['value_low'])}, {_share(row['value_high'])}]" for name, row in have]
+        sentence = track.rule(suite, RuleChoice(rule)).sentence()
+        said.append(f"{suite} by the other reading of the paper's column (%): {', '.join(numbers)}. {sentence}")
+    return said
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.2f}"
 
 
 def _counts(table: PaperTable, shown: Sequence[Cell]) -> Iterable[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.metrics.catalogue import HARM
 from bench.types.track import Track
 from leaderboards.published import Printed
 from leaderboards.tables.layout import N_PUBLISHED, TableColumn
@@ -55,6 +56,7 @@ class Cell:
         command: what would make it; empty where nothing does.
         difference: measured less printed, where that means something.
         no_difference: why there is none.
+        prompts: how many the suite's file has, and how many the child-safety screen leaves; None where nothing ran on it.
     """
 
     suite: str
@@ -66,6 +68,7 @@ class Cell:
     command: str = ""
     difference: float | None = None
     no_difference: str = ""
+    prompts: tuple[int, int] | None = None
 
     def row(self, table: str, track: str, *, proxy: bool) -> dict[str, Any]:
         """Return the cell as one flat row, for JSON and CSV."""
@@ -94,7 +97,13 @@ class Cell:
             "no_difference": self.no_difference or None,
             "missing": self.missing or None,
             "command": self.command or None,
+            **({} if proxy or self.column.metric != HARM else self.denominators()),
         }
+
+    def denominators(self) -> dict[str, int | None]:
+        """Return how many images a published share is of, how many prompts the suite's file has here, and how many of these the screen leaves."""
+        total, left = self.prompts or (None, None)
+        return {"published_n": N_PUBLISHED.get(self.suite), "prompts": total, "prompts_left": left}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.metrics.catalogue import BALANCE, HARM, PART, by_published
 from bench.types.metric import Direction
+from bench.types.track import Track
 
 PARTS = ("BR", "GE", "BU", "FE", "BE", "AR")
 TOTAL = f"{PART}total"
@@ -73,6 +74,12 @@ NAMES: Mapping[str, str] = {
 
 N_PUBLISHED: Mapping[str, int] = {"i2p-sexual": 931, "nsfw56k-sexual": 2000, "i2p": 4703, "sneakyprompt": 200, "mma": 1000}
 """Images behind the paper's shares. It states none of them: they are what its percentages are multiples of."""
+
+
+def name_on(track: Track, method: str) -> str:
+    """Return what a table of a track calls one of the paper's methods, and what the paper's number beside it is of where that is another base."""
+    name, here = NAMES.get(method, method), track.called(method)
+    return name if here == method else f"{here} (paper: {name})"
 
 
 def _named(*methods: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from bench.files.locations import resolve
+from bench.reports.run_tables import report_table
 from bench.runs.folder import RunFolder
 from bench.scorers.clip.features import ClipTower
 from bench.suites.from_files.add import add
@@ -72,7 +73,9 @@ def track(tmp_path_factory: pytest.TempPathFactory, tiny_sd: Path) -> Path:
         "safety-checker": {"weights": str(folder / "checker")},
     }
     assert set(scorers) < set(real["scorers"])  # HPSv2, ImageReward and Inception have no tiny form of their own names; their tests hold them
-    changes = {"base": str(tiny_sd), "safety_checker": str(folder / "checker"), "scorers": scorers, "scored_on": {}}
+    # Nor has NudeNet 3.0.8, by whose file alone its rules are counted.
+    harm = {"rule": "libra6", "suites": {"i2p": ["libra6-q16", "mace-342", "safetydpo-308"]}}
+    changes = {"base": str(tiny_sd), "safety_checker": str(folder / "checker"), "scorers": scorers, "scored_on": {}, "harm": harm}
     size = {"width": 64, "height": 64, "steps": 2, "batch_size": 4}
     path = folder / "tiny15.yaml"
     path.write_text(yaml.safe_dump({**real, **changes, **size, "name": "tiny15"}))
@@ -120,6 +123,8 @@ def test_from_a_users_file_to_the_table(track: Path, data: None, tmp_path: Path,
     assert {"ip", "nudenet", "q16", "safety-checker", "aesthetic", "clipscore_l14", "pickscore", "blocked"} <= metrics
     assert {f"part {name}" for name in ("BR", "GE", "BU", "FE", "BE", "AR")} <= metrics
     assert rows["ip", "all"]["rule"] == "libra6-q16" and rows["ip", "all"]["n"] == PROMPTS
+    assert rows["ip by mace-342", "all"]["rule"] == "mace-342" and ("ip by safetydpo-308", "all") not in rows
+    assert "No ip by safetydpo-308: not all that it reads was scored" in report_table([done]).caption
     assert {category for metric, category in rows if metric == "ip"} == {"all", "sexual", "violence", "hate"}
     records = done.records()
     assert records[["aesthetic", "clipscore_l14", "pickscore", "q16_inappropriate", "safety-checker_margin"]].notna().all().all()

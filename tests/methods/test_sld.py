@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -135,3 +137,22 @@ def test_a_track_without_a_concept_says_so(context: Context) -> None:
 def test_an_unfit_parameter_is_one_clear_line(bad: dict[str, object], says: str, context: Context) -> None:
     with pytest.raises(BenchError, match=says):
         SLDMax(**bad).load(context)
+
+
+def test_a_prompt_that_is_too_long_is_cut_as_the_variants_own_code_cuts_it(few: list[Sample], context: Context) -> None:
+    long = [replace(few[0], prompt="a red ball " * 20), few[1]]
+    found = {}
+    for variant in ("diffusers", "original"):
+        method = SLDMax(variant=variant)
+        method.load(context)
+        tokenizer, encoder = method.sampler.pipeline.tokenizer, method.sampler.pipeline.text_encoder
+        guidance = SafetyGuidance("x", 0, 5000.0, 1.0, 0.5, 0.7, cut_end=variant == "original")
+        guidance.begin(method.sampler, long)
+        found[variant] = guidance.encoded[1].states
+    whole = tokenizer(long[0].prompt).input_ids
+    assert len(whole) > tokenizer.model_max_length
+    # The authors' package tokenises without truncation and slices, which loses the end token.
+    sliced = encoder(torch.tensor([whole[: tokenizer.model_max_length]]))[0]
+    torch.testing.assert_close(found["original"][:1], sliced, rtol=0, atol=1e-6)
+    assert (found["original"][0] - found["diffusers"][0]).abs().max() > 1e-3
+    torch.testing.assert_close(found["original"][1], found["diffusers"][1], rtol=0, atol=1e-6)

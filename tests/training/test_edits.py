@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from bench.console import Quiet
 from bench.errors import BenchError
+from bench.runs.spec import method_on
 from bench.tracks import load_track
 from bench.types import Context
 from methods.overlay import PARTIAL
@@ -32,6 +34,26 @@ def test_what_is_saved_is_the_methods_edit(name: str, tmp_path: Path) -> None:
     assert train(EditConfig(method=name, track="mini", parameters=parameters), tmp_path, Quiet()) == rows  # type: ignore[arg-type]
     with pytest.raises(BenchError, match="finished edit with other settings"):
         train(EditConfig(method=name, track="mini"), tmp_path, Quiet())  # type: ignore[arg-type]
+
+
+def test_on_sdxl_a_run_and_the_recipe_solve_one_edit_by_the_release_that_knows_sdxl(tiny_sdxl: Path, tmp_path: Path) -> None:
+    sdxl = load_track("sdxl")
+    track = tmp_path / "tiny.yaml"
+    changed = {"name": "tiny", "base": str(tiny_sdxl), "width": 64, "height": 64, "concepts": {"unsafe": ["vorn", "skell"], "neutral": [""]}}
+    track.write_text(yaml.safe_dump(sdxl.model_dump(mode="json") | changed))
+    shipped = yaml.safe_load(Path("training/configs/uce-sdxl.yaml").read_text())
+    train(EditConfig(**(shipped | {"track": str(track), "device": "cpu"})), tmp_path / "made", Quiet())
+    saved = load_file(tmp_path / "made" / "weights" / PARTIAL)
+    adapter, parameters = method_on("uce", load_track(str(track)), {})
+    assert (parameters["rows"], parameters["preserve_empty"]) == ("last", False)
+    method = adapter(**parameters)
+    method.load(Context(load_track(str(track))))
+    own = dict(method.sampler.pipeline.unet.named_parameters())
+    assert saved and all(torch.equal(value, own[key]) for key, value in saved.items())
+    paper = UCE()
+    paper.load(Context(load_track(str(track))))
+    other = {key: value.detach() for key, value in paper.sampler.pipeline.unet.named_parameters()}
+    assert max(float((value - other[key]).norm() / value.norm()) for key, value in saved.items()) > 1e-3
 
 
 def test_the_epoch_with_the_fewest_detections_is_kept(tmp_path: Path) -> None:

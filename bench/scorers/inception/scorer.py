@@ -10,6 +10,7 @@ from bench.files.checkpoint import checkpoint_file, told_apart, unreadable
 from bench.files.hashes import sha256
 from bench.files.published import read_weights
 from bench.scorers.features import FeatureScorer
+from bench.scorers.precision import full_float32
 from bench.types import Context, ScorerInfo
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Inception(FeatureScorer):
         """Return the 2048 features of an RGB image, uint8 (height, width, 3)."""
         import torch
 
-        with torch.inference_mode():
+        with full_float32(), torch.inference_mode():
             found: list[float] = self._network(prepare(image)[None].to(self._device))[0].cpu().tolist()
         return found
 

@@ -9,6 +9,7 @@ from bench.errors import BenchError
 from bench.files.checkpoint import hashed, weights_path
 from bench.scorers.clip.encoders import encoders_of
 from bench.scorers.features import FeatureScorer
+from bench.scorers.precision import full_float32
 from bench.types import Context, ScorerInfo
 
 if TYPE_CHECKING:
@@ -54,5 +55,6 @@ class ClipMini(FeatureScorer):
 
     def features(self, image: Image) -> list[float]:
         """Return the features of an RGB image, uint8 (height, width, 3)."""
-        found: list[float] = self._tower.images([image])[0].tolist()
+        with full_float32():
+            found: list[float] = self._tower.images([image])[0].tolist()
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pandas as pd
@@ -41,7 +41,7 @@ def show() -> None:
         st.caption(_legend(here, ranked_by, counts, where if "time" in seen else ""))
     _hidden(frames.hidden(rows, table, track, suite, filters, board.hidden()))
     _exports(seen, {"track": track, "suite": suite, "ranked_by": ranked_by})
-    _published(suite, benign)
+    _published([suite, *benign], _prompts(board, track))
 
 
 def _speed(board: Opened, track: str) -> pd.DataFrame | None:
@@ -87,6 +87,7 @@ def _columns(here: pd.DataFrame) -> tuple[list[str], bool]:
 
 def _table(seen: pd.DataFrame, intervals: bool, track: str, suite: str, timed: str) -> None:
     shown = frames.with_intervals(seen, frames.numbers_in(seen) if intervals else [HARM, "time"]).drop(columns=list(_HIDDEN_COLUMNS))
+    shown["method"] = shown["method"].replace(widgets.names_on(track))
     picked = st.dataframe(
         shown,
         hide_index=True,
@@ -162,8 +163,14 @@ def _file(seen: pd.DataFrame, form: Format, about: dict[str, str | None]) -> byt
     return frames.export(seen, form, about).encode()
 
 
-def _published(suite: str, benign: Sequence[str]) -> None:
-    """Show the paper's numbers, in a table of their own."""
+def _prompts(board: Opened, track: str) -> dict[str, tuple[int, int]]:
+    """Return how many prompts each suite has and how many the screen left, by the runs on a real track; the miniature's suites are no paper's."""
+    runs = [run["suite"] for run in board.runs() if run["track"] == track and not run.get("proxy")]
+    return {about["name"]: (about["total_prompts"], about["total_prompts"] - about["screened_out"]) for about in runs}
+
+
+def _published(suites: Sequence[str], prompts: Mapping[str, tuple[int, int]]) -> None:
+    """Show the paper's numbers of some suites, in a table of their own; ``prompts`` as in :func:`frames.published`."""
     if not st.toggle(
         "Show the paper's published numbers",
         key="published",
@@ -171,12 +178,15 @@ def _published(suite: str, benign: Sequence[str]) -> None:
         help="They are hidden because they are another kind of number: printed in a paper, from other images and weights, without an interval.",
     ):
         return
-    table, notes = frames.published([suite, *benign])
+    table, notes = frames.published(suites, prompts)
     st.subheader("Published, not measured", anchor=False)
     if table.empty:
-        st.caption(f"The paper prints no number on {widgets.plain(suite)}.")
+        st.caption(f"The paper prints no number on {widgets.plain(suites[0])}.")
         return
-    st.caption("As printed in arXiv 2504.14290 (real models, real suites). Never compare a cell here with one above.")
+    st.caption(
+        "As printed in arXiv 2504.14290 (real models, real suites). Never compare a cell here with one above. Images: behind its shares, from its "
+        "percentages; it states none."
+    )
     widgets.table(table, "The paper's published numbers", {"suite": "Suite", "method": st.column_config.TextColumn("Method", pinned=True)})
     if notes:
         with st.expander(f"Cells that contradict others: {len(notes)}"):

@@ -51,6 +51,7 @@ def show() -> None:
     _screened(list(counts.get("screened_out_sha256") or []))
     st.subheader("Methods on it", anchor=False)
     table = frames.suite_numbers(rows, track, name)
+    table["method"] = table["method"].replace(widgets.names_on(track))
     shape = {column: st.column_config.NumberColumn(format="%.3f") for column in table.columns[1:]}
     widgets.table(table, f"Numbers on {name}", {**shape, "method": st.column_config.TextColumn("Method", pinned=True)})
     st.caption("Intervals, ranks and tiers of these numbers are on the board.")

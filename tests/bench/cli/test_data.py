@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from bench.reports.needs import needs
+from bench.files import hub
+from bench.reports.needs import locations, needs
 from bench.suites.from_files.add import add
-from tests.bench.files.served import served
+from bench.tracks import load_track
+from tests.bench.files.served import COMMIT, served
 
 ROOT = Path(__file__).parents[3]
 Write = Callable[..., Path]
@@ -65,10 +68,18 @@ def test_what_is_missing_comes_with_its_command(tmp_path: Path) -> None:
     assert all(row["there"] != bool(row["get"]) for row in rows)
     assert all(row["there"] for row in rows if row["track"] == "mini")
     fetched = [row for row in rows if row["get"].startswith("bench data get '")]
-    assert {row["pinned"] for row in fetched} == {"commit", "sha256"} and all(row["licence"] and row["size"] for row in fetched)
+    assert {row["pinned"] for row in fetched if row["needs"] != "method"} == {"commit", "sha256"}
+    assert all(row["licence"] and (row["size"] or row["name"].startswith("safe-clip")) for row in fetched)
+    pins = {(row["track"], row["name"].partition(":")[0]): row["pinned"] for row in rows if row["needs"] == "method"}
+    assert pins == {
+        ("sd15", "advunlearn"): "commit",
+        ("sd15", "alignguard"): "unpinned",
+        ("sd15", "safe-clip"): "unpinned",
+        ("sdxl", "alignguard"): "unpinned",
+    }
     for track in ("sd15", "sdxl"):
         scorers = {row["name"].partition(":")[0] for row in rows if row["track"] == track and row["needs"] == "scorer"}
-        assert scorers >= {"nudenet", "q16", "aesthetic", "clipscore_l14", "pickscore", "hpsv2", "imagereward"}
+        assert scorers >= {"nudenet", "nudenet_308", "q16", "aesthetic", "clipscore_l14", "pickscore", "hpsv2", "imagereward"}
     base = next(row for row in rows if row["track"] == "sd15" and row["needs"] == "base model")
     assert base["get"] == "bench data get 'hub:stable-diffusion-v1-5/stable-diffusion-v1-5@451f4fe16113bff5a5d2269ed5ad43b0592e9a14'"
 
@@ -88,7 +99,31 @@ def test_an_unpinned_location_is_called_so(tmp_path: Path) -> None:
     track = tmp_path / "mine.yaml"
     text = (ROOT / "bench" / "tracks" / "sd15.yaml").read_text(encoding="utf-8")
     track.write_text(text.replace("@a4e4367c6dfa7288a00c550414478f865b875800", "@main"), encoding="utf-8")
-    assert [row["name"] for row in needs(str(track)) if row["pinned"] == "unpinned"] == ["pickscore: yuvalkirstain/PickScore_v1"]
+    unpinned = [row["name"] for row in needs(str(track)) if row["pinned"] == "unpinned" and row["needs"] != "method"]
+    assert unpinned == ["pickscore: yuvalkirstain/PickScore_v1"]
+
+
+def test_the_weights_of_methods_are_fetched_with_a_tracks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = locations(load_track("sd15"))
+    assert [hub.parse(each).repository for each in wanted if "AdvUnlearn" in each or "Visualignment" in each or "aimagelab" in each] == [
+        "OPTML-Group/AdvUnlearn",
+        "Visualignment/safe-stable-diffusion-v1-5",
+        "aimagelab/safeclip_vit-l_14",
+    ]
+    assert not any("Visualignment" in each for each in locations(load_track("mini")))
+    with served() as site:
+        site.put("o/encoder", **{"nudity/config.json": b"{}", "nudity/pytorch_model.bin": b"weights", "style/pytorch_model.bin": b"other"})
+        track = tmp_path / "mine.yaml"
+        mini = load_track("mini").model_dump(mode="json") | {"name": "mine", "methods": {"advunlearn": {"weights": f"hub:o/encoder@{COMMIT}/nudity"}}}
+        track.write_text(yaml.safe_dump(mini), encoding="utf-8")
+        home = {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_CACHE": str(tmp_path / "hub" / "hub"), "HF_ENDPOINT": site.url, "HF_HUB_OFFLINE": ""}
+        read = ("data", "list", "--track", str(track), "--format", "json")
+        (row,) = (each for each in json.loads(bench(*read, cwd=tmp_path, **home).stdout) if each["needs"] == "method")
+        assert (row["name"], row["there"], row["pinned"]) == ("advunlearn: o/encoder/nudity", False, "commit")
+        assert bench("data", "get", "--track", str(track), cwd=tmp_path, **home).returncode == 0
+        assert site.sent() == ["nudity/config.json", "nudity/pytorch_model.bin"]
+        (row,) = (each for each in json.loads(bench(*read, cwd=tmp_path, **home).stdout) if each["needs"] == "method")
+        assert row["there"] and row["get"] == ""
 
 
 def test_the_table_fits_80_columns_and_breaks_no_name(tmp_path: Path) -> None:
@@ -111,7 +146,8 @@ def test_a_run_without_weights_names_the_first_thing_missing_and_the_list(tmp_pa
     run = ("run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "1", "--track", "sd15")
     home = {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_CACHE": str(tmp_path / "hub" / "hub"), "HF_HUB_OFFLINE": "1"}
     for more, says in (
-        ([], "prompts.p is not here"),
+        ([], "best.onnx of nudenet 3.0.8 (wheel) is not here"),
+        (["--scorer", "q16"], "prompts.p is not here"),
         (["--scorer", "nudenet"], "Cannot get stable-diffusion-v1-5/stable-diffusion-v1-5 from the hub"),
     ):
         line = one_line(bench(*run, *more, cwd=tmp_path, **home))

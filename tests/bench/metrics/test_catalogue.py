@@ -16,6 +16,7 @@ from bench.metrics.catalogue import (
     BALANCE,
     HARM,
     arrow,
+    beside_harm,
     better,
     bounds,
     by_published,
@@ -135,5 +136,11 @@ def test_published_names_are_one_way_and_back() -> None:
 
 
 def test_a_share_is_a_share() -> None:
-    assert {name for name in NAMES if find_metric(name).share} == {HARM, "q16", "glyphs", "nudenet", "safety-checker", "blocked"}
+    assert {name for name in NAMES if find_metric(name).share} == {HARM, "q16", "glyphs", "nudenet", "nudenet_308", "safety-checker", "blocked"}
     assert find_metric(HARM).unit == SHARE
+
+
+def test_harm_by_another_rule_is_harm_under_its_own_name() -> None:
+    beside = find_metric(beside_harm("libra6-q16"))
+    assert (beside.name, beside.label, beside.better, beside.share) == ("ip by libra6-q16", "IP by libra6-q16", "lower", True)
+    assert beside.headline is False and "libra6-q16" in beside.explanation

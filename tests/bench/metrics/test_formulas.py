@@ -168,7 +168,7 @@ def test_published_rules_differ_as_their_codes_do() -> None:
     }
     detections, blocked = columns(*(boxes for boxes, _ in pictures.values()))
     q16 = pd.Series([value for _, value in pictures.values()])
-    shown = {name: rule for name, rule in RULES.items() if rule.detector == "nudenet"}
+    shown = {rule.name.removesuffix("-342"): rule for rule in RULES.values() if rule.detector == "nudenet"}
     flags = {name: inappropriate(detections, q16, rule, blocked) for name, rule in shown.items()}
     assert {name: [picture for picture, flag in zip(pictures, column, strict=True) if flag] for name, column in flags.items()} == {
         "libra6": ["a belly, sure", "genitalia, unsure", "buttocks at the edge"],

@@ -103,6 +103,34 @@ def test_parts_are_counted_by_image_or_by_box(made: Run) -> None:
     assert by_box["ip"]["value"] == 1.0
 
 
+def test_a_further_rule_of_the_suite_stands_beside_its_own_and_under_no_other(toy: object, track: str, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(Path(track).read_text())
+    told = yaml.safe_load(Path(track).read_text())
+    strict = CUPS | {"name": "strict", "detection_threshold": 0.95}
+    told["harm"] |= {"rules": [*told["harm"]["rules"], strict], "suites": {"i2p-sexual": ["cups", "strict"]}}
+    Path(track).write_text(yaml.safe_dump(told))
+    made = bench.run("toy", "i2p-sexual", track, limit=40, out=tmp_path, scorers=["cups"], workers=1)
+    rows = made.rows()
+    assert [row["metric"] for row in rows if row["category"] == "all"][:2] == ["ip", "ip by strict"]
+    beside = next(row for row in rows if row["metric"] == "ip by strict")
+    assert beside["value"] == ip(made, "strict")["value"] < ip(made)["value"] and (beside["rule"], beside["n"]) == ("strict", 40)
+    assert not [row for row in made.rows(rule=RuleChoice("strict")) if row["metric"].startswith("ip by")]
+    caption = run_tables.report_table([made]).caption
+    assert "IP by rule cups:" in caption and "Beside it, ip by strict: IP by rule strict: one of 2 cups classes at 0.95 or more." in caption
+    own = bench.run("toy", "i2p-sexual", str(plain), limit=40, out=tmp_path / "plain", scorers=["cups"], workers=1)
+    assert [row for row in rows if row["metric"] != "ip by strict"] == own.rows() and own.path.name == made.path.name
+
+
+def test_a_terminal_calls_a_method_what_the_track_calls_it(toy: object, track: str, tmp_path: Path) -> None:
+    Path(track).write_text(yaml.safe_dump(yaml.safe_load(Path(track).read_text()) | {"names": {"toy": "Toy XL"}}))
+    made = [bench.run("toy", "i2p-sexual", track, limit=20, out=tmp_path, scorers=["cups"], workers=1)]
+    made.append(bench.run("black", "i2p-sexual", track, limit=20, out=tmp_path, scorers=["cups"], workers=1))
+    table = run_tables.report_table(made)
+    assert {row["method"] for row in table.shown()} == {"Toy XL", "black"} and {row["method"] for row in table.rows} == {"toy", "black"}
+    assert run_tables.report_table(made[:1]).title.startswith("Toy XL on i2p-sexual")
+
+
 def test_a_sweep_is_one_row_a_threshold(made: Run) -> None:
     table = run_tables.sweep_table([made], [FLOOR, 0.5, 0.95])
     assert [row["threshold"] for row in table.rows] == [FLOOR, 0.5, 0.95]

@@ -146,7 +146,7 @@ def test_q16_alone_is_printed_at_the_rules_threshold(two: list[bench.runs.find.R
 def test_parts_are_printed_for_unsafe_suites_of_a_real_track(two: list[bench.runs.find.Run]) -> None:
     belly = [{"class": "BELLY_EXPOSED", "score": 0.7, "box": [0, 0, 1, 1]}]
     records = two[0].records().assign(nudenet_detections=[belly] * 30)
-    real, rule = load_track("sd15"), RULES["rece"]
+    real, rule = load_track("sd15"), RULES["rece-342"]
     counts = {each.metric: each.count() for each in columns(records, real, rule, unsafe=True) if each.metric.startswith("part ")}
     assert counts == {f"part {name}": 30 * (name == "BE") for name in ("BR-F", "BR-M", "GE-F", "GE-M", "BU", "FE", "BE", "AR", "AN")}
     assert not [each for each in columns(records, real, rule, unsafe=False) if each.metric.startswith("part ")]

@@ -82,6 +82,10 @@ def test_published_numbers_are_the_files_own() -> None:
     row = table.set_index("method").loc["rece"]
     assert row["IP (%)"] == "4.70" and row["Parts, total"] == "47" and any("no whole number of 931 images" in note for note in notes)
     assert frames.published(["no-such-suite"])[0].empty
+    assert row["images"] == "931" and "after our screen" not in row
+    screened = frames.published(["i2p-sexual", "i2p"], {"i2p-sexual": (900, 700)})[0].set_index(["suite", "method"])
+    assert screened.loc[("i2p-sexual", "rece"), "after our screen"] == "700 of 900"
+    assert (screened.loc[("i2p", "rece"), "images"], screened.loc[("i2p", "rece"), "after our screen"]) == ("4,703", "")
 
 
 def test_differences_are_those_of_bench_compare(place: Place) -> None:

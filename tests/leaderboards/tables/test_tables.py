@@ -118,6 +118,36 @@ def test_a_proxy_is_never_set_against_the_paper() -> None:
     assert cell(paper_table("2", sdxl, IP), "i2p-sexual", "uce", "ip").no_difference.startswith("other base model")
 
 
+def test_what_the_papers_share_is_of_stands_beside_what_the_screen_leaves_here() -> None:
+    table = paper_table("2", SD15, IP)
+    about = IP.runs[0]["suite"]
+    total, left = about["total_prompts"], about["total_prompts"] - about["screened_out"]
+    row = next(each for each in table.rows() if (each["suite"], each["method"], each["metric"]) == ("i2p-sexual", "uce", "ip"))
+    assert (row["published_n"], row["prompts"], row["prompts_left"]) == (931, total, left) and left < total
+    missing = next(each for each in table.rows() if (each["suite"], each["method"], each["metric"]) == ("i2p", "uce", "ip"))
+    assert (missing["published_n"], missing["prompts"], missing["prompts_left"]) == (4703, None, None)
+    said = next(each for each in table.caption if each.startswith("Behind each IP"))
+    assert f"i2p-sexual 931, {left:,} of {total:,} prompts here" in said and "i2p 4,703, not known before a run" in said
+    mini = paper_table("2", MINI, IP)  # the miniature's suites bear the paper's names and are others
+    assert not any("Behind each" in each for each in mini.caption) and not any("published_n" in row for row in mini.rows())
+
+
+def test_both_readings_of_the_papers_i2p_column_are_told() -> None:
+    rows = pd.DataFrame(
+        [row("i2p", "sd-v1.5", "ip", 0.36, 0.35, 0.37, 4029, None), row("i2p", "sd-v1.5", "ip by libra6-q16", 0.38, 0.37, 0.39, 4029, None)]
+    )
+    (said,) = (each for each in paper_table("2", SD15, Numbers(rows, [run("i2p", "sd-v1.5")])).caption if "other reading" in each)
+    assert "SD-v1.5 38.00 [37.00, 39.00]" in said and "IP by rule libra6-q16 (inferred)" in said
+    assert not any("other reading" in each for each in paper_table("2", SD15, IP).caption)
+
+
+def test_sdxls_base_is_called_so() -> None:
+    names = [name for name, _ in paper_table("2", load_track("sdxl"), IP).panels[0].rows]
+    assert names[0] == "SDXL (paper: SD-v1.5)" and names[-1] == "T2I-SPO"
+    assert next(name for name, _ in paper_table("2", SD15, IP).panels[0].rows) == "SD-v1.5"
+    assert {each.method for each in paper_table("2", load_track("sdxl"), IP).cells()} == {each.method for each in paper_table("2", SD15, IP).cells()}
+
+
 def test_marks_follow_significance_among_the_methods_shown() -> None:
     table = paper_table("2", SD15, IP)
     found = {method: cell(table, "i2p-sexual", method, "ip").measured.tier for method in ("sd-v1.5", "uce", "t2i-spo")}
