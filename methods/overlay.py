@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BenchError, first_line
 from bench.files.atomic import write_atomic
-from bench.files.published import Published, read_weights
+from bench.files.published import Published
+from bench.files.selection import weights_of
 from methods.denoisers import FAMILIES, family_of
-from methods.pipeline import damaged
+from methods.native import network_tensors
+from methods.parts import damaged, read_config
+from methods.single_file import read_file
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +47,11 @@ def find(path: Path) -> Found:
     for folder in (*(path / family.part for family in FAMILIES), path):
         if (folder / "config.json").is_file():
             return Found("network", folder)
+        if folder != path and (files := weights_of(each.name for each in folder.glob("*")).files):
+            raise BenchError(f"{folder} has {files[0]} and no config.json beside it: a part is missing. Give the whole folder, or the file itself.")
+    if (path / "transformer" / "config.json").is_file():
+        said = read_config(path / "transformer").get("_class_name", "transformer")
+        raise BenchError(f"{path} is a pipeline around a {said}; the bases of tracks are {' or '.join(f'{family.label}s' for family in FAMILIES)}.")
     files = sorted(file for file in path.glob("*") if file.suffix in (".safetensors", *PICKLES))
     if len(files) == 1:
         return Found("tensors", files[0])
@@ -68,18 +76,11 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
     if kind == "network":
         family.replace_network(_read_network(family, path))
         return
-    try:
-        published = read_weights(path, ("state_dict", family.part))
-    except Exception as error:
-        raise damaged("the weights", path, first_line(error)) from error
+    published = read_file("the weights", path, ("state_dict", family.part))
     if any("lora" in name for name in published.tensors):
         _lay_lora(family, published, scale)
     else:
-        # ESD's script for diffusers names the network too.
-        prefix = f"{family.part}."
-        if not all(name.startswith(prefix) for name in published.tensors):
-            prefix = ""
-        _lay_tensors(family, path, {name.removeprefix(prefix): tensor for name, tensor in published.tensors.items()})
+        _lay_tensors(family, path, network_tensors(family, path, published.tensors))
 
 
 def save_partial(folder: Path, tensors: Mapping[str, torch.Tensor], *, half: bool = True) -> Path:
@@ -138,14 +139,15 @@ def _lay_lora(family: DenoiserFamily, published: Published, scale: float) -> Non
 
 
 def _read_network(family: DenoiserFamily, folder: Path) -> Any:
-    try:
-        network = family.read_network(folder)
-    except Exception as error:
-        raise damaged(f"the {family.label}", folder, first_line(error)) from error
-    base = family.network
-    shapes = [{name: tuple(tensor.shape) for name, tensor in model.named_parameters()} for model in (network, base)]
-    if shapes[0] != shapes[1]:
+    network, base = family.read_network(folder), family.network
+    theirs, ours = ({name: tuple(tensor.shape) for name, tensor in model.named_parameters()} for model in (network, base))
+    # A network that is told the guidance scale has one layer more than the one that it was distilled from.
+    distilled = {name for name in theirs if name.startswith("time_embedding.cond_proj.")}
+    differing = sorted(name for name in {*theirs, *ours} - distilled if theirs.get(name) != ours.get(name))
+    if differing:
+        first = differing[0]
         raise BenchError(
-            f"The {family.label} in {folder} is of another model than the track's base: their tensors differ. Give weights trained on this base."
+            f"The {family.label} in {folder} is of another model than the track's base: their tensors differ, first {first} "
+            f"({theirs.get(first, 'missing')}, the base's {ours.get(first, 'missing')}). Give weights trained on this base."
         )
     return network.to(base.device).eval()

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench.errors import BenchError
 from bench.seeds import generator
 from bench.types import Generated, Sample
 from methods.denoisers import family_of
@@ -82,6 +83,11 @@ class Sampler:
         """
         import torch
 
+        if guidance is not None and self.family.distilled and type(guidance).combine is not Guidance.combine:
+            raise BenchError(
+                "This method steers by what is predicted without the prompt. The network has its guidance distilled into it "
+                "(time_cond_proj_dim) and predicts with the prompt alone: use another base."
+            )
         with torch.inference_mode():
             decoded = self.family.decode(self._denoise(samples, guidance or Guidance()))
             if not torch.isfinite(decoded).all():
@@ -95,7 +101,7 @@ class Sampler:
         import torch
 
         family, scheduler, first = self.family, self.pipeline.scheduler, samples[0]
-        guided = first.guidance > 1.0
+        guided = first.guidance > 1.0 and not family.distilled
         guidance.begin(self, samples)
         scheduler.set_timesteps(first.steps, device=self.device)
         generators = [generator(sample) for sample in samples]
@@ -107,7 +113,7 @@ class Sampler:
         for step, time in enumerate(scheduler.timesteps):
             texts = guidance.texts(step) if guided else guidance.texts(step)[1:2]
             expanded = scheduler.scale_model_input(torch.cat([latents] * len(texts)), time)
-            predicted = family.predict(expanded, time, joined(texts), first.height, first.width)
+            predicted = family.predict(expanded, time, joined(texts), first.height, first.width, guidance=first.guidance)
             if guided:
                 predicted = guidance.combine(predicted.chunk(len(texts)), first.guidance, step)
             latents = scheduler.step(predicted, time, latents, **extra, return_dict=False)[0]

@@ -53,7 +53,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
                 "screened_out": len(suite.excluded),
                 "screened_out_sha256": list(suite.excluded),
             },
-            "scheduler": configured(spec.loaded_track.base_path(), spec.loaded_track.scheduler),
+            "scheduler": configured(*spec.make_method().scheduled(spec.context)),
             "numerics": asdict(spec.context.numerics),
             "proxy": spec.loaded_track.proxy,
             "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",
