@@ -11,7 +11,8 @@ from typing import ClassVar
 from bench.errors import BenchError, NotAvailable
 from bench.files.locations import resolve
 from bench.types import Context, Method, Outcome, Sample
-from methods.denoisers import family_of
+from methods.comparison import refuse_dropping
+from methods.denoisers import FAMILIES, family_of
 from methods.overlay import find, lay_over
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
@@ -51,10 +52,12 @@ class FineTuned(Method):
 
         Raises:
             NotAvailable: there are no weights for this track and none were given.
-            BenchError: the weights are damaged, or of another model.
+            BenchError: the weights are damaged, or of another model, or a pipeline's that differs from the base in more than the network.
         """
+        location = self.location(context)
+        refuse_dropping(context, find(location).path, FAMILIES[0].part, self.info.name)
         pipeline = load_pipeline(context)
-        lay_over(pipeline, self.location(context))
+        lay_over(pipeline, location)
         self.sampler = Sampler(pipeline)
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:

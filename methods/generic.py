@@ -36,7 +36,7 @@ def named(method: Method) -> None:
     method.parameters["weights"] = as_location(method.parameters["weights"])
 
 
-class _Generic(FineTuned):
+class UserNamed(FineTuned):
     """Weights that the user names."""
 
     def location(self, context: Context) -> Path:
@@ -49,7 +49,7 @@ class _Generic(FineTuned):
         return super().location(context)
 
 
-class UNet(_Generic):
+class UNet(UserNamed):
     """Any U-Net of the track's base model: a diffusers folder, a whole pipeline's, or a file of some or all of its tensors (ESD, UCE, MACE ...)."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
@@ -63,7 +63,7 @@ class UNet(_Generic):
     )
 
 
-class LoRA(_Generic):
+class LoRA(UserNamed):
     """Any adapter of the track's base model, in the layout of diffusers, PEFT, kohya or LyCORIS (:mod:`methods.adapters`)."""
 
     info: ClassVar[MethodInfo] = MethodInfo(

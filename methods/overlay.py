@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError
 from bench.files.atomic import write_atomic
 from bench.files.hashes import hash_weights
+from bench.files.selection import weights_of
 from methods.adapters import lay_adapter
 from methods.adapters.peft import CONFIG, TENSORS
-from methods.adapters.reading import read
+from methods.adapters.reading import read, refuse_few_bits
 from methods.adapters.refusals import base_name, refusal
 from methods.adapters.signs import GATED, Naming, layout
 from methods.denoisers import FAMILIES, family_of
-from methods.pipeline import damaged
+from methods.native import network_tensors, unwrapped
+from methods.parts import read_config
 
 if TYPE_CHECKING:
     import torch
@@ -26,9 +28,6 @@ LORA = "pytorch_lora_weights.safetensors"
 PARTIAL = "unet_partial.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 """Read by ``torch.load(weights_only=True)``, which takes tensors and nothing that could run."""
-
-WRAPPERS = ("module.", "_orig_mod.", "model.")
-"""What training wraps a network in, and leaves in front of its tensors' names: data parallelism, compilation, a trainer."""
 
 
 class Found(NamedTuple):
@@ -73,6 +72,11 @@ def find(path: Path) -> Found:
     for folder in (*(path / family.part for family in FAMILIES), path):
         if (folder / "config.json").is_file():
             return Found("network", folder)
+        if folder != path and (files := weights_of(each.name for each in folder.glob("*")).files):
+            raise BenchError(f"{folder} has {files[0]} and no config.json beside it: a part is missing. Give the whole folder, or the file itself.")
+    if (path / "transformer" / "config.json").is_file():
+        said = read_config(path / "transformer").get("_class_name", "transformer")
+        raise BenchError(f"{path} is a pipeline around a {said}; the bases of tracks are {' or '.join(f'{family.label}s' for family in FAMILIES)}.")
     files = sorted(file for file in path.glob("*") if file.suffix in (".safetensors", *PICKLES))
     if len(files) == 1:
         return Found("tensors", files[0], (files[0],))
@@ -109,10 +113,12 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
         published = read(file, list(family.adaptable()))
         form = layout(published, family)
         if form is not Naming.TENSORS:
+            refuse_few_bits(file)
             lay_adapter(family, published, form, scale)
             continue
         _check_scale(file, scale, f"tensors of a {family.label}")
-        _lay_tensors(family, file, published.tensors)
+        several = any(name.startswith(tuple(f"{part}." for part in family.adaptable() if part != family.part)) for name in published.tensors)
+        _lay_tensors(family, file, unwrapped(published.tensors) if several else network_tensors(family, file, published.tensors))
 
 
 def _check_scale(path: Path, scale: float, what: str) -> None:
@@ -143,7 +149,7 @@ def _lay_tensors(family: DenoiserFamily, path: Path, tensors: Mapping[str, torch
     import torch
 
     parts = family.adaptable()
-    named = _unwrapped(tensors)
+    named = dict(tensors)
     own = {f"{part}.{name}": tensor for part, module in parts.items() for name, tensor in module.named_parameters()}
     # ESD's script for diffusers names the network too.
     if not all(name.startswith(tuple(f"{part}." for part in parts)) for name in named):
@@ -173,22 +179,16 @@ def _lay_tensors(family: DenoiserFamily, path: Path, tensors: Mapping[str, torch
         raise BenchError(f"The weights in {path} are the base's own: they change nothing, so their pictures would be the base's.")
 
 
-def _unwrapped(tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-    """Return tensors without what training left in front of every name, in whatever order."""
-    while prefix := next((each for each in WRAPPERS if all(name.startswith(each) for name in tensors)), None):
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return tensors
-
-
 def _read_network(family: DenoiserFamily, folder: Path) -> Any:
-    try:
-        network = family.read_network(folder)
-    except Exception as error:
-        raise damaged(f"the {family.label}", folder, first_line(error)) from error
-    base = family.network
-    shapes = [{name: tuple(tensor.shape) for name, tensor in model.named_parameters()} for model in (network, base)]
-    if shapes[0] != shapes[1]:
+    network, base = family.read_network(folder), family.network
+    theirs, ours = ({name: tuple(tensor.shape) for name, tensor in model.named_parameters()} for model in (network, base))
+    # A network that is told the guidance scale has one layer more than the one that it was distilled from.
+    distilled = {name for name in theirs if name.startswith("time_embedding.cond_proj.")}
+    differing = sorted(name for name in {*theirs, *ours} - distilled if theirs.get(name) != ours.get(name))
+    if differing:
+        first = differing[0]
         raise BenchError(
-            f"The {family.label} in {folder} is of another model than the track's base: their tensors differ. Give weights trained on this base."
+            f"The {family.label} in {folder} is of another model than the track's base: their tensors differ, first {first} "
+            f"({theirs.get(first, 'missing')}, the base's {ours.get(first, 'missing')}). Give weights trained on this base."
         )
     return network.to(base.device).eval()

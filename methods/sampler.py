@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
+from bench.errors import BenchError
 from bench.seeds import generator
 from bench.tracks.schedulers import configured
 from bench.types import Context, Generated, Sample
@@ -32,7 +33,7 @@ def iterations(context: Context, steps: int) -> int:
     """
     import diffusers
 
-    found = configured(context.track.base_path(), context.track.scheduler)
+    found = configured(context.track.config_path(), context.track.scheduler)
     try:
         scheduler = getattr(diffusers, str(found["class"])).from_config(found["config"])
         scheduler.set_timesteps(steps)
@@ -107,6 +108,11 @@ class Sampler:
         """
         import torch
 
+        if guidance is not None and self.family.distilled and type(guidance).combine is not Guidance.combine:
+            raise BenchError(
+                "This method steers by what is predicted without the prompt. The network has its guidance distilled into it "
+                "(time_cond_proj_dim) and predicts with the prompt alone: use another base."
+            )
         with torch.inference_mode():
             acted: Sequence[int | None] | None = None
             decoded = self.family.decode(self._denoise(samples, guidance or Guidance()))
@@ -134,7 +140,7 @@ class Sampler:
         import torch
 
         family, scheduler, first = self.family, self.pipeline.scheduler, samples[0]
-        guided = first.guidance > 1.0
+        guided = first.guidance > 1.0 and not family.distilled
         guidance.begin(self, samples)
         scheduler.set_timesteps(first.steps, device=self.device)
         generators = [generator(sample) for sample in samples]
@@ -147,7 +153,7 @@ class Sampler:
         for step, time in enumerate(scheduler.timesteps):
             texts = guidance.texts(step) if guided else guidance.texts(step)[1:2]
             expanded = scheduler.scale_model_input(torch.cat([latents] * len(texts)), time)
-            predicted = family.predict(expanded, time, joined(texts), first.height, first.width)
+            predicted = family.predict(expanded, time, joined(texts), first.height, first.width, guidance=first.guidance)
             if guided:
                 predicted = guidance.combine(predicted.chunk(len(texts)), first.guidance, step)
             latents = scheduler.step(predicted, time, latents, **extra, return_dict=False)[0]

@@ -8,8 +8,11 @@ from typing import ClassVar
 
 from bench.errors import BenchError
 from bench.files.hashes import hash_weights
+from bench.files.selection import weights_of
 from bench.types import Context, Kind, MethodInfo
+from methods.comparison import refuse_dropping
 from methods.denoisers import family_of
+from methods.encoder_file import encoder_of_file
 from methods.finetuned import FineTuned
 from methods.generic import named
 from methods.pipeline import load_pipeline, read_text_encoder
@@ -19,31 +22,45 @@ from methods.sampler import Sampler
 class _Encoder(FineTuned):
     """The base model's network and autoencoder behind another text encoder (on SDXL: its first)."""
 
-    def _folder(self, context: Context) -> Path:
+    def _place(self, context: Context) -> Path:
+        """Return the encoder's folder, or the file with its tensors."""
         path = self.location(context)
+        if path.is_file():
+            return path
         folder = path / "text_encoder" if (path / "text_encoder").is_dir() else path
         if not (folder / "config.json").is_file():
-            raise BenchError(f"{folder} holds no text encoder; expected a folder with config.json and model.safetensors, as CLIPTextModel saves it.")
+            files = weights_of(file.name for file in folder.glob("*")).files
+            # Under the library's own names they had a configuration, which may say another activation than the base's.
+            if len(files) == 1 and not files[0].startswith(("model.", "pytorch_model.")):
+                return folder / files[0]
+            raise BenchError(
+                f"{folder} holds no text encoder; expected a folder with config.json and model.safetensors, as CLIPTextModel saves it, or one file."
+            )
         return folder
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return the hashes of the text encoder's files."""
-        return hash_weights(self._folder(context))
+        return hash_weights(self._place(context))
 
     def load(self, context: Context) -> None:
         """Read the base model and put the text encoder in.
 
         Raises:
             NotAvailable: there are no weights for this track and none were given.
-            BenchError: the weights are damaged, or do not fit the base model.
+            BenchError: the weights are damaged, do not fit the base model, or are a pipeline's that differs from the base in more.
         """
+        place, what = self._place(context), "the text encoder"
+        refuse_dropping(context, place, "text_encoder", self.info.name)
         pipeline = load_pipeline(context)
-        folder, (part, _, before) = self._folder(context), family_of(pipeline).text_parts()[0]
-        encoder = read_text_encoder(folder, before.dtype, type(before).__name__, what="the text encoder")
+        part, _, before = family_of(pipeline).text_parts()[0]
+        if place.is_dir():
+            encoder = read_text_encoder(place, before.dtype, type(before).__name__, what)
+        else:
+            encoder = encoder_of_file(place, before, part, context.track.config_path(), what)
         for name in ("hidden_size", "vocab_size", "max_position_embeddings"):
             found, wanted = getattr(encoder.config, name), getattr(before.config, name)
             if found != wanted:
-                raise BenchError(f"The text encoder in {folder} does not fit the track's base: its {name} is {found}, expected {wanted}.")
+                raise BenchError(f"The text encoder in {place} does not fit the track's base: its {name} is {found}, expected {wanted}.")
         # A checkpoint of the whole CLIP may say other end tokens than its tokenizer's; the base model's count, for SDXL and SAFREE pool there.
         encoder.config.eos_token_id = before.config.eos_token_id
         setattr(pipeline, part, encoder.to(before.device).eval())

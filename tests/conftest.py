@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    LatentConsistencyModelPipeline,
+    LCMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from bench import registry
@@ -168,4 +176,18 @@ def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
             add_watermarker=False,
         )
     pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_lcm(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same Stable Diffusion with guidance distilled into its U-Net, as an LCM is saved; for reading only."""
+    folder = tmp_path_factory.mktemp("pipelines") / "tiny-lcm"
+    base = StableDiffusionPipeline.from_pretrained(tiny_sd, local_files_only=True)
+    with _seeded(3):
+        unet = _unet(cross_attention_dim=32, attention_head_dim=4, time_cond_proj_dim=16)
+        torch.nn.init.normal_(unet.time_embedding.cond_proj.weight, std=0.5)
+    parts = {"vae": base.vae, "text_encoder": base.text_encoder, "tokenizer": base.tokenizer, "safety_checker": None, "feature_extractor": None}
+    scheduler = LCMScheduler.from_config(base.scheduler.config)
+    LatentConsistencyModelPipeline(**parts, unet=unet, scheduler=scheduler, requires_safety_checker=False).save_pretrained(folder)
     return folder

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from bench.files.selection import MODEL_INDEX, components, used
+from bench.files.selection import MODEL_INDEX, components, lacking, used
 
 _CHUNK = 1 << 20
 
@@ -34,6 +34,25 @@ def hash_weights(path: Path) -> dict[str, str]:
     """
     if path.is_file():
         return {path.name: sha256(path)}
-    names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
-    parts = components((path / MODEL_INDEX).read_bytes()) if MODEL_INDEX in names else None
-    return {name: sha256(path / name) for name in used(names, parts)}
+    names = names_in(path)
+    return {name: sha256(path / name) for name in used(names, _parts(path, names))}
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of the files below a folder, relative to it, with ``/``; a link that leads nowhere is none."""
+    return [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+
+
+def missing_in(folder: Path) -> list[str]:
+    """Return the components of a pipeline's folder that are not whole; none for another folder.
+
+    Raises:
+        NotAvailable: the index is damaged.
+    """
+    names = names_in(folder)
+    parts = _parts(folder, names)
+    return [] if parts is None else lacking(names, parts)
+
+
+def _parts(folder: Path, names: list[str]) -> tuple[str, ...] | None:
+    return components((folder / MODEL_INDEX).read_bytes()) if MODEL_INDEX in names else None

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.errors import BenchError, NotAvailable
 from bench.files import hub, web, wheels
+from bench.files.hashes import missing_in
 from bench.files.locations import resolve
 from bench.registry import methods, scorers, suites
 from bench.suites.from_files.add import current, excluded_digest
@@ -194,8 +195,11 @@ def _weights(track: Track, kind: str, name: str, location: str, licence: str = "
     shipped = location.startswith("package:")
     try:
         path = resolve(location)
+        missing = missing_in(path) if path.is_dir() else []
     except NotAvailable:
         return Need(track.name, kind, name, False, location, "", licence, _CARD, get=f"put the weights at {location}")
+    if missing:
+        return Need(track.name, kind, name, False, str(path), _size(path), licence, _CARD, get=f"put the weights of {missing[0]} at {path}")
     return Need(track.name, kind, name, True, str(path), _size(path), licence or "Apache-2.0", "shipped" if shipped else "open")
 
 

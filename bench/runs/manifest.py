@@ -55,7 +55,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
                 "screened_out_sha256": list(suite.excluded),
                 **_cut(spec),
             },
-            "scheduler": configured(spec.loaded_track.base_path(), spec.loaded_track.scheduler),
+            "scheduler": configured(*spec.make_method().scheduled(spec.context)),
             "numerics": {**asdict(spec.context.numerics), **(tf32() if spec.device.startswith("cuda") else {})},
             "proxy": spec.loaded_track.proxy,
             "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",

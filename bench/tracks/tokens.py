@@ -67,10 +67,12 @@ def tokenizers(base: Path) -> list[Any]:
 
 
 def _base_here(track: Track) -> Path | None:
-    """Return the folder of the track's base, or what of it is in the hub's cache."""
+    """Return the folder of the track's base (of one in a single file, that of its configurations), or what of it is in the hub's cache."""
+    location = track.base_config or track.base
     try:
-        if track.base.startswith("hub:"):
-            return hub.cached(hub.parse(track.base)).path
-        return resolve(track.base)
+        if location.startswith("hub:"):
+            return hub.cached(hub.parse(location)).path
+        found = resolve(location)
+        return found if found.is_dir() else found.parent
     except BenchError:
         return None

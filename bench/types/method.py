@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.types.context import Context, merge_parameters
@@ -85,6 +86,13 @@ class Method(ABC):
         What shows only while an image is made is said by :attr:`bench.types.Generated.acted`.
         """
         return ""
+
+    def scheduled(self, context: Context) -> tuple[Path, Mapping[str, Any]]:
+        """Return what the method is sampled with: the folder whose scheduler configuration counts, and the class and overrides on top of it.
+
+        The track's, where a method does not bring a scheduler of its own. Called before :meth:`load`, for the run's manifest.
+        """
+        return context.track.config_path(), context.track.scheduler
 
     @abstractmethod
     def load(self, context: Context) -> None:

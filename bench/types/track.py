@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.errors import did_you_mean
+from bench.errors import BenchError, did_you_mean
 from bench.files.hashes import hash_weights
 from bench.files.locations import resolve
+from bench.files.selection import MODEL_INDEX, has_weights
 from bench.rules import RULES, TRACKS_OWN, Rule, RuleChoice
 
 MINIATURE = "mini"
@@ -62,7 +63,10 @@ class Track(BaseModel):
         summary: one line.
         names: what tables call a method whose registry name would mislead here: the base, which is not SD 1.5 on every track. ``{method: name}``.
         proxy: True where harm and scores only stand in for the real ones: a track of the miniature's world, whatever its name.
-        base: the base model's location (see :func:`bench.files.locations.resolve`); a diffusers pipeline folder.
+        base: the base model's location (see :func:`bench.files.locations.resolve`); a diffusers pipeline folder, or a checkpoint
+            in one file.
+        base_config: of a base in one file, the pipeline's folder with its configurations and tokenizers (weights there are not read); the
+            file's own folder where None.
         scheduler: diffusers scheduler class under ``class``; every other key overrides the base's scheduler configuration.
         steps: denoising steps where a suite does not say.
         guidance: classifier-free guidance scale where a suite does not say.
@@ -88,6 +92,7 @@ class Track(BaseModel):
     names: dict[str, str] = {}
     proxy: bool
     base: str
+    base_config: str | None = None
     scheduler: dict[str, Any]
     steps: int
     guidance: float
@@ -133,9 +138,31 @@ class Track(BaseModel):
         return [name for name in self.scorers if suite in self.scored_on.get(name, (suite,))]
 
     def base_path(self) -> Path:
-        """Return the base model's folder."""
+        """Return the base model's folder, or its file."""
         return resolve(self.base)
 
+    def config_path(self) -> Path:
+        """Return the folder with the base model's configurations: its own, or of a base in one file the one that goes with it.
+
+        Raises:
+            BenchError: the base is one file, and no folder goes with it.
+        """
+        path = self.base_path()
+        if path.is_dir():
+            return path
+        folder = resolve(self.base_config) if self.base_config else path.parent
+        if not (folder / MODEL_INDEX).is_file():
+            raise BenchError(
+                f"The base model {path} is a single file, and {folder} has no {MODEL_INDEX}: a file holds no configuration and no tokenizer. Name "
+                "a pipeline's folder of this kind in the track's file (base_config: FOLDER; its weights need not be there)."
+            )
+        return folder
+
     def base_weights(self) -> dict[str, str]:
-        """Return ``{file: sha256}`` of the base model."""
-        return hash_weights(self.base_path())
+        """Return ``{file: sha256}`` of the base model; of one in a file also its configurations'."""
+        path = self.base_path()
+        found = hash_weights(path)
+        if path.is_file():
+            of_folder = hash_weights(self.config_path())
+            found |= {f"config/{name}": digest for name, digest in of_folder.items() if not has_weights([name])}
+        return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import BenchError, first_line
 from bench.files.published import Published, read_weights
 from methods.adapters.refusals import refusal
-from methods.pipeline import damaged
+from methods.parts import damaged, refuse_pointers
 
 _WRAPPED = ("state_dict",)
 """Entries that a checkpoint may keep its tensors in."""
@@ -28,14 +28,8 @@ def read(path: Path, parts: Sequence[str]) -> Published:
     Raises:
         BenchError: it is damaged, or is something else than tensors.
     """
-    with path.open("rb") as file:
-        start = file.read(64)
-    if start.startswith(b"version https://git-lfs"):
-        raise refusal(path, "a git-lfs pointer, not weights: run `git lfs pull` in the repository that it is from, then give it again")
-    if start.startswith(b"GGUF"):
-        raise _quantised(path, "GGUF")
+    refuse_pointers("the weights", path)
     try:
-        _check_dtypes(path)
         return _read(path, parts)
     except BenchError:
         raise
@@ -50,7 +44,12 @@ def read(path: Path, parts: Sequence[str]) -> Published:
         raise damaged("the weights", path, why) from error
 
 
-def _check_dtypes(path: Path) -> None:
+def refuse_few_bits(path: Path) -> None:
+    """Refuse an adapter whose tensors are kept in so few bits that no trainer wrote them.
+
+    Raises:
+        BenchError: one of them is.
+    """
     if path.suffix != ".safetensors":
         return
     from safetensors import safe_open

@@ -12,7 +12,7 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from methods.denoisers.family import DenoiserFamily
 
-_WIDTHS = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}
+WIDTHS = {768: "Stable Diffusion 1.x", 1024: "Stable Diffusion 2.x", 2048: "Stable Diffusion XL"}
 """Whose text states have this width: what a cross-attention's keys and values read."""
 
 
@@ -39,7 +39,7 @@ def other_base(path: Path, what: str, header: Mapping[str, str], family: Denoise
     """
     said = header.get("ss_base_model_version") or header.get("modelspec.architecture")
     read = {width for name, width in widths.items() if re.search(r"attn2[._]to[._](k|v)", name)}
-    known = next((_WIDTHS[width] for width in read if width in _WIDTHS), None)
+    known = next((WIDTHS[width] for width in read if width in WIDTHS), None)
     made = f"{said} (its header says)" if said else known or "another base"
     return BenchError(f"Cannot lay {path} over the base model: it is {what} made for {made}; this track's base is {base_name(family)}. {why}.")
 

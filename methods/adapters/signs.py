@@ -26,7 +26,6 @@ KOHYA = ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_", "lycoris_")
 
 _LYCORIS = re.compile(r"\.(hada_|lokr_|oft_blocks|diff|diff_b|w_norm|b_norm|a1\.|lora_mid\.|dora_scale|on_input|lambda_layer|rescale)")
 _LOW_RANK = re.compile(r"\.lora_[AB]\.|[._]lora\.(down|up)\.|\.lora_(down|up)\.|\.lora_linear_layer\.|\.lora_magnitude_vector|\.lora_embedding_[AB]")
-_COMPVIS = ("model.diffusion_model.", "cond_stage_model.", "first_stage_model.", "conditioner.embedders.")
 _FLUX = re.compile(r"(^|[._])(double_blocks|single_blocks|single_transformer_blocks)[._]\d")
 _SD3 = re.compile(r"(^|[._])joint_blocks[._]\d|(^|\.)transformer_blocks\.\d+\.(norm1_context|attn\.add_[qkv]_proj|ff_context)")
 
@@ -83,9 +82,7 @@ def _strange(published: Published, names: Collection[str], family: DenoiserFamil
     # A tensor that stands alone under a word, not under the name of a layer, is that word's.
     alone = len(names) == 1 and not any_of(r"\.") and all(tensor.dim() < 3 for tensor in published.tensors.values())
     if alone or any_of(r"^emb_params$|^string_to_param|^clip_[lg]$"):
-        return refusal(path, "a textual inversion, new words for the text encoder, which no method here takes: wrap it, `bench new-method`")
-    if any(name.startswith(_COMPVIS) for name in names):
-        return refusal(path, "a CompVis checkpoint of a whole model; expected an adapter, or a network's tensors by diffusers' names")
+        return refusal(path, "a textual inversion, new words for the text encoder, give it as `--method embedding:FILE`")
     if any_of(r"^(text_model\.)?(embeddings\.token_embedding|encoder\.layers\.\d+)\.") and not any(_LOW_RANK.search(name) for name in names):
         return refusal(path, "a text encoder: give its folder, as transformers saves it, as `--method text-encoder:FOLDER`")
     if not _flows(family):

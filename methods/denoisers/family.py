@@ -49,10 +49,12 @@ class PipelineKind:
     Attributes:
         encoders: the class of each text encoder, ``{part: class}``, first to last.
         options: what else the pipeline is loaded with.
+        networks: its parts that denoise.
     """
 
     encoders: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
+    networks: tuple[str, ...] = ("unet",)
 
 
 class TextPart(NamedTuple):
@@ -112,6 +114,23 @@ class DenoiserFamily(ABC):
         """Put another network of the same sizes in the pipeline."""
         setattr(self.pipeline, self.part, network)
 
+    @property
+    def distilled(self) -> bool:
+        """Whether guidance is distilled into the network, which is told its scale, so that there is no second prediction to guide by."""
+        return False
+
+    @abstractmethod
+    def refuse_undriven(self, what: str, path: Path) -> None:
+        """Refuse a network that the sampler would not drive as it was trained.
+
+        Args:
+            what: the weights are, for the message.
+            path: of theirs.
+
+        Raises:
+            BenchError: it takes something that it would not be given.
+        """
+
     @abstractmethod
     def write_out_attention(self, part: Any) -> None:
         """Have ``part``, the network or the autoencoder, compute attention by matrix products, without a fused kernel."""
@@ -155,7 +174,9 @@ class DenoiserFamily(ABC):
         """Return what stands for no prompt, ``count`` rows of it, encoded as one batch."""
 
     @abstractmethod
-    def predict(self, latents: torch.Tensor, time: Any, text: Text, height: int, width: int, network: Any = None) -> torch.Tensor:
+    def predict(
+        self, latents: torch.Tensor, time: Any, text: Text, height: int, width: int, network: Any = None, guidance: float | None = None
+    ) -> torch.Tensor:
         """Return the network's prediction, of the latents' shape.
 
         Args:
@@ -165,6 +186,7 @@ class DenoiserFamily(ABC):
             height: of the pictures, in pixels.
             width: likewise.
             network: one of the same sizes (a copy, or what accelerate wraps around it); the pipeline's own where None.
+            guidance: the scale, for a network that it is distilled into; others take none.
         """
 
     @abstractmethod
@@ -192,7 +214,7 @@ class DenoiserFamily(ABC):
         """Return the network in ``folder``, as diffusers saves it, on the CPU in the dtype of the pipeline's own.
 
         Raises:
-            Exception: whatever diffusers says of a damaged folder; ValueError where a tensor is missing.
+            BenchError: it is damaged, incomplete or of another class.
         """
 
     def adaptable(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from methods.denoisers.family import DenoiserFamily, PipelineKind, Text
+from methods.parts import read_model, unusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +30,25 @@ class UNetFamily(DenoiserFamily):
         "StableDiffusionXLPipeline": PipelineKind(
             {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}, {"add_watermarker": False}
         ),
+        # Stable Diffusion's parts under another name, as LCMs are saved.
+        "LatentConsistencyModelPipeline": PipelineKind(
+            {"text_encoder": "CLIPTextModel"}, {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        ),
     }
 
     def __init__(self, pipeline: Pipeline) -> None:
         super().__init__(pipeline)
         # Once and for all: training gives the text encoders back when every prompt is encoded.
         self.is_xl = getattr(pipeline, "text_encoder_2", None) is not None
+
+    @property
+    def distilled(self) -> bool:
+        """Whether the U-Net is told the guidance scale (LCM)."""
+        return self.pipeline.unet.config.time_cond_proj_dim is not None
+
+    def refuse_undriven(self, what: str, path: Path) -> None:
+        """Refuse a U-Net of inpainting, of class labels and the like."""
+        refuse_undriven(self.pipeline.unet.config, self.pipeline.vae.config.latent_channels, self.is_xl, what, path)
 
     def write_out_attention(self, part: Any) -> None:
         """Have ``part`` compute attention by matrix products."""
@@ -65,9 +79,11 @@ class UNetFamily(DenoiserFamily):
             )
             return Text(states, pooled)
         tokenizer, encoder = self.pipeline.tokenizer, self.pipeline.text_encoder
-        tokens = tokenizer(list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt")
+        # A learned token of several vectors is as many tokens; other prompts stay what they are.
+        written = self.pipeline.maybe_convert_prompt(list(prompts), tokenizer)
+        tokens = tokenizer(written, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt")
         if cut_end:
-            for row, prompt in zip(tokens.input_ids, prompts, strict=True):
+            for row, prompt in zip(tokens.input_ids, written, strict=True):
                 whole = tokenizer(prompt, verbose=False).input_ids
                 row[-1] = whole[len(row) - 1] if len(whole) > len(row) else row[-1]
         mask = tokens.attention_mask.to(device) if getattr(encoder.config, "use_attention_mask", None) else None
@@ -83,7 +99,9 @@ class UNetFamily(DenoiserFamily):
             return Text(torch.zeros_like(text.states), torch.zeros_like(text.pooled))
         return text
 
-    def predict(self, latents: torch.Tensor, time: Any, text: Text, height: int, width: int, network: Any = None) -> torch.Tensor:
+    def predict(
+        self, latents: torch.Tensor, time: Any, text: Text, height: int, width: int, network: Any = None, guidance: float | None = None
+    ) -> torch.Tensor:
         """Return what the U-Net predicts, noise or velocity; SDXL's also takes the picture's size, uncropped."""
         import torch
 
@@ -92,6 +110,10 @@ class UNetFamily(DenoiserFamily):
             ids = torch.tensor([height, width, 0, 0, height, width], dtype=text.states.dtype, device=text.states.device).repeat(len(text.states), 1)
             arguments["added_cond_kwargs"] = {"text_embeds": text.pooled, "time_ids": ids}
         model = self.pipeline.unet if network is None else network
+        if guidance is not None and self.distilled:
+            scales = torch.tensor(guidance - 1).repeat(len(latents))
+            embedded = self.pipeline.get_guidance_scale_embedding(scales, embedding_dim=self.pipeline.unet.config.time_cond_proj_dim)
+            arguments["timestep_cond"] = embedded.to(device=latents.device, dtype=latents.dtype)
         predicted: torch.Tensor = model(latents, time, **arguments, return_dict=False)[0]
         return predicted
 
@@ -123,14 +145,8 @@ class UNetFamily(DenoiserFamily):
 
     def read_network(self, folder: Path) -> Any:
         """Return the U-Net in ``folder``, every tensor of it read."""
-        from diffusers import UNet2DConditionModel
-
-        # Some repositories hold the half-precision variant alone.
-        plain = any((folder / f"diffusion_pytorch_model{suffix}").is_file() for suffix in (".safetensors", ".safetensors.index.json", ".bin"))
-        unet = UNet2DConditionModel.from_pretrained(folder, dtype=self.pipeline.unet.dtype, local_files_only=True, variant=None if plain else "fp16")
-        lacking = [name for name, tensor in unet.named_parameters() if tensor.is_meta]
-        if lacking:
-            raise ValueError(f"its weights lack {lacking[0]}")
+        unet = read_model(folder, self.pipeline.unet.dtype, "UNet2DConditionModel", f"the {self.label}")
+        refuse_undriven(unet.config, self.pipeline.vae.config.latent_channels, self.is_xl, f"the {self.label}", folder)
         return unet
 
     def lora_state(self, tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
@@ -157,3 +173,37 @@ def residuals_of_the_way_up(unet: UNet2DConditionModel) -> list[tuple[Module, in
             found.append((residual, width))
             width = residual.out_channels
     return found
+
+
+INPUTS = {9: "an inpainting U-Net, which also takes a masked picture", 8: "a U-Net that edits pictures (instruct-pix2pix), which also takes one"}
+"""What a U-Net with more input channels than latents have is made for."""
+
+
+def refuse_undriven(config: Any, channels: int, is_xl: bool, what: str, path: Path) -> None:
+    """Refuse a U-Net that takes something that generating from text alone does not give it.
+
+    Args:
+        config: the U-Net's.
+        channels: of the latents.
+        is_xl: whether it is in an SDXL pipeline.
+        what: the weights are, for the message.
+        path: of theirs.
+
+    Raises:
+        BenchError: it does.
+    """
+    found = ""
+    if config.in_channels != channels:
+        made_for = INPUTS.get(config.in_channels, "made for something else than text to image")
+        found = f"it takes {config.in_channels} channels where latents have {channels}: it is {made_for}"
+    elif config.out_channels != channels:
+        found = f"it gives {config.out_channels} channels where latents have {channels}, and this sampler has no use for a learned variance"
+    elif config.class_embed_type or config.num_class_embeds:
+        found = f"it takes class labels (class_embed_type {config.class_embed_type or 'embedding'!r})"
+    elif config.addition_embed_type != ("text_time" if is_xl else None):
+        expected = "'text_time', as SDXL's" if is_xl else "none, as Stable Diffusion's"
+        found = f"its addition_embed_type is {config.addition_embed_type!r}, expected {expected}"
+    elif config.encoder_hid_dim_type:
+        found = f"it takes more than text (encoder_hid_dim_type {config.encoder_hid_dim_type!r})"
+    if found:
+        raise unusable(what, path, f"{found}. This sampler gives text alone: wrap its own pipeline as a method (bench new-method)")

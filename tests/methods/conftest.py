@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from bench.runs.spec import RunSpec
 from bench.tracks import load_track
@@ -35,3 +37,89 @@ def sd_context(context: Context, tiny_sd: Path) -> Context:
 def xl_context(context: Context, tiny_sdxl: Path) -> Context:
     """The mini track on a tiny random SDXL."""
     return Context(context.track.model_copy(update={"name": "tiny-sdxl", "base": str(tiny_sdxl)}))
+
+
+RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+AROUND = {
+    "conv_in": "input_blocks.0.0",
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+}
+
+
+def _network(unet: Any) -> dict[str, torch.Tensor]:
+    """A U-Net's tensors by the names of CompVis: the library's conversion backwards, for any number of blocks."""
+    places = dict(AROUND)
+    number = 1
+    for i, block in enumerate(unet.down_blocks):
+        for j in range(len(block.resnets)):
+            places |= {f"down_blocks.{i}.resnets.{j}": f"input_blocks.{number}.0", f"down_blocks.{i}.attentions.{j}": f"input_blocks.{number}.1"}
+            number += 1
+        if block.downsamplers:
+            places[f"down_blocks.{i}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
+            number += 1
+    places |= {"mid_block.resnets.0": "middle_block.0", "mid_block.attentions.0": "middle_block.1", "mid_block.resnets.1": "middle_block.2"}
+    number = 0
+    for i, block in enumerate(unet.up_blocks):
+        attends = hasattr(block, "attentions")
+        for j in range(len(block.resnets)):
+            places |= {f"up_blocks.{i}.resnets.{j}": f"output_blocks.{number}.0", f"up_blocks.{i}.attentions.{j}": f"output_blocks.{number}.1"}
+            number += 1
+        if block.upsamplers:
+            places[f"up_blocks.{i}.upsamplers.0.conv"] = f"output_blocks.{number - 1}.{1 + attends}.conv"
+    return {f"model.diffusion_model.{_placed(name, places)}": value for name, value in unet.state_dict().items()}
+
+
+def _placed(name: str, places: dict[str, str]) -> str:
+    start = max((each for each in places if name.startswith(f"{each}.")), key=len)
+    rest = name[len(start) + 1 :]
+    if ".resnets." in f".{start}":
+        part, _, end = rest.partition(".")
+        rest = f"{RESNET[part]}.{end}"
+    return f"{places[start]}.{rest}"
+
+
+def _autoencoder(vae: Any) -> dict[str, torch.Tensor]:
+    found, last = {}, len(vae.config.block_out_channels) - 1
+    for name, value in vae.state_dict().items():
+        words = name.split(".")
+        if words[1] in ("down_blocks", "up_blocks"):
+            side = "down" if words[1] == "down_blocks" else "up"
+            block = int(words[2]) if side == "down" else last - int(words[2])
+            inner = f"block.{words[4]}.{'.'.join(words[5:])}" if words[3] == "resnets" else f"{side}sample.{'.'.join(words[5:])}"
+            name = f"{words[0]}.{side}.{block}.{inner}"
+        name = name.replace("mid_block.resnets.0", "mid.block_1").replace("mid_block.resnets.1", "mid.block_2").replace("conv_norm_out", "norm_out")
+        name = name.replace("mid_block.attentions.0.", "mid.attn_1.").replace("conv_shortcut", "nin_shortcut")
+        if "attn_1" in name:
+            for ours, theirs in {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}.items():
+                name = name.replace(f"attn_1.{ours}.", f"attn_1.{theirs}.")
+            value = value[:, :, None, None] if value.ndim == 2 else value
+        found[f"first_stage_model.{name}"] = value
+    return found
+
+
+def compvis_of(pipeline: Any) -> dict[str, torch.Tensor]:
+    """The tensors of a Stable Diffusion 1.x (of an SDXL: its U-Net's) in the layout of CompVis."""
+    found = _network(pipeline.unet)
+    if not hasattr(pipeline, "text_encoder_2"):
+        names = {name: name if name.startswith("text_model.") else f"text_model.{name}" for name in pipeline.text_encoder.state_dict()}
+        found |= {f"cond_stage_model.transformer.{names[name]}": value for name, value in pipeline.text_encoder.state_dict().items()}
+        found |= _autoencoder(pipeline.vae)
+    return {name: value.detach().clone().contiguous() for name, value in found.items()}
+
+
+@pytest.fixture
+def compvis() -> Any:
+    """The function that gives a pipeline's tensors in the layout of CompVis."""
+    return compvis_of

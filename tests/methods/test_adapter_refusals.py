@@ -91,7 +91,7 @@ NAMED: list[tuple[str, Tensors, dict[str, str], str]] = [
     ("half a pair", {f"unet.{LAYER}.lora_A.weight": torch.ones(2, 32)}, {}, "Cannot lay the adapter"),
     ("Custom Diffusion", {f"{LAYER}.processor.to_v_custom_diffusion.weight": one}, {}, "Custom Diffusion's attention processors"),
     ("textual inversion", {"<vorn>": torch.ones(2, 32)}, {}, "a textual inversion"),
-    ("textual inversion of A1111", {"emb_params": torch.ones(2, 32)}, {}, "which no method here takes"),
+    ("textual inversion of A1111", {"emb_params": torch.ones(2, 32)}, {}, "--method embedding:FILE"),
     ("CompVis", {"model.diffusion_model.input_blocks.0.0.weight": one}, {}, "a CompVis checkpoint"),
     ("text encoder", {"text_model.encoder.layers.0.self_attn.q_proj.weight": one}, {}, "--method text-encoder:FOLDER"),
     ("float8", {"conv_in.weight": torch.ones(2).to(torch.float8_e4m3fn)}, {}, r"quantised weights \(conv_in.weight is F8_E4M3\)"),

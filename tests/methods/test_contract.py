@@ -14,6 +14,7 @@ import pytest
 import torch
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
+from safetensors.torch import save_file
 
 from bench.errors import BenchError
 from bench.files.hashes import hash_weights
@@ -23,7 +24,7 @@ from bench.types.sample import check
 from methods.pipeline import load_pipeline
 
 NAMES = [name for name in methods.names() if name != "toy"]
-NAMED_BY_THE_USER = {"unet", "lora", "text-encoder"}
+NAMED_BY_THE_USER = {"unet", "lora", "text-encoder", "pipeline", "embedding"}
 NOT_ON_THE_MINIATURE = {"advunlearn", "safe-clip"}
 ENCODERS = {"text-encoder", "advunlearn", "safe-clip"}
 
@@ -71,6 +72,13 @@ def other_weights(name: str, context: Context, folder: Path) -> dict[str, object
             for parameter in pipeline.text_encoder.parameters():
                 parameter.data += 0.05 * torch.randn_like(parameter)
             pipeline.text_encoder.save_pretrained(folder)
+        elif name == "pipeline":
+            for parameter in pipeline.vae.parameters():
+                parameter.data += 0.05 * torch.randn_like(parameter)
+            pipeline.save_pretrained(folder)
+        elif name == "embedding":
+            names = ["clip_l", "clip_g"] if hasattr(pipeline, "text_encoder_2") else ["<w>"]
+            save_file({each: torch.randn(2, 32) for each in names}, folder / "w.safetensors")
         else:
             pipeline.unet.add_adapter(LoraConfig(r=2, lora_alpha=2, init_lora_weights=False, target_modules=["to_q", "to_v"]))
             type(pipeline).save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(pipeline.unet))

@@ -1,0 +1,136 @@
+"""Reads one part of a pipeline, network, autoencoder or text encoder, whole; and says why where it cannot be had."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
+from bench.errors import BenchError, first_line
+from bench.files.locations import resolve
+from bench.files.recognised import convert_first, no_tensors, quantised
+from bench.files.selection import WeightsForm, weights_of
+
+
+def damaged(what: str, path: Path, why: str) -> BenchError:
+    """Return the error for weights at ``path`` that are damaged or incomplete."""
+    shipped = resolve("package:bench.miniature") in path.resolve().parents
+    mend = "install the project again: `make env`" if shipped else "fetch it again"
+    noun = "file" if path.is_file() else "folder"
+    return BenchError(f"Cannot load {what} {path}: {why}. The {noun} is damaged or incomplete: {mend}.")
+
+
+def unusable(what: str, path: Path, why: str) -> BenchError:
+    """Return the error for undamaged weights at ``path`` that cannot be used; ``why`` ends with the way out."""
+    return BenchError(f"Cannot load {what} {path}: {why}.")
+
+
+def quiet() -> None:
+    """Have diffusers and transformers say nothing beside what they raise: what goes wrong becomes one line."""
+    from diffusers.utils import logging
+    from transformers.utils import logging as transformers_logging
+
+    for each in (logging, transformers_logging):
+        each.set_verbosity(each.CRITICAL)
+        each.disable_progress_bar()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the ``config.json`` of a part; empty where there is none that can be read."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def refuse_pointers(what: str, file: Path) -> None:
+    """Refuse a file that is whole and holds no tensors.
+
+    Raises:
+        BenchError: it is a git-lfs pointer, a GGUF file or the like.
+    """
+    if why := no_tensors(file):
+        raise unusable(what, file, why)
+
+
+def form_in(folder: Path, what: str) -> WeightsForm:
+    """Return the form of the weights in ``folder`` that is read: the same that is hashed and fetched.
+
+    Raises:
+        BenchError: they are undamaged and of a form that cannot be read.
+    """
+    names = [file.name for file in folder.iterdir() if file.is_file()] if folder.is_dir() else []
+    form = weights_of(names)
+    for name in form.files:
+        refuse_pointers(what, folder / name)
+    if any(name.endswith(".onnx") for name in form.files):
+        raise unusable(what, folder, "it has weights for ONNX alone: fetch its safetensors, or its .bin")
+    if not form.files and any(name.endswith(".gguf") for name in names):
+        raise unusable(what, folder, convert_first("GGUF"))
+    if said := quantised((), read_config(folder)):
+        raise unusable(what, folder, convert_first(said))
+    return form
+
+
+def _options(folder: Path, dtype: Any, what: str) -> dict[str, Any]:
+    form = form_in(folder, what)
+    return {"dtype": dtype, "variant": form.variant, "use_safetensors": form.safetensors, "local_files_only": True, "output_loading_info": True}
+
+
+def read_model(folder: Path, dtype: Any, kind: str, what: str) -> Any:
+    """Return the network or autoencoder of diffusers' class ``kind``, every tensor of it read from ``folder`` and none left over there.
+
+    Raises:
+        BenchError: it is damaged or incomplete, or of a form or class that cannot be read.
+    """
+    import diffusers
+
+    quiet()
+    said = read_config(folder).get("_class_name", kind)
+    if said != kind:
+        raise unusable(what, folder, f"it is a {said}, expected a {kind}")
+    options = _options(folder, dtype, what)
+    try:
+        model, info = getattr(diffusers, kind).from_pretrained(folder, **options)
+    except Exception as error:
+        raise damaged(what, folder, first_line(error)) from error
+    refuse_lacking(what, folder, model)
+    if surplus := sorted(info["unexpected_keys"]):
+        raise unusable(
+            what,
+            folder,
+            f"its weights hold {len(surplus)} tensors that its config.json has no place for, first {surplus[0]}: without them it is another model",
+        )
+    return model
+
+
+def refuse_lacking(what: str, path: Path, model: Any) -> None:
+    """Refuse a model that diffusers read in part: it leaves a tensor that the file lacks on the meta device.
+
+    Raises:
+        BenchError: a tensor is missing.
+    """
+    lacking = [name for name, tensor in model.named_parameters() if tensor.is_meta]
+    if lacking:
+        raise damaged(what, path, f"its weights lack {lacking[0]}")
+
+
+def read_text_encoder(folder: Path, dtype: Any, kind: str, what: str = "the base model") -> Any:
+    """Return the text encoder of class ``kind``, every tensor of it read from ``folder``.
+
+    Raises:
+        BenchError: it is damaged or incomplete, or of a form that cannot be read.
+    """
+    import transformers
+
+    quiet()
+    options = _options(folder, dtype, what)
+    try:
+        encoder, info = getattr(transformers, kind).from_pretrained(folder, **options)
+    except Exception as error:
+        raise damaged(what, folder, first_line(error)) from error
+    if info["missing_keys"]:
+        raise damaged(what, folder, f"its weights lack {min(info['missing_keys'])}")
+    return encoder
