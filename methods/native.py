@@ -90,7 +90,7 @@ def network_tensors(family: DenoiserFamily, path: Path, tensors: Mapping[str, to
 
 def _refuse_width(family: DenoiserFamily, path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Say which model tensors were made for, where the width of the text tells."""
-    theirs = next((tensor.shape[-1] for name, tensor in tensors.items() if name.endswith(_TEXT_PROJECTION)), None)
+    theirs = next((tensor.shape[-1] for name, tensor in tensors.items() if name.endswith(_TEXT_PROJECTION) and tensor.dim()), None)
     ours = next((weight.shape[-1] for weight in family.projections().values()), None)
     if theirs is not None and ours is not None and theirs != ours:
         said, base = (f"{width}{f' ({WIDTHS[width]})' if width in WIDTHS else ''}" for width in (theirs, ours))
@@ -104,6 +104,8 @@ def _refuse_channels(family: DenoiserFamily, path: Path, tensors: Mapping[str, t
     """Say what a network of other input channels is for, before it is found not to fit."""
     first = tensors.get("input_blocks.0.0.weight")
     ours = family.network.config.in_channels
+    if first is not None and first.dim() != 4:
+        raise unusable(f"the {family.label}", path, f"its first tensor has shape {tuple(first.shape)}, no convolution's: it is of another model")
     if first is not None and first.shape[1] != ours:
         kinds = {9: "an inpainting network", 8: "a network that edits pictures (instruct-pix2pix)"}
         raise unusable(

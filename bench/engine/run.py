@@ -13,7 +13,7 @@ from bench.engine.engines import Engine
 from bench.engine.worker import Job, Told
 from bench.errors import BenchError
 from bench.runs import OUT
-from bench.runs.acting import KEY, total
+from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin
@@ -122,7 +122,7 @@ def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progre
     workers = engine.work(job, missing, _bars(job.spec, progress, made=missing, scored=missing if job.scorers else ()))
     session = {"engine": engine.name, "workers": workers, "units": len(missing), "seconds": round(time.perf_counter() - began, 3)}
     acted = total(job.folder.markers().values())
-    said = {KEY: asdict(acted)} if acted else {}
+    said = {ACTED: asdict(acted)} if acted else {}
     job.folder.update_manifest(sessions=[*job.folder.manifest().get("sessions", []), session], **said)
 
 

@@ -151,7 +151,8 @@ def arrow(name: str) -> str:
 
 def means(names: Iterable[str]) -> list[Metric]:
     """Return, in the order of tables, the scorers' numbers among the columns ``names`` of a run's records: shares, means, or neither."""
-    found = [name for name in scorers.names() if name in set(names)]
+    there = set(names)
+    found = [name for name in scorers.names() if name in there]
     found.sort(key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     return [find_metric(name) for name in found if name not in _MADE]
 

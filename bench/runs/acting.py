@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.types import Blocked, Generated, Outcome
 
-KEY = "acted"
+ACTED = "acted"
 """Of a unit's marker and of a run's manifest; absent where the method does not say, or the harness that made them did not ask."""
 
 
@@ -54,5 +54,5 @@ def together(parts: Sequence[Acted | None]) -> Acted | None:
 
 def total(markers: Iterable[Mapping[str, Any]]) -> Acted | None:
     """Return the counts of a run from its units' markers; None where one does not say, or there is none."""
-    entries = [marker.get(KEY) for marker in markers]
+    entries = [marker.get(ACTED) for marker in markers]
     return together([None if each is None else Acted(**each) for each in entries])

@@ -29,7 +29,7 @@ import pyarrow as pa
 from bench.errors import BenchError
 from bench.files.atomic import mendable, read_json, sweep, write_json
 from bench.files.hashes import sha256
-from bench.runs.acting import KEY, Acted
+from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
 from bench.runs.tables import SAMPLES, read_notes, read_table, write_scores, write_table
 
@@ -185,7 +185,7 @@ class RunFolder:
             **{status: counts.get(status, 0) for status in STATUSES},
             "seconds": round(seconds, 3),
             **({"split": split} if split else {}),
-            **({KEY: asdict(acted)} if acted is not None else {}),
+            **({ACTED: asdict(acted)} if acted is not None else {}),
         }
         write_json(self._marker(unit), marker)
 

@@ -402,10 +402,10 @@ def test_marks_of_v_prediction_are_never_passed_by(
     ("names", "says"),
     [
         (["double_blocks.0.img_mod.lin.weight", "single_blocks.0.linear1.weight"], "these are FLUX tensors; this track's base is Stable Diffusion"),
-        (["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"], "these are Stable Diffusion 3 tensors; this track's base is Stable Diff"),
-        (["transformer_blocks.0.norm1_context.linear.weight"], "these are Stable Diffusion 3 tensors"),
-        (["text_model.embeddings.token_embedding.weight"], "these are CLIP text-encoder tensors"),
-        (["emb_params"], "these are textual-inversion tensors"),
+        (["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"], "these are SD3 tensors; this track's base is Stable Diff"),
+        (["transformer_blocks.0.norm1_context.linear.weight"], "these are SD3 tensors"),
+        (["text_model.embeddings.token_embedding.weight"], "it is a text encoder: .* `--method text-encoder:FOLDER`"),
+        (["emb_params"], "it is a textual inversion, .* `--method embedding:FILE`"),
         (["cond_stage_model.transformer.x.weight"], "it holds no U-Net"),
         (["conv_in.weight", "conv_in.weight.absmax"], r"quantised weights \(bitsandbytes, 4 bits\).*convert them to safetensors in float16"),
         (["scaled_fp8", "conv_in.weight"], r"quantised weights \(scaled float8\)"),
@@ -448,7 +448,7 @@ def test_another_class_or_width_is_named(copied: Path, sd_context: Context, tiny
     shutil.copytree(tiny_sdxl / "unet", copied.with_name("alone"))
     refuses(f"unet:{copied.with_name('alone')}", sd_context, "addition_embed_type is 'text_time'")
     save_file({"mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight": torch.ones(64, 1024)}, copied / "w.safetensors")
-    refuses(f"unet:{copied / 'w.safetensors'}", sd_context, r"they take text 1024 \(Stable Diffusion 2\) wide, the base 32")
+    refuses(f"unet:{copied / 'w.safetensors'}", sd_context, r"they take text 1024 \(Stable Diffusion 2.x\) wide, the base 32")
     changed(copied, "unet", _class_name="FluxTransformer2DModel")
     refuses(f"unet:{copied}", sd_context, "it is a FluxTransformer2DModel, expected a UNet2DConditionModel")
     shutil.move(copied / "unet", copied / "transformer")

@@ -98,7 +98,13 @@ class Noise(nn.Module):
 
 def toy(unet: nn.Module, scheduler: Any = None) -> Any:
     return SimpleNamespace(
-        unet=unet, tokenizer=Tokenizer(), text_encoder=Encoder(), device=torch.device("cpu"), scheduler=scheduler, vae_scale_factor=4
+        unet=unet,
+        tokenizer=Tokenizer(),
+        text_encoder=Encoder(),
+        device=torch.device("cpu"),
+        scheduler=scheduler,
+        vae_scale_factor=4,
+        maybe_convert_prompt=lambda prompts, tokenizer: prompts,  # no token of several vectors was learned
     )
 
 
