@@ -47,5 +47,6 @@ def resolve(location: str) -> Path:
     else:
         path = Path(location).expanduser()
     if not path.exists():
-        raise NotAvailable(f"No weights at {path} (from {location!r}). Check the path, or install the project again: `make env`.")
+        mend = "Install the project again: `make env`" if location.startswith("package:") else "Check the path"
+        raise NotAvailable(f"No weights at {path} (from {location!r}). {mend}.")
     return path

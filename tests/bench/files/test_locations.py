@@ -66,3 +66,10 @@ def test_what_is_not_there_is_one_clear_line(location: str) -> None:
     with pytest.raises(NotAvailable) as raised:
         resolve(location)
     assert "\n" not in str(raised.value)
+
+
+def test_a_path_that_is_not_there_is_not_ours_to_install(tmp_path: Path) -> None:
+    with pytest.raises(NotAvailable, match=r"Check the path\.$"):
+        resolve(str(tmp_path / "nowhere"))
+    with pytest.raises(NotAvailable, match="make env"):
+        resolve("package:bench.miniature/weights/nowhere")
