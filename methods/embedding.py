@@ -10,10 +10,10 @@ from bench.errors import BenchError, first_line
 from bench.files.hashes import hash_weights
 from bench.files.selection import weights_of
 from bench.types import Context, Kind, MethodInfo, Outcome, Sample
-from methods.embedding_file import Learned, read_embeddings
 from methods.generic import UserNamed
 from methods.parts import unusable
 from methods.pipeline import load_pipeline
+from methods.reading.embedding_file import Learned, read_embeddings
 from methods.sampler import Guidance, Sampler
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import ClassVar
 from bench.errors import BenchError, NotAvailable
 from bench.files.locations import resolve
 from bench.types import Context, Method, Outcome, Sample
-from methods.comparison import refuse_dropping
 from methods.denoisers import FAMILIES, family_of
 from methods.overlay import find, lay_over
 from methods.pipeline import load_pipeline
+from methods.reading.comparison import refuse_dropping
 from methods.sampler import Sampler
 
 SOLVED_IN = "float32"

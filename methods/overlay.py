@@ -11,13 +11,13 @@ from bench.files.atomic import write_atomic
 from bench.files.hashes import hash_weights
 from bench.files.selection import weights_of
 from methods.adapters import lay_adapter
+from methods.adapters.opening import read, refuse_few_bits
 from methods.adapters.peft import CONFIG, TENSORS
-from methods.adapters.reading import read, refuse_few_bits
 from methods.adapters.refusals import base_name, refusal
 from methods.adapters.signs import GATED, Naming, layout
 from methods.denoisers import FAMILIES, family_of
-from methods.native import network_tensors, unwrapped
 from methods.parts import read_config
+from methods.reading.native import network_tensors, unwrapped
 
 if TYPE_CHECKING:
     import torch

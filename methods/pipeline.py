@@ -13,8 +13,8 @@ from bench.types import Context
 from methods.denoisers import KINDS, family_of
 from methods.numerics import note
 from methods.parts import damaged, quiet, read_model, read_text_encoder
+from methods.reading.single_file import model_parts, read_marks, read_whole
 from methods.scheduling import refuse_untrained, tracks_scheduler
-from methods.single_file import model_parts, read_marks, read_whole
 
 if TYPE_CHECKING:
     from methods.denoisers.family import Pipeline, PipelineKind

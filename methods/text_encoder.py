@@ -10,12 +10,12 @@ from bench.errors import BenchError
 from bench.files.hashes import hash_weights
 from bench.files.selection import weights_of
 from bench.types import Context, Kind, MethodInfo
-from methods.comparison import refuse_dropping
 from methods.denoisers import family_of
-from methods.encoder_file import encoder_of_file
 from methods.finetuned import FineTuned
 from methods.generic import named
 from methods.pipeline import load_pipeline, read_text_encoder
+from methods.reading.comparison import refuse_dropping
+from methods.reading.encoder_file import encoder_of_file
 from methods.sampler import Sampler
 
 

@@ -10,14 +10,14 @@ from bench.errors import BenchError
 from bench.files.hashes import hash_weights
 from bench.files.selection import MODEL_INDEX
 from bench.types import Context, Kind, MethodInfo
-from methods.comparison import class_in, refuse_another_class
 from methods.denoisers import FAMILIES, KINDS
 from methods.generic import UserNamed
 from methods.parts import read_config, unusable
 from methods.pipeline import place, read_pipeline
+from methods.reading.comparison import class_in, refuse_another_class
+from methods.reading.single_file import read_marks
 from methods.sampler import Sampler
 from methods.scheduling import own_config, refuse_untrained
-from methods.single_file import read_marks
 
 _SIZES = ("block_out_channels", "cross_attention_dim", "layers_per_block")
 

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.files.recognised import architecture, convert_first, quantised
 from methods.adapters.refusals import WIDTHS, base_name
 from methods.parts import unusable
-from methods.single_file import NETWORK, is_compvis, read_part
+from methods.reading.single_file import NETWORK, is_compvis, read_part
 
 if TYPE_CHECKING:
     import torch

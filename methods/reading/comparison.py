@@ -14,8 +14,8 @@ from bench.files.selection import MODEL_INDEX, used
 from bench.types import Context
 from methods.denoisers import FAMILIES, KINDS
 from methods.parts import read_config, read_model, read_text_encoder, unusable
+from methods.reading.single_file import holds, is_compvis, model_parts, names_and_header, prefixes, read_file, read_marks, read_part
 from methods.scheduling import differing, own_config, refuse_untrained, tracks_scheduler
-from methods.single_file import holds, is_compvis, model_parts, names_and_header, prefixes, read_file, read_marks, read_part
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.files.recognised import architecture
-from methods.native import plain, unwrapped
 from methods.parts import damaged, unusable
-from methods.single_file import is_compvis, read_file, read_part
+from methods.reading.native import plain, unwrapped
+from methods.reading.single_file import is_compvis, read_file, read_part
 
 _INNER = "text_model."
 """What older versions of the library put before every name, and newer ones before none of a plain encoder's."""
