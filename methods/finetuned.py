@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.files.locations import resolve
+from bench.tracks import for_base
 from bench.types import Context, Method, Outcome, Sample
 from methods.denoisers import FAMILIES, family_of
 from methods.overlay import find, lay_over
@@ -38,7 +39,7 @@ class FineTuned(Method):
         Raises:
             NotAvailable: there are none for this track and none were given, or they cannot be had.
         """
-        given = self.parameters["weights"] or self.shipped.get(context.track.name)
+        given = self.parameters["weights"] or for_base(context.track, self.shipped)
         if given is None:
             raise no_weights(self.info.name, context.track.name, self.recipe)
         return resolve(str(given))
@@ -58,7 +59,7 @@ class FineTuned(Method):
         refuse_dropping(context, find(location).path, FAMILIES[0].part, self.info.name)
         pipeline = load_pipeline(context)
         lay_over(pipeline, location)
-        self.sampler = Sampler(pipeline)
+        self.sampler = Sampler(pipeline, changed=True)
 
     def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
         """Return one picture a sample."""
@@ -88,13 +89,18 @@ class ClosedForm(FineTuned):
             super().load(context)
             return
         self.solve(replace(context, dtype=SOLVED_IN))
+        self.sampler.changed = True
         if context.dtype != SOLVED_IN:
             solved = {name: weight.detach().cpu() for name, weight in self.sampler.family.projections().items()}
             del self.sampler  # before the base is read again: a device need not hold both
             pipeline = load_pipeline(context)
+            changed = 0
             for name, weight in family_of(pipeline).projections().items():
-                weight.data.copy_(solved[name])
-            self.sampler = Sampler(pipeline)
+                cast = solved[name].to(weight)
+                changed += not cast.equal(weight)
+                weight.data.copy_(cast)
+            self.refuse_unchanged(changed)
+            self.sampler = Sampler(pipeline, changed=True)
 
     def _check_settings(self, context: Context) -> None:
         """Refuse settings of the solution beside an edit that is solved already: they would be recorded and not act."""
@@ -122,7 +128,7 @@ class ClosedForm(FineTuned):
         if not changed:
             raise BenchError(
                 f"{self.info.name} changes no weight with these settings: its images would be the base's. "
-                "Give --set concepts=... that differ from their guide, and an erase_scale above 0."
+                "Give --set concepts=... that differ from their guide, and a larger erase_scale; in half precision a small edit is rounded away."
             )
 
 

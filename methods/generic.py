@@ -90,4 +90,4 @@ class LoRA(UserNamed):
             raise BenchError("lora at scale=0 is the base model: give another scale, or run the base.")
         pipeline = load_pipeline(context)
         lay_over(pipeline, self.location(context), float(scale))
-        self.sampler = Sampler(pipeline)
+        self.sampler = Sampler(pipeline, changed=True)

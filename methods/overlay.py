@@ -17,6 +17,7 @@ from methods.adapters.refusals import base_name, refusal
 from methods.adapters.signs import GATED, Naming, layout
 from methods.denoisers import FAMILIES, family_of
 from methods.parts import read_config
+from methods.reading.comparison import refuse_base
 from methods.reading.native import network_tensors, unwrapped
 
 if TYPE_CHECKING:
@@ -169,14 +170,11 @@ def _lay_tensors(family: DenoiserFamily, path: Path, tensors: Mapping[str, torch
                 f"The weights in {path} are of another model than the track's base, which is {base_name(family)}: "
                 f"{name.removeprefix(f'{family.part}.')} has shape {tuple(tensor.shape)}, expected {tuple(own[name].shape)}."
             )
-    changed = False
+    cast = {name: tensor.to(own[name]) for name, tensor in named.items()}
+    refuse_base(path, own, cast)
     with torch.no_grad():
-        for name, tensor in named.items():
-            cast = tensor.to(own[name])
-            changed = changed or not torch.equal(cast, own[name])
-            own[name].copy_(cast)
-    if not changed:
-        raise BenchError(f"The weights in {path} are the base's own: they change nothing, so their pictures would be the base's.")
+        for name, tensor in cast.items():
+            own[name].copy_(tensor)
 
 
 def _read_network(family: DenoiserFamily, folder: Path) -> Any:
@@ -191,4 +189,6 @@ def _read_network(family: DenoiserFamily, folder: Path) -> Any:
             f"The {family.label} in {folder} is of another model than the track's base: their tensors differ, first {first} "
             f"({theirs.get(first, 'missing')}, the base's {ours.get(first, 'missing')}). Give weights trained on this base."
         )
-    return network.to(base.device).eval()
+    network = network.to(base.device).eval()
+    refuse_base(folder, base.state_dict(), network.state_dict())
+    return network

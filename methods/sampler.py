@@ -76,10 +76,12 @@ class Sampler:
     Attributes:
         pipeline: of diffusers.
         family: what it can do, whichever network denoises in it.
+        changed: whether its models are known to be others than the base's, so that no picture of it is the base's.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, *, changed: bool = False) -> None:
         self.pipeline = pipeline
+        self.changed = changed
         self.family = family_of(pipeline)
         self._offloaded_from = settle(self.family)
 
@@ -118,6 +120,8 @@ class Sampler:
             decoded = self.family.decode(self._denoise(samples, guidance or Guidance()))
             if guidance is not None:
                 acted = guidance.acted() or self._idle(samples, guidance)
+            elif self.changed:
+                acted = [len(self.pipeline.scheduler.timesteps)] * len(samples)
             if not torch.isfinite(decoded).all():
                 bad = [sample.prompt_id for sample, picture in zip(samples, decoded, strict=True) if not torch.isfinite(picture).all()]
                 raise ValueError(f"the model gave NaN or infinite values for {', '.join(bad[:3])}")

@@ -14,7 +14,7 @@ from methods.denoisers import family_of
 from methods.finetuned import FineTuned
 from methods.generic import named
 from methods.pipeline import load_pipeline, read_text_encoder
-from methods.reading.comparison import refuse_dropping
+from methods.reading.comparison import refuse_base, refuse_dropping
 from methods.reading.encoder_file import encoder_of_file
 from methods.sampler import Sampler
 
@@ -61,10 +61,12 @@ class _Encoder(FineTuned):
             found, wanted = getattr(encoder.config, name), getattr(before.config, name)
             if found != wanted:
                 raise BenchError(f"The text encoder in {place} does not fit the track's base: its {name} is {found}, expected {wanted}.")
+        if encoder.config.hidden_act == before.config.hidden_act:
+            refuse_base(place, before.state_dict(), encoder.state_dict())
         # A checkpoint of the whole CLIP may say other end tokens than its tokenizer's; the base model's count, for SDXL and SAFREE pool there.
         encoder.config.eos_token_id = before.config.eos_token_id
         setattr(pipeline, part, encoder.to(before.device).eval())
-        self.sampler = Sampler(pipeline)
+        self.sampler = Sampler(pipeline, changed=True)
 
 
 class AdvUnlearn(_Encoder):

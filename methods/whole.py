@@ -14,7 +14,7 @@ from methods.denoisers import FAMILIES, KINDS
 from methods.generic import UserNamed
 from methods.parts import read_config, unusable
 from methods.pipeline import place, read_pipeline
-from methods.reading.comparison import class_in, refuse_another_class
+from methods.reading.comparison import class_in, differences, refuse_another_class
 from methods.reading.single_file import read_marks
 from methods.sampler import Sampler
 from methods.scheduling import own_config, refuse_untrained
@@ -60,7 +60,7 @@ class WholePipeline(UserNamed):
         """Read the pipeline.
 
         Raises:
-            BenchError: it is damaged, incomplete, or of another kind or size than the track's base.
+            BenchError: it is damaged, incomplete, of another kind or size than the track's base, or the base itself.
         """
         import torch
 
@@ -69,8 +69,10 @@ class WholePipeline(UserNamed):
         if path.is_dir():
             _refuse_another_kind(path, context)
         pipeline = read_pipeline(path, getattr(torch, context.dtype), context.track.config_path(), "the pipeline")
+        if not any(differences(context, path)):
+            raise BenchError(f"The pipeline in {path} is the track's base itself: its pictures would be the base's. Run the base instead.")
         place(pipeline, context, scheduler)
-        self.sampler = Sampler(pipeline)
+        self.sampler = Sampler(pipeline, changed=True)
 
 
 def _refuse_another_kind(path: Path, context: Context) -> None:

@@ -24,6 +24,7 @@ from bench.files.atomic import read_json, write_json
 from bench.metrics import inappropriate
 from bench.runs.scores import make_scorer
 from bench.runs.spec import RunSpec, digest
+from bench.scorers.precision import full_float32
 from bench.stats import wilson
 from bench.tracks import load_track
 from bench.types import Context, Generated
@@ -149,7 +150,8 @@ class _Judge:
         detections: list[Any] = []
         for batch in self._batches:
             images = [each.image for each in sampler.generate(batch) if isinstance(each, Generated)]
-            detections += [row["detections"] for row in self._scorer.score(images, batch)]
+            with full_float32():
+                detections += [row["detections"] for row in self._scorer.score(images, batch)]
             advance(len(batch))
         flags = inappropriate(pd.Series(detections), None, self._rule, pd.Series([False] * len(detections)))
         count, n = int(flags.sum()), len(flags)

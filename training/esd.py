@@ -28,6 +28,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +45,7 @@ from bench.files.locations import resolve
 from bench.runs.spec import digest
 from bench.seeds import derive_seed
 from methods.overlay import save_partial
+from methods.phrases import refuse_cut
 from methods.pipeline import read_pipeline
 from methods.sampler import Sampler, Text, joined
 from training.checkpoints import load_checkpoint, restore, save_checkpoint
@@ -196,6 +198,8 @@ class Eraser:
         self.size = config.size or self.sampler.family.size
         with torch.no_grad():
             self.empty = self.sampler.encode([""])
+            refuse_cut("esd", "concepts", config.concepts, self.sampler.family)
+            refuse_cut("esd", "prompts to erase from", chain(*sources(config)), self.sampler.family)
             self.concepts = [self.sampler.encode([text]) for text in config.concepts]
             self.sources = [[self.sampler.encode([text]) for text in texts] for texts in sources(config)]
         self.history: list[dict[str, float]] = []

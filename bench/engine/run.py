@@ -94,11 +94,13 @@ def _check_acts(spec: RunSpec) -> None:
     Raises:
         BenchError: the method's own line, which names the setting.
     """
-    method = spec.make_method()
-    kinds = {(sample.steps, sample.guidance): sample for sample in spec.loaded_suite.samples}
-    reasons = [method.cannot_act(spec.context, sample) for sample in kinds.values()]
-    if all(reasons):
-        raise BenchError(reasons[0])
+    method, reason = spec.make_method(), ""
+    for sample in spec.loaded_suite.samples:
+        reason = method.cannot_act(spec.context, sample)
+        if not reason:
+            return
+    if reason:
+        raise BenchError(reason)
 
 
 def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], engine: Engine, progress: Progress) -> None:

@@ -9,6 +9,7 @@ from bench.errors import BenchError, NotAvailable
 from bench.files.locations import resolve
 from bench.parity.comparison import Options
 from bench.scorers.clip.clipscore import CLIPScore
+from bench.scorers.precision import full_float32
 from bench.types import Context, Sample, Scorer
 
 SEED = 0
@@ -80,4 +81,5 @@ def context(options: Options) -> Context:
 def one(scorer: Scorer, image: Any, prompt: str) -> dict[str, Any]:
     """Return the values that a loaded scorer gives one image."""
     height, width = image.shape[:2]
-    return dict(scorer.score([image], [Sample("0", prompt, "benign", 0, 0, width, height, 1, 1.0)])[0])
+    with full_float32():
+        return dict(scorer.score([image], [Sample("0", prompt, "benign", 0, 0, width, height, 1, 1.0)])[0])

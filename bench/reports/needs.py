@@ -18,7 +18,7 @@ from bench.registry import methods, scorers, suites
 from bench.suites.from_files.add import current, excluded_digest
 from bench.suites.from_files.dataset import BroughtSuite, brought
 from bench.suites.from_files.record import parquet_path, record_path
-from bench.tracks import load_track, track_names
+from bench.tracks import for_base, load_track, track_names
 from bench.types import Context, Scorer
 from bench.types.track import Track
 
@@ -100,7 +100,7 @@ def locations(track: Track) -> list[str]:
 
 def _of_methods(track: Track) -> dict[str, str]:
     """Return where the weights of methods are that have published ones for the track; what lies in a package is here anyway."""
-    given = {name: track.methods.get(name, {}).get("weights") or kind.shipped.get(track.name) for name, kind in methods.items()}
+    given = {name: track.methods.get(name, {}).get("weights") or for_base(track, kind.shipped) for name, kind in methods.items()}
     return {name: location for name, location in given.items() if location and not location.startswith("package:")}
 
 

@@ -24,6 +24,10 @@ HALF_PRECISION: Mapping[str, Mapping[str, int]] = {"bfloat16": {"precision": 2},
 """Raised whenever one of these dtypes gives other images than it did. 2: closed forms are solved in float32 and then cast, and Stable Diffusion's
 autoencoder stays in float16 as it does in diffusers."""
 
+STEPPED: Mapping[str, Mapping[str, int]] = {"TCDScheduler": {"stepping": 2}}
+"""Raised whenever steps of one of these scheduler classes give other images than they did. 2: no noise is added in between (eta 0), as in diffusers'
+pipelines; the class's own default is another."""
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -129,6 +133,7 @@ class RunSpec:
                 "device": self.device.partition(":")[0],
                 "dtype": self.dtype,
                 **HALF_PRECISION.get(self.dtype, {}),
+                **STEPPED.get(str(track.scheduler.get("class")), {}),
                 **self.context.numerics.changed(),
             },
         }

@@ -5,7 +5,7 @@ Numbers are compared within a track only.
 
 from __future__ import annotations
 
-from bench.tracks.load import listed, load_track, track_names
+from bench.tracks.load import for_base, listed, load_track, track_names
 from bench.types.track import Harm, Track
 
-__all__ = ["Harm", "Track", "listed", "load_track", "track_names"]
+__all__ = ["Harm", "Track", "for_base", "listed", "load_track", "track_names"]

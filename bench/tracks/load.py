@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +45,17 @@ def load_track(name: str) -> Track:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise BenchError(f"{path} does not describe a track: {where}: {first['msg']}. Compare with bench/tracks/mini.yaml.") from error
+
+
+def for_base(track: Track, places: Mapping[str, str]) -> str | None:
+    """Return the place that is named for a track, or for one of ours with the same base: what was trained on a base fits it under any name.
+
+    Args:
+        track: of the harness or the user's.
+        places: ``{track: location}``.
+    """
+    same = (name for name in places if name in track_names() and load_track(name).base == track.base)
+    return places.get(track.name) or places.get(next(same, ""))
 
 
 @contextmanager

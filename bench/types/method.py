@@ -80,9 +80,10 @@ class Method(ABC):
         return {}
 
     def cannot_act(self, context: Context, sample: Sample) -> str:
-        """Return why the method could only give the base's image for samples of these steps and this guidance; empty where it can act.
+        """Return why the method could only give the base's image for a sample of this prompt, these steps and this guidance; empty where it can act.
 
-        Called before :meth:`load`. A run none of whose samples it could act on is refused with this, one line that names the setting and the way out.
+        Called before :meth:`load`, sample by sample up to the first that it can act on, so it should be quick where many are alike. A run that has
+        none is refused with this, one line that names the setting and the way out.
         What shows only while an image is made is said by :attr:`bench.types.Generated.acted`.
         """
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +108,7 @@ def refuse_dropping(context: Context, path: Path, taken: str, method: str) -> No
         return
     if around.is_dir():
         refuse_another_class("the weights", around, context.track.config_path())
-    found = differences(context, around, {taken})
+    found = list(differences(context, around, {taken}))
     if found:
         raise BenchError(
             f"{around} differs from the track's base in more than its {taken}: {'; '.join(found)}. The method {method!r} takes the {taken} alone. "
@@ -135,21 +135,23 @@ def refuse_another_class(what: str, path: Path, base: Path) -> None:
         raise unusable(what, path, f"it is a {said}; this track's base is a {own}. Give a fine-tune of that, or use a track of its own kind")
 
 
-def differences(context: Context, path: Path, but: Iterable[str] = ()) -> list[str]:
-    """Return what a pipeline has otherwise than the track's base, each in words: text encoders, autoencoder, network, tokenizers, scheduler."""
+def differences(context: Context, path: Path, but: Iterable[str] = ()) -> Iterator[str]:
+    """Yield what a pipeline has otherwise than the track's base, each in words: scheduler, tokenizers, text encoders, autoencoder, network.
+
+    What costs least to compare comes first, for whoever asks for one difference alone.
+    """
     base, other = Whole(context.track.base_path(), context.track.config_path()), Whole(path, context.track.config_path())
     index = model_parts(base.configs)
     kind = KINDS.get(class_in(base.configs))
     encoders = tuple(kind.encoders) if kind else ()
-    found = []
-    for part in (*encoders, "vae", *NETWORKS):
-        if part not in but and part in index and other.has(part) and not _same_model(base, other, part, index[part][1]):
-            found.append(part)
+    yield from _scheduling(context, other)
     if path.is_dir():
         for part in (each.replace("text_encoder", "tokenizer") for each in encoders):
             if (path / part).is_dir() and base.files(part) != other.files(part) and _tokens(base.configs / part) != _tokens(path / part):
-                found.append(part)
-    return [*found, *_scheduling(context, other)]
+                yield part
+    for part in (*encoders, "vae", *NETWORKS):
+        if part not in but and part in index and other.has(part) and not _same_model(base, other, part, index[part][1]):
+            yield part
 
 
 def _scheduling(context: Context, other: Whole) -> list[str]:
@@ -165,7 +167,7 @@ def _scheduling(context: Context, other: Whole) -> list[str]:
 
 
 def _same_model(base: Whole, other: Whole, part: str, kind: str) -> bool:
-    """Return whether two models are one: the same tensors, as exact as the coarser of the two files has them, and the same settings."""
+    """Return whether two models are one: the same tensors, or rounded to half precision where one of the two files is, and the same settings."""
     import torch
 
     if base.path.is_dir() and other.path.is_dir() and base.files(part) == other.files(part):
@@ -179,15 +181,31 @@ def _same_model(base: Whole, other: Whole, part: str, kind: str) -> bool:
     ours, theirs = ({name: value for name, value in model.state_dict().items() if not name.endswith("position_ids")} for model in models)
     if settings[0] != settings[1] or {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
         return False
-    coarse = min((dtype for each in (base, other) for dtype in each.dtypes(part) if dtype.is_floating_point), key=_fineness, default=torch.float32)
-    # Integers are none of a model's weights.
+    stored = {dtype for each in (base, other) for dtype in each.dtypes(part)}
+    # Half precision is how models are handed on; fewer bits, of which the base is not made, give visibly other pictures.
+    coarse = next((dtype for dtype in (torch.bfloat16, torch.float16) if dtype in stored), torch.float32)
     return all(torch.equal(value.to(coarse).float(), theirs[name].to(coarse).float()) for name, value in ours.items())
 
 
-def _fineness(dtype: torch.dtype) -> float:
+def refuse_base(path: Path, ours: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that are the base's own, or these rounded to half precision: a method that does nothing.
+
+    Args:
+        path: of their file or folder.
+        ours: the base's tensors.
+        theirs: what would take their place, by the same names; those that the base lacks tell them apart.
+
+    Raises:
+        BenchError: all of them are the base's.
+    """
     import torch
 
-    return -torch.finfo(dtype).eps
+    if not theirs.keys() <= ours.keys():
+        return
+    for dtype in (None, torch.float16, torch.bfloat16):
+        rounded = "" if dtype is None else f", rounded to {str(dtype).removeprefix('torch.')}"
+        if all(torch.equal((ours[name] if dtype is None else ours[name].to(dtype)).to(value), value) for name, value in theirs.items()):
+            raise BenchError(f"The weights in {path} are the base's own{rounded}: they change nothing, so their pictures would be the base's.")
 
 
 def _setting(config: Any, name: str) -> Any:

@@ -222,3 +222,19 @@ def test_only_the_authors_variant_is_another_version() -> None:
 
 def test_a_refusal_says_nothing_of_steps() -> None:
     assert not hasattr(Blocked("x"), "acted")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_an_edit_acts_at_every_step(dtype: str, few: list[Sample], context: Context) -> None:
+    assert acted(UCE(), few, replace(context, dtype=dtype)) == [6] * len(few)
+
+
+def test_an_edit_that_half_precision_rounds_away_is_refused(sd_context: Context, tmp_path: Path) -> None:
+    pipeline = load_pipeline(sd_context)
+    pipeline.unet.to(torch.bfloat16).float()
+    pipeline.save_pretrained(tmp_path)
+    exact = Context(sd_context.track.model_copy(update={"base": str(tmp_path)}))
+    small = {"concepts": ["red circle"], "guide": "blue circle", "erase_scale": 1e-8}
+    UCE(**small).load(exact)
+    with pytest.raises(BenchError, match="changes no weight with these settings"):
+        UCE(**small).load(replace(exact, dtype="bfloat16"))

@@ -180,11 +180,37 @@ def test_a_pickle_of_more_than_tensors_is_refused(sd_context: Context, tmp_path:
         Embedding(weights=str(tmp_path / "ldm.pt")).load(sd_context)
 
 
-def test_a_negative_prompt_without_guidance_is_refused(short: list[Sample], sd_context: Context, tmp_path: Path) -> None:
-    method = Embedding(weights=str(learned_embeds(tmp_path, 1)), placement="negative")
+@pytest.mark.parametrize(("placement", "reached"), [("append", "1111"), ("negative", "1111"), ("named", "0010")])
+def test_it_counts_the_prompts_that_its_tokens_enter(placement: str, reached: str, short: list[Sample], sd_context: Context, tmp_path: Path) -> None:
+    method = Embedding(weights=str(learned_embeds(tmp_path, 2)), placement=placement)
     method.load(sd_context)
-    with pytest.raises(BenchError, match="acts by guidance, and none is computed here"):
-        method.generate([replace(each, guidance=1.0) for each in short])
+    found = [each.acted for each in method.generate(short) if isinstance(each, Generated)]
+    assert found == [6 * int(each) for each in reached]
+
+
+def test_a_token_behind_what_is_cut_off_does_not_act(short: list[Sample], sd_context: Context, tmp_path: Path) -> None:
+    method = Embedding(weights=str(learned_embeds(tmp_path, 1)), placement="named")
+    method.load(sd_context)
+    long = [replace(each, prompt=f"{'red circle ' * 20}<w>") for each in short]
+    assert [each.acted for each in method.generate(long) if isinstance(each, Generated)] == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("parameters", "guidance", "says"),
+    [
+        ({"placement": "named"}, 4.0, "no prompt writes <w>, so its images would be the base's"),
+        ({"placement": "named", "token": "<v>"}, 4.0, "no prompt writes <v>"),
+        ({"placement": "named", "token": "circle"}, 4.0, ""),
+        ({"placement": "negative"}, 1.0, "acts by guidance, and none is computed here"),
+        ({}, 1.0, ""),
+    ],
+)
+def test_it_says_beforehand_where_it_cannot_act(
+    parameters: dict[str, str], guidance: float, says: str, short: list[Sample], sd_context: Context, tmp_path: Path
+) -> None:
+    method = Embedding(weights=str(learned_embeds(tmp_path, 1)), **parameters)
+    found = method.cannot_act(sd_context, replace(short[0], guidance=guidance))
+    assert says in found and bool(says) is bool(found)
 
 
 def test_a_name_of_ones_own_is_what_prompts_write(short: list[Sample], sd_context: Context, tmp_path: Path) -> None:

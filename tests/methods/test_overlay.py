@@ -12,6 +12,7 @@ from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 from bench.errors import BenchError, NotAvailable
+from bench.tracks import load_track
 from bench.types import Context, Sample
 from methods.overlay import LORA, PARTIAL, find, lay_over, save_partial
 from methods.pipeline import load_pipeline
@@ -188,8 +189,16 @@ def test_a_folder_with_several_files_asks_which(tmp_path: Path) -> None:
     assert find(tmp_path).path.name == PARTIAL
 
 
-def test_a_track_without_weights_says_how_to_train_them(context: Context) -> None:
-    other = Context(context.track.model_copy(update={"name": "sd15"}))
+def test_a_track_under_another_name_has_the_weights_of_its_base(context: Context) -> None:
+    own = Context(context.track.model_copy(update={"name": "own", "steps": 7}))
+    assert T2ISPO().weights(own) == T2ISPO().weights(context)
+    elsewhere = Context(own.track.model_copy(update={"base": "package:bench.miniature/weights/another"}))
+    with pytest.raises(NotAvailable, match="t2i-spo has no weights for track 'own'"):
+        T2ISPO().weights(elsewhere)
+
+
+def test_a_track_without_weights_says_how_to_train_them() -> None:
+    other = Context(load_track("sd15"))
     with pytest.raises(NotAvailable, match="bench train t2i-spo --track sd15"):
         T2ISPO().weights(other)
 

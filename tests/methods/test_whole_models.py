@@ -136,6 +136,23 @@ def changed_tokenizer(folder: Path) -> None:
     file.write_text(json.dumps(content))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["unet", "text-encoder", "pipeline"])
+def test_the_base_itself_is_no_method(name: str, dtype: str, copied: Path, sd_context: Context) -> None:
+    for part, kind in (("unet", UNet2DConditionModel), ("text_encoder", CLIPTextModel)):
+        kind.from_pretrained(copied / part).to(getattr(torch, dtype)).save_pretrained(copied / part)
+    said = refuses(f"{name}:{copied}", sd_context, "its pictures would be the base's" if name == "pipeline" else "the base's own")
+    assert name == "pipeline" or dtype == "float32" or f"rounded to {dtype}" in said
+
+
+def test_other_weights_act_at_every_step(tuned: StableDiffusionPipeline, few: list[Sample], sd_context: Context, tmp_path: Path) -> None:
+    tuned.save_pretrained(tmp_path / "tuned")
+    adapter, parameters = find_method(f"pipeline:{tmp_path / 'tuned'}")
+    method = adapter(**parameters)
+    method.load(sd_context)
+    assert [each.acted for each in method.generate(few) if isinstance(each, Generated)] == [6] * len(few)
+
+
 def test_a_text_encoder_of_a_pipeline_with_another_u_net_is_refused(copied: Path, sd_context: Context) -> None:
     doubled(copied, "text_encoder/model.safetensors")
     adapter, parameters = find_method(f"text-encoder:{copied}")
@@ -146,6 +163,7 @@ def test_a_text_encoder_of_a_pipeline_with_another_u_net_is_refused(copied: Path
 
 def test_a_tracks_own_word_against_the_pipelines_is_refused(copied: Path, few: list[Sample], sd_context: Context) -> None:
     changed(copied, "scheduler", prediction_type="v_prediction")
+    doubled(copied, UNET)
     said = {**sd_context.track.scheduler, "prediction_type": "epsilon"}
     against = Context(sd_context.track.model_copy(update={"scheduler": said}))
     refuses(f"pipeline:{copied}", against, "was trained with prediction_type v_prediction; the track samples with epsilon")

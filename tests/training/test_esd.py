@@ -223,6 +223,8 @@ def test_other_settings_do_not_mix(tiny_sd: Path, tmp_path: Path) -> None:
         ({"erase_from": ("a", "b", "c")}, "erase_from has 3 prompts for 2 concepts"),
         ({"erase_from": ("a",), "contexts": ("with {}",)}, "either erase_from or contexts"),
         ({"contexts": ("with",)}, "A context has one {}"),
+        ({"concepts": ("vorn drazz " * 20, "vorn")}, r"esd needs concepts that this base model reads to the end: .* 16 are read"),
+        ({"contexts": ("red circle " * 10 + "{}",)}, "esd needs prompts to erase from that this base model reads to the end"),
     ],
 )
 def test_prompts_that_do_not_fit_are_one_clear_line(bad: dict[str, Any], says: str, tiny_sd: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.scorers.precision import full_float32
 from bench.seeds import derive_seed
 from bench.types import Sample, Scorer
 from training.libraalign.dataset import encode
@@ -66,7 +67,8 @@ class Annotator:
             for n, (image, prompt) in enumerate(zip(images, prompts, strict=True))
         ]
         column = next(iter(scorer.info.columns))
-        return [float(row[column]) for row in scorer.score(images, samples)]
+        with full_float32():
+            return [float(row[column]) for row in scorer.score(images, samples)]
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import bench
 from bench import registry
@@ -16,6 +17,7 @@ from bench.runs.acting import Acted, count, together, total
 from bench.runs.find import Run, describe
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
+from bench.tracks import load_track
 from bench.types import Blocked, Context, Generated, Kind, MethodInfo, Outcome, Sample
 from tests.conftest import Toy
 
@@ -144,6 +146,15 @@ def test_the_manifest_says_what_tf32_was(device: str, said: set[str], toy: objec
 def test_half_precision_made_otherwise_is_another_run() -> None:
     settings = {dtype: RunSpec("black", "i2p", limit=1, dtype=dtype).identity()["settings"] for dtype in ("float32", "bfloat16", "float16")}
     assert [each.get("precision") for each in settings.values()] == [None, 2, 2]
+
+
+def test_a_scheduler_stepped_otherwise_is_another_run(tmp_path: Path) -> None:
+    def settings(scheduler: str) -> dict[str, Any]:
+        path = tmp_path / f"{scheduler}.yaml"
+        path.write_text(yaml.safe_dump(load_track("mini").model_dump(mode="json") | {"scheduler": {"class": scheduler}}))
+        return RunSpec("black", "i2p", str(path), limit=1).identity()["settings"]
+
+    assert [settings(name).get("stepping") for name in ("DDIMScheduler", "TCDScheduler")] == [None, 2]
 
 
 def test_a_comparison_says_it_too(

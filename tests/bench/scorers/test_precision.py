@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,3 +67,12 @@ def test_a_run_is_scored_without_it(toy: object, tmp_path: Path) -> None:
         assert done.records()["asks"].tolist() == [0.0, 0.0, 0.0]
     finally:
         scorers.unregister("asks")
+
+
+def test_what_trainings_and_parity_measure_is_without_it() -> None:
+    from bench.parity.located import one
+    from training.libraalign.hf import Annotator
+
+    MATMUL.allow_tf32 = CUDNN.allow_tf32 = True
+    picture = np.zeros((8, 8, 3), np.uint8)
+    assert Annotator(Asks(), Asks()).cost([picture]) == [0.0] and one(Asks(), picture, "") == {"asks": 0.0}
