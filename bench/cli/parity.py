@@ -23,11 +23,13 @@ class Parity(StrEnum):
     NUDENET = "nudenet"
     CLIPSCORE = "clipscore"
     FID = "fid"
+    GENERATION = "generation"
+    CLOSED_FORMS = "closed-forms"
     ALL = "all"
 
 
 def parity(
-    what: Annotated[Parity, typer.Argument(help="The scorer, or all of them.")],
+    what: Annotated[Parity, typer.Argument(help="The scorer, what generation gives, or all of them.")],
     images: Annotated[Path | None, typer.Option(help="A folder of images; drawings of our own where not given.")] = None,
     prompt: Annotated[list[str] | None, typer.Option(help="A prompt for the images in turn; may be repeated.")] = None,
     weights: Annotated[Path | None, typer.Option(help="The authors' weights; the track's, where they are here, if not given.")] = None,
@@ -38,7 +40,7 @@ def parity(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the package's environment again.")] = False,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
 ) -> None:
-    """Compare a scorer with the package that its authors published, image by image; exit code 1 where they differ.
+    """Compare a scorer with the package that its authors published, image by image, or generation with diffusers; exit code 1 where they differ.
 
     hpsv2 and image-reward cannot be installed beside this project: each gets an environment of its own (about 1.6 GB, made once).
     Where no weights are here, both sides get the same random ones. Explained in docs/parity.md.
@@ -55,6 +57,9 @@ def parity(
         raise BenchError("--weights and --tokenizer belong to one scorer: name it instead of `all`.")
     if weights and random_weights:
         raise BenchError("--weights and --random-weights exclude each other. Leave one out.")
+    given = {"--images": images, "--weights": weights, "--tokenizer": tokenizer, "--random-weights": random_weights, "--full-size": full_size}
+    if what in (Parity.GENERATION, Parity.CLOSED_FORMS) and (idle := [name for name, value in given.items() if value]):
+        raise BenchError(f"{idle[0]} cannot act: {what} compares with the track's base, which --track names. Leave it out.")
     options = Options(load_track(track), images, prompt or [], weights, tokenizer, random_weights, full_size, rebuild, say)
     names = [each for each in Parity if each is not Parity.ALL] if what is Parity.ALL else [what]
     with mendable(environments_folder()):

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.parity.clipscore import compare_clipscore
 from bench.parity.comparison import Line, Options
 from bench.parity.fid import compare_fid
+from bench.parity.generation import compare_closed_forms, compare_generation
 from bench.parity.nudenet import compare_both
 from bench.parity.pictures import Picture
 from bench.parity.preference import compare_hpsv2, compare_image_reward
@@ -18,6 +19,8 @@ COMPARISONS: dict[str, Callable[[Sequence[Picture], Path, Options], list[Line]]]
     "nudenet": compare_both,
     "clipscore": compare_clipscore,
     "fid": compare_fid,
+    "generation": compare_generation,
+    "closed-forms": compare_closed_forms,
 }
 
 

@@ -12,18 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import typer
 from PIL import Image as Pillow
 
 from bench.cli.parity import Parity, parity
 from bench.errors import BenchError, NotAvailable
 from bench.files.locations import resolve
-from bench.parity import clipscore, nudenet
+from bench.parity import clipscore, generation, nudenet
 from bench.parity.comparison import Line, Options, difference, verdict
 from bench.parity.located import clip_folder, located
 from bench.parity.pictures import PROMPTS, drawings, pictures
 from bench.parity.preference import _vocabulary
 from bench.parity.run import COMPARISONS, compare
+from bench.runs.spec import DTYPES
 from bench.scorers.nudenet import NudeNet
 from bench.tracks import load_track
 
@@ -75,6 +77,39 @@ def test_another_prompt_on_one_side_is_a_difference(tmp_path: Path, monkeypatch:
 
     lines = compare("clipscore", pictures(None, ("a red circle",), tmp_path)[:2], tmp_path, Options(MINI))
     assert not any(line.agrees for line in lines)
+
+
+def test_generation_gives_the_bits_of_diffusers_from_a_rows_own_seed(tmp_path: Path) -> None:
+    lines = compare("generation", pictures(None, (), tmp_path), tmp_path, Options(load_track("sd15")))
+    assert {line.what for line in lines} == {f"mean level, {dtype}" for dtype in DTYPES} and len(lines) == 12
+    assert all(line.agrees for line in lines) and np.std([line.ours for line in lines]) > 5
+
+
+def test_another_seed_on_one_side_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from methods import sampler
+
+    monkeypatch.setattr(sampler, "generator", lambda sample: torch.Generator("cpu").manual_seed(sample.seed ^ 1))
+    monkeypatch.setattr(generation, "DTYPES", ("float32",))
+    lines = compare("generation", pictures(None, (), tmp_path)[:2], tmp_path, Options(MINI))
+    assert len(lines) == 2 and not any(line.agrees for line in lines)
+
+
+@pytest.mark.parametrize("solved_in_half", [False, True])
+def test_a_closed_form_is_as_far_from_its_solution_as_casting_is(solved_in_half: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from methods.finetuned import ClosedForm
+
+    if solved_in_half:
+        monkeypatch.setattr(ClosedForm, "load", lambda self, context: self.solve(context))
+    monkeypatch.setattr(generation, "CLOSED_FORMS", ("uce",))
+    lines = compare("closed-forms", (), tmp_path, Options(MINI))
+    assert [line.agrees for line in lines] == [not solved_in_half] * 2
+    assert all(line.package > 1e-5 for line in lines)
+
+
+@pytest.mark.parametrize("option", ["images", "weights", "random_weights", "full_size"])
+def test_what_cannot_act_on_generation_is_refused(option: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=f"--{option.replace('_', '-')} cannot act"):
+        parity(Parity.GENERATION, **{option: tmp_path})
 
 
 def test_fid_is_made_as_clean_fid_makes_it(tmp_path: Path) -> None:
