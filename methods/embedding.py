@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError, first_line
-from bench.files.hashes import hash_weights
-from bench.files.selection import weights_of
+from bench.files.hashes import hash_weights, sha256
+from bench.files.selection import WEIGHTS
 from bench.types import Context, Kind, MethodInfo, Outcome, Sample
 from methods.denoisers import KINDS
 from methods.generic import UserNamed
@@ -55,13 +55,12 @@ class Embedding(UserNamed):
 
     def __init__(self, **parameters: Any) -> None:
         super().__init__(**parameters)
-        self._named: tuple[str, ...] | None = None
+        self._learned: list[Learned] | None = None
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return the hashes of the embeddings' files."""
         path = self.location(context)
-        digests = hash_weights(path)
-        return digests if path.is_file() else {name: digests[name] for name in self._files(path)}
+        return hash_weights(path) if path.is_file() else {file.name: sha256(file) for file in self._files(context)}
 
     def cannot_act(self, context: Context, sample: Sample) -> str:
         """Return why the tokens could not enter: no prompt writes them, or there is no guidance to be a negative prompt of."""
@@ -70,7 +69,7 @@ class Embedding(UserNamed):
             return UNGUIDED
         if placement != "named":
             return ""
-        tokens = self._tokens(context)
+        tokens = [each.token for each in self._tokens(context)]
         if any(token.casefold() in sample.prompt.casefold() for token in tokens):
             return ""
         return (
@@ -78,18 +77,37 @@ class Embedding(UserNamed):
             "Use --set placement=append, or a suite that names the token."
         )
 
-    def _tokens(self, context: Context) -> tuple[str, ...]:
-        """Return what prompts would have to write, before anything is loaded."""
-        if self._named is None:
-            encoders = len(KINDS[class_in(context.track.config_path())].encoders)
-            learned = [each for file in self._chosen(context) for each in read_embeddings(file, encoders)]
-            token = self.parameters["token"]
-            self._named = tuple(each.token for each in learned) if token is None else (str(token),)
-        return self._named
+    def prompts_read_by(self, context: Context) -> tuple[Path | None, int]:
+        """Return the base's tokenizers, and how many tokens are put after every prompt."""
+        if self.parameters["placement"] != "append":
+            return None, 0
+        return None, sum(1 if each.vectors[0].ndim == 1 else len(each.vectors[0]) for each in self._tokens(context))
 
-    def _chosen(self, context: Context) -> list[Path]:
-        path = self.location(context)
-        return [path] if path.is_file() else [path / name for name in self._files(path)]
+    def _tokens(self, context: Context) -> list[Learned]:
+        """Return what was learned, under the names by which prompts write it.
+
+        Raises:
+            BenchError: a parameter does not fit, or a file holds no embedding for this base.
+        """
+        if self._learned is None:
+            self._check_parameters()
+            kind = KINDS.get(class_in(context.track.config_path()))
+            found = [each for file in self._files(context) for each in read_embeddings(file, len(kind.encoders) if kind else 1)]
+            token = self.parameters["token"]
+            if token is not None and len(found) > 1:
+                raise BenchError(
+                    f"embedding takes one token's name, and {self.location(context)} holds {len(found)} tokens. Name one file, or leave `token` out."
+                )
+            self._learned = found if token is None else [found[0]._replace(token=token)]
+            _refuse_alike(self._learned)
+        return self._learned
+
+    def _check_parameters(self) -> None:
+        placement, token = self.parameters["placement"], self.parameters["token"]
+        if placement not in PLACEMENTS:
+            raise BenchError(f"embedding has no placement {placement!r}; expected one of: {', '.join(PLACEMENTS)}.")
+        if token is not None and (not isinstance(token, str) or not token or token.split() != [token]):
+            raise BenchError(f"embedding needs token to be one word, as prompts write it; got {token!r}.")
 
     def load(self, context: Context) -> None:
         """Read the base model and add the tokens.
@@ -97,18 +115,13 @@ class Embedding(UserNamed):
         Raises:
             BenchError: a parameter does not fit, or the embedding is damaged, of another width or of another kind of model.
         """
-        if self.parameters["placement"] not in PLACEMENTS:
-            raise BenchError(f"embedding has no placement {self.parameters['placement']!r}; expected one of: {', '.join(PLACEMENTS)}.")
-        path, files = self.location(context), self._chosen(context)
+        learned = self._tokens(context)
         pipeline = load_pipeline(context)
         self.sampler = Sampler(pipeline)
-        parts, token = self.sampler.family.text_parts(), self.parameters["token"]
-        learned = [each for file in files for each in read_embeddings(file, len(parts))]
-        if token is not None and len(learned) > 1:
-            raise BenchError(f"embedding takes one token's name, and {path} holds {len(learned)} tokens. Name one file, or leave `token` out.")
-        self.tokens = [token if token is not None else each.token for each in learned]
-        for name, each in zip(self.tokens, learned, strict=True):
-            _add(pipeline, parts, name, each)
+        parts = self.sampler.family.text_parts()
+        self.tokens = [each.token for each in learned]
+        for each in learned:
+            _add(pipeline, parts, each)
         self._text = " ".join(self.tokens)
         self._refuse_too_long(parts)
 
@@ -123,10 +136,19 @@ class Embedding(UserNamed):
             raise BenchError(UNGUIDED)
         return self.sampler.generate(samples, _Placed(self._written, self._text if placement == "negative" else "", self.tokens))
 
-    def _files(self, folder: Path) -> tuple[str, ...]:
-        files = weights_of(file.name for file in folder.iterdir() if file.is_file()).files
+    def _files(self, context: Context) -> list[Path]:
+        """Return the file, or every file of tensors in the folder, by name.
+
+        Raises:
+            BenchError: there is none.
+        """
+        path = self.location(context)
+        if path.is_file():
+            return [path]
+        suffixes = [suffix for form in WEIGHTS for suffix in form]
+        files = sorted(file for file in path.iterdir() if file.is_file() and file.suffix in suffixes and not file.name.startswith("."))
         if not files:
-            raise BenchError(f"{folder} holds no embedding; expected learned_embeds.safetensors or .bin, or files of A1111's.")
+            raise BenchError(f"{path} holds no embedding; expected learned_embeds.safetensors or .bin, or files of A1111's.")
         return files
 
     def _written(self, prompt: str) -> str:
@@ -183,8 +205,24 @@ class _Placed(Guidance):
         return False
 
 
-def _add(pipeline: Pipeline, parts: Sequence[TextPart], token: str, learned: Learned) -> None:
+def _refuse_alike(learned: Sequence[Learned]) -> None:
+    """Refuse two files with one token, such as a training's last step and an earlier one.
+
+    Raises:
+        BenchError: naming both.
+    """
+    seen: dict[str, Path] = {}
+    for each in learned:
+        if each.token in seen:
+            raise BenchError(
+                f"{seen[each.token]} and {each.path} both hold the token {each.token!r}: which of them counts is not said. Name one file."
+            )
+        seen[each.token] = each.path
+
+
+def _add(pipeline: Pipeline, parts: Sequence[TextPart], learned: Learned) -> None:
     """Add a token to every tokenizer and its vectors to every text encoder, as diffusers does."""
+    token = learned.token
     for part, vectors in zip(parts, learned.vectors, strict=True):
         width = part.model.get_input_embeddings().weight.shape[-1]
         if vectors.shape[-1] != width:
@@ -192,7 +230,7 @@ def _add(pipeline: Pipeline, parts: Sequence[TextPart], token: str, learned: Lea
                 f"The embedding {learned.path} is {vectors.shape[-1]} wide, and the base's {part.name} {width}: it was learned for another model "
                 "(768: Stable Diffusion 1, 1024: Stable Diffusion 2, 768 and 1280: SDXL)."
             )
-        if token in part.tokenizer.get_vocab():
+        if token in part.tokenizer.get_vocab() or len(part.tokenizer.tokenize(token)) == 1:
             raise BenchError(f"The embedding {learned.path} names its token {token!r}, which the base knows already. Give another: --set token=NAME.")
         try:
             pipeline.load_textual_inversion({token: vectors}, token=token, tokenizer=part.tokenizer, text_encoder=part.model)

@@ -56,6 +56,11 @@ class WholePipeline(UserNamed):
         refuse_untrained("The pipeline", path, track.scheduler, said, "Use a track whose `scheduler` leaves that to the pipeline, or says the same")
         return (path, track.scheduler) if path.is_dir() else (track.config_path(), {**track.scheduler, **trained})
 
+    def prompts_read_by(self, context: Context) -> tuple[Path | None, int]:
+        """Return the pipeline's own tokenizers; a file has the base's."""
+        path = self.location(context)
+        return (path if path.is_dir() else None), 0
+
     def load(self, context: Context) -> None:
         """Read the pipeline.
 

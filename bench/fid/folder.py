@@ -29,15 +29,29 @@ CHUNK = 64
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return every image file under ``folder``, by path.
+    """Return every image file under ``folder``, by path; hidden ones, as notebooks, thumbnailers and archives leave them, are none of the images.
 
     Raises:
-        BenchError: there is none.
+        BenchError: there is none, or some are of a form that is not read.
     """
-    found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+    from PIL import Image
+
+    every = sorted(file for file in folder.rglob("*") if file.is_file() and not _hidden(file.relative_to(folder)))
+    found = [file for file in every if file.suffix.lower() in ENDINGS]
     if not found:
         raise BenchError(f"{folder} holds neither a run nor images ({', '.join(ENDINGS)}).")
+    Image.init()
+    others = [file for file in every if file not in set(found) and Image.EXTENSION.get(file.suffix.lower()) in Image.OPEN]
+    if others:
+        raise BenchError(
+            f"{folder} holds {len(others)} images of other forms, first {others[0].name}: they would be left out without a word; expected "
+            f"{', '.join(ENDINGS)}. Save them as PNG, or take them out of the folder."
+        )
     return found
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def folder_features(files: Sequence[Path], network: Network, track: Track, device: str, advance: Callable[[int], None]) -> npt.NDArray[np.float32]:

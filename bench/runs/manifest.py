@@ -71,9 +71,9 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
 
 
 def _cut(spec: RunSpec) -> dict[str, Any]:
-    """Return how many of the run's prompts the base's tokenizers cut; empty where that cannot be told."""
+    """Return how many of the run's prompts lose their end before they are read; empty where that cannot be told."""
     prompts = {sample.prompt_id: sample.prompt for sample in spec.loaded_suite.samples}
-    found = cut_prompts(spec.loaded_track, list(prompts.values()))
+    found = cut_prompts(spec.loaded_track, list(prompts.values()), *spec.make_method().prompts_read_by(spec.context))
     return {} if found is None else {CUT: asdict(found)}
 
 

@@ -41,15 +41,22 @@ class Cut:
         return f"{self.prompts} of {self.of} ({self.limit} tokens are read{longest})"
 
 
-def cut_prompts(track: Track, prompts: Sequence[str]) -> Cut | None:
-    """Return how many of ``prompts`` the tokenizers of the track's base cut; None where these are not here. Nothing is fetched."""
+def cut_prompts(track: Track, prompts: Sequence[str], folder: Path | None = None, added: int = 0) -> Cut | None:
+    """Return how many of ``prompts`` the tokenizers cut; None where these are not here. Nothing is fetched.
+
+    Args:
+        track: whose base's tokenizers read them.
+        prompts: the texts.
+        folder: of a pipeline whose tokenizers read them in place of the base's; of one without any they are the base's.
+        added: tokens that stand after every prompt, for which one that is too long makes room.
+    """
     base = _base_here(track)
-    found = tokenizers(base) if base is not None else []
+    found = (tokenizers(folder) if folder is not None else []) or (tokenizers(base) if base is not None else [])
     if not found:
         return None
     limits = [int(each.model_max_length) for each in found]
     # verbose: a word of warning for one of them is no count.
-    lengths = [[len(ids) for ids in each(list(prompts), verbose=False).input_ids] for each in found] if prompts else [[] for _ in found]
+    lengths = [[len(ids) + added for ids in each(list(prompts), verbose=False).input_ids] for each in found] if prompts else [[] for _ in found]
     over = [any(length > limit for length, limit in zip(of_one, limits, strict=True)) for of_one in zip(*lengths, strict=True)]
     return Cut(sum(over), len(prompts), max((length for each in lengths for length in each), default=0), min(limits))
 

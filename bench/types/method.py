@@ -88,6 +88,13 @@ class Method(ABC):
         """
         return ""
 
+    def prompts_read_by(self, context: Context) -> tuple[Path | None, int]:
+        """Return the folder with the tokenizers that read the prompts, None for the track's base, and how many tokens the method adds to each.
+
+        Called before :meth:`load`: a run's manifest says how many prompts lose their end to them.
+        """
+        return None, 0
+
     def scheduled(self, context: Context) -> tuple[Path, Mapping[str, Any]]:
         """Return what the method is sampled with: the folder whose scheduler configuration counts, and the class and overrides on top of it.
 

@@ -159,6 +159,12 @@ def test_a_long_prompt_makes_room_for_the_tokens(few: list[Sample], sd_context: 
         ({"<w>": torch.ones(1, WIDTH)}, {"placement": "before"}, "no placement 'before'; expected one of: append, negative, named"),
         ({"<a>": torch.ones(WIDTH), "<b>": torch.ones(WIDTH)}, {"token": "<c>"}, "holds 2 tokens"),
         ({"step": 3}, {}, "it is no embedding"),
+        ({"<w>": torch.ones(1, WIDTH)}, {"token": "circle"}, "names its token 'circle', which the base knows already"),
+        ({"<w>": torch.ones(1, WIDTH)}, {"token": " "}, "needs token to be one word, as prompts write it; got ' '"),
+        ({"<w>": torch.ones(1, WIDTH)}, {"token": ""}, "needs token to be one word"),
+        ({"<w>": torch.ones(1, WIDTH)}, {"token": "two words"}, "needs token to be one word"),
+        ({"<w>": torch.ones(1, WIDTH)}, {"token": ["a"]}, "needs token to be one word"),
+        ({"<w>": torch.ones(1, WIDTH)}, {"token": 123}, "needs token to be one word"),
     ],
 )
 def test_what_cannot_act_is_refused(content: dict[str, Any], parameters: dict[str, Any], says: str, sd_context: Context, tmp_path: Path) -> None:
@@ -166,6 +172,23 @@ def test_what_cannot_act_is_refused(content: dict[str, Any], parameters: dict[st
     with pytest.raises(BenchError, match=says) as raised:
         Embedding(weights=str(tmp_path / "w.pt"), **parameters).load(sd_context)
     assert "\n" not in str(raised.value)
+
+
+def test_a_folder_of_several_forms_is_taken_whole(short: list[Sample], sd_context: Context, tmp_path: Path) -> None:
+    save_file({"emb_params": vectors(1)}, tmp_path / "first.safetensors")
+    save_file({"<w>": vectors(1, 2).half()}, tmp_path / "second.fp16.safetensors")
+    torch.save({"<v>": vectors(1, 3)}, tmp_path / "third.pt")
+    method = Embedding(weights=str(tmp_path))
+    assert len(method.weights(sd_context)) == 3
+    method.load(sd_context)
+    assert method.tokens == ["<first>", "<w>", "<v>"]
+
+
+def test_two_files_of_one_token_are_refused(sd_context: Context, tmp_path: Path) -> None:
+    for name in ("learned_embeds", "learned_embeds-steps-500"):
+        save_file({"<w>": vectors(1)}, tmp_path / f"{name}.safetensors")
+    with pytest.raises(BenchError, match="both hold the token '<w>': which of them counts is not said. Name one file"):
+        Embedding(weights=str(tmp_path)).load(sd_context)
 
 
 def test_one_encoders_tokens_are_refused_on_sdxl(xl_context: Context, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ ROLES = ("number", "category", "seed", "guidance", "width", "height")
 _LOOKS = {"seed": r"seed", "guidance": r"guidance|cfg", "width": r"width", "height": r"height", "category": r"categor", "number": r"number|(^|_)id$"}
 """How the name of a column that plays a role may look, whatever the layout."""
 _DECIDE_PIXELS = ("seed", "guidance", "width", "height")
+_UNREAD = r"steps|sampler|scheduler|negative|image_?size|resolution|strength|(^|_)eta$"
+"""How a column that decides pixels looks, and that no suite has a role for: the track says these."""
 _SIZES = (64, 4096)
 _AS_PUBLISHED = "Give the file as it is published."
 
@@ -42,6 +44,10 @@ def mapping(table: FileTable, data: DataSet, column: str | None = None) -> dict[
     """
     # Some copies differ in capitals alone (DrawBench's `Prompts` and `prompts`).
     there = {name.lower(): name for name in reversed(table.columns)}
+    twice = [name for name in table.columns if there[name.lower()] != name and name.lower() in {each.lower() for each in wanted(data, column)}]
+    if twice:
+        pair = shown([there[twice[0].lower()], twice[0]])
+        raise refuse(table.path, f"the columns {pair} differ in capitals alone: which of them counts is not said", _AS_PUBLISHED)
     has = f"it has: {shown(table.columns)}"
     names = (column,) if column else ("prompt",) if table.form == "txt" else data.prompt
     if not names:
@@ -79,7 +85,12 @@ def lookalikes(table: FileTable, data: DataSet, columns: Mapping[str, str], colu
     found = []
     for name in table.columns:
         role = next((role for role, looks in _LOOKS.items() if re.search(looks, name.lower())), None)
-        if role is None or name.lower() in read:
+        if name.lower() in read:
+            found += _second(table, data, columns, name)
+            continue
+        if role is None:
+            if re.search(_UNREAD, name.lower()):
+                found.append(f"{shown([name])} (looks like it decides pixels; no suite reads it, the track says it for all rows)")
             continue
         known = getattr(data, role)
         if role in columns and role in _DECIDE_PIXELS:
@@ -89,6 +100,16 @@ def lookalikes(table: FileTable, data: DataSet, columns: Mapping[str, str], colu
         elif role in _DECIDE_PIXELS:
             found.append(f"{shown([name])} (looks like the {role}; {data.name} publishes none, so none is read)")
     return found
+
+
+def _second(table: FileTable, data: DataSet, columns: Mapping[str, str], name: str) -> list[str]:
+    """Return a word on a further column of a role of which another one was read, where it says otherwise."""
+    role = next((role for role in ROLES if name.lower() in {each.lower() for each in getattr(data, role)}), None)
+    taken = columns.get(role or "")
+    if taken in (None, name) or name not in table.values:
+        return []
+    other = sum(a != b for a, b in zip(table.values[taken], table.values[name], strict=True))
+    return [f"{shown([name])} (the {role} too, and another one in {other} rows; {taken} was read)"] if other else []
 
 
 def to_rows(table: FileTable, data: DataSet, columns: dict[str, str], part: str = "") -> list[Row]:

@@ -144,11 +144,12 @@ def _check_separator(path: Path, text: str, delimiter: str) -> None:
     Raises:
         BenchError: what separates its columns, and what was expected.
     """
-    if _widths(text, delimiter)[0] > 1:
+    own, row = _widths(text, delimiter)
+    if own > 1 and row in (0, own):
         return
     for other, named in _SEPARATORS.items():
         header, first = _widths(text, other)
-        if other == delimiter or header < 2 or first == 1:
+        if other == delimiter or header < 2 or first == 1 or (own > 1 and first != header):
             continue
         ending = {",": ".csv", "\t": ".tsv"}
         wrong = f"its columns are separated by {named}; a {ending[delimiter]} file was expected to have {_SEPARATORS[delimiter]}"
@@ -167,16 +168,30 @@ def _widths(text: str, delimiter: str) -> tuple[int, int]:
     return len(lines[0]), len(lines[1]) if len(lines) > 1 else 0
 
 
+class _Twice(ValueError):
+    """An object of JSON has a key twice: readers keep the last, and nobody sees the first."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
 def _json(path: Path, text: str) -> FileTable:
     form = "json"
     try:
         try:
-            value = json.loads(text)
+            value = json.loads(text, object_pairs_hook=_object)
         except json.JSONDecodeError:
-            value = [json.loads(line) for line in text.split("\n") if line.strip()]
+            value = [json.loads(line, object_pairs_hook=_object) for line in text.split("\n") if line.strip()]
             form = "jsonl"
         if isinstance(value, dict):
             value = [value]  # a JSON lines file of one line
+    except _Twice as error:
+        raise refuse(path, f"an object has the key {shown([str(error)])} twice", "Give the file as it is published.") from None
     except (json.JSONDecodeError, RecursionError, ValueError) as error:
         raise refuse(path, f"this is not JSON: {first_line(error)}", "Download it again.") from None
     if not isinstance(value, list) or not value:

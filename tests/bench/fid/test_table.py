@@ -146,7 +146,13 @@ def test_every_kind_of_picture_is_read(runs: dict[str, Path], tmp_path: Path) ->
         (pictures / name).parent.mkdir(exist_ok=True)
         Image.new(mode, (40, 30)).save(pictures / name)
     (pictures / "notes.txt").write_text("no picture")
+    for hidden in (".ipynb_checkpoints/a-checkpoint.png", "__MACOSX/inner/a.png", "._palette.png"):
+        (pictures / hidden).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30)).save(pictures / hidden)
     assert fid_table(runs["bright"], pictures).rows[0]["n_reference"] == 154
+    Image.new("RGB", (40, 30)).save(pictures / "moving.gif")
+    with pytest.raises(BenchError, match="holds 1 images of other forms, first moving.gif"):
+        fid_table(runs["bright"], pictures)
 
 
 def test_too_few_images_are_refused_before_anything_is_computed(runs: dict[str, Path], data: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 import bench
@@ -19,6 +21,7 @@ from bench.runs.folder import RunFolder
 from bench.suites.from_files import add as adding
 from bench.tracks import load_track
 from bench.tracks.tokens import Cut, cut_prompts, tokenizers
+from bench.types import Context
 from bench.types.suite import Row, Suite, SuiteInfo
 from bench.types.track import Track
 
@@ -36,12 +39,28 @@ def test_each_prompt_that_one_tokenizer_cuts_is_counted(tiny_sd: Path, tiny_sdxl
         assert cut_prompts(on(base), []) == Cut(0, 0, 0, 16)
     assert [len(tokenizers(base)) for base in (tiny_sd, tiny_sdxl)] == [1, 2]
     # The second of SDXL's alone is shorter here.
-    import shutil
-
     shutil.copytree(tiny_sdxl, tmp_path / "xl")
     file = tmp_path / "xl" / "tokenizer_2" / "tokenizer_config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"model_max_length": 4}))
     assert cut_prompts(on(tmp_path / "xl"), ["a red circle", "a"]) == Cut(1, 2, 5, 4)
+
+
+def test_what_a_method_reads_prompts_with_is_what_counts(tiny_sd: Path, tmp_path: Path) -> None:
+    from bench.registry import find_method
+
+    def cut(name: str, **parameters: Any) -> Cut | None:
+        adapter, named = find_method(name)
+        return cut_prompts(on(tiny_sd), ["a red circle"], *adapter(**named, **parameters).prompts_read_by(Context(on(tiny_sd))))
+
+    shutil.copytree(tiny_sd, tmp_path / "own")
+    file = tmp_path / "own" / "tokenizer" / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model_max_length": 4}))
+    assert cut("sd-v1.5") == Cut(0, 1, 5, 16) and cut(f"pipeline:{tmp_path / 'own'}") == Cut(1, 1, 5, 4)
+    torch.save({"<w>": torch.ones(12, 32)}, tmp_path / "w.pt")
+    assert cut(f"embedding:{tmp_path / 'w.pt'}") == Cut(1, 1, 17, 16)
+    assert cut(f"embedding:{tmp_path / 'w.pt'}", placement="negative") == Cut(0, 1, 5, 16)
+    torch.save({"<w>": torch.ones(32)}, tmp_path / "w.pt")
+    assert cut(f"embedding:{tmp_path / 'w.pt'}") == Cut(0, 1, 6, 16)
 
 
 def test_a_prompt_that_just_fits_is_not_cut() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,26 @@ def test_an_unread_column_that_looks_like_a_role_is_named(tmp_path: Path, write:
 def test_a_second_seed_is_named_beside_the_one_that_was_read(tmp_path: Path, write: Write) -> None:
     _, checks = add("coco30k", [write(tmp_path / "a.csv", coco(seed=9, note="x"))], accept_count=3)
     assert unread(checks) == "2; not read: seed (looks like the seed; evaluation_seed was read)"
+
+
+def test_a_second_column_of_a_role_is_named_where_it_says_otherwise(tmp_path: Path, write: Write, i2p: I2PRows) -> None:
+    # Which of the two a published number was made with is the authors' to say; here the data set's first is read.
+    same = [{**row, "sd_seed": row["evaluation_seed"]} for row in i2p(5)]
+    assert unread(add("i2p", [write(tmp_path / "a.csv", same)], accept_count=5)[1]).isdigit()
+    other = [{**row, "sd_seed": 1 + int(row["evaluation_seed"])} for row in i2p(5)]
+    said = unread(add("i2p", [write(tmp_path / "b.csv", other)], accept_count=5)[1])
+    assert re.search(r"not read: (evaluation_seed|sd_seed) \(the seed too, and another one in 5 rows; (sd_seed|evaluation_seed) was read\)", said)
+
+
+def test_columns_that_differ_in_capitals_alone_are_refused(tmp_path: Path, write: Write) -> None:
+    with pytest.raises(BenchError, match="the columns evaluation_seed, Evaluation_Seed differ in capitals alone"):
+        add("coco30k", [write(tmp_path / "a.csv", coco(Evaluation_Seed=4))], accept_count=3)
+
+
+@pytest.mark.parametrize("column", ["num_inference_steps", "sampler", "negative_prompt", "image_size"])
+def test_what_decides_pixels_and_has_no_role_is_named(column: str, tmp_path: Path, write: Write) -> None:
+    said = unread(add("coco30k", [write(tmp_path / "a.csv", coco(**{column: 9}))], accept_count=3)[1])
+    assert f"not read: {column} (looks like it decides pixels; no suite reads it" in said
 
 
 def test_what_plays_no_role_is_counted_alone(tmp_path: Path, write: Write, i2p: I2PRows) -> None:

@@ -42,6 +42,9 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "json": ("a.json", b'[{"prompt": "a"', "this is not JSON"),
     "deep json": ("a.json", b"[" * 100_000, "this is not JSON"),
     "json number": ("a.json", b"3", "no list of rows"),
+    "json key twice": ("a.json", b'[{"prompt": "a", "seed": 1, "seed": 2}]', "an object has the key seed twice"),
+    "jsonl key twice": ("a.jsonl", b'{"prompt": "a"}\n{"prompt": "a", "prompt": "b"}', "an object has the key prompt twice"),
+    "semicolons, a comma in the header": ("a.csv", b"n;prompt, original;seed\n1;a;2\n", "separated by semicolons"),
     "json mixed": ("a.json", b'["a", {"prompt": "b"}]', "not all of one kind"),
     "parquet": ("a.parquet", b"PAR1 and nothing more", "Parquet file cannot be read"),
 }
