@@ -214,9 +214,7 @@ def _refuse_alike(learned: Sequence[Learned]) -> None:
     seen: dict[str, Path] = {}
     for each in learned:
         if each.token in seen:
-            raise BenchError(
-                f"{seen[each.token]} and {each.path} both hold the token {each.token!r}: which of them counts is not said. Name one file."
-            )
+            raise BenchError(f"{seen[each.token]} and {each.path} both hold the token {each.token!r}: which counts is not said. Name one file.")
         seen[each.token] = each.path
 
 

@@ -151,7 +151,7 @@ def test_every_kind_of_picture_is_read(runs: dict[str, Path], tmp_path: Path) ->
         Image.new("RGB", (40, 30)).save(pictures / hidden)
     assert fid_table(runs["bright"], pictures).rows[0]["n_reference"] == 154
     Image.new("RGB", (40, 30)).save(pictures / "moving.gif")
-    with pytest.raises(BenchError, match="holds 1 images of other forms, first moving.gif"):
+    with pytest.raises(BenchError, match=r"holds 1 images of other forms, first moving\.gif"):
         fid_table(runs["bright"], pictures)
 
 
