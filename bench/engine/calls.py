@@ -74,9 +74,9 @@ class Call:
         return cls(noun, name, rule, samples[0].key, len(samples))
 
     @property
-    def plugin(self) -> tuple[str, str]:
-        """Whose code is called."""
-        return (self.noun, self.name)
+    def clock(self) -> tuple[str, str, str]:
+        """Whose time it is: what a plugin took to load is not taken from what it may take over a unit."""
+        return (self.noun, self.name, self.rule)
 
     def asked(self) -> str:
         """Return for a message what is asked, and of which samples."""
@@ -108,7 +108,7 @@ class Caller:
 
     def __init__(self, tell: Callable[[Call | None], None] = lambda call: None, limit: UnitLimit | None = None) -> None:
         self._tell, self._limit = tell, limit
-        self._samples, self._spent = 1, dict[tuple[str, str], float]()
+        self._samples, self._spent = 1, dict[tuple[str, str, str], float]()
         self._warned: set[tuple[str, str]] = set()
 
     def begin(self, samples: int) -> None:
@@ -132,7 +132,7 @@ class Caller:
             with self._bounded(call):
                 yield
         finally:
-            self._spent[call.plugin] = self._spent.get(call.plugin, 0.0) + time.monotonic() - began
+            self._spent[call.clock] = self._spent.get(call.clock, 0.0) + time.monotonic() - began
             for changed in put_back(before):
                 if (call.name, changed) not in self._warned:
                     self._warned.add((call.name, changed))
@@ -144,7 +144,7 @@ class Caller:
             yield
             return
         message = self._limit.passed(self._samples)
-        left = self._limit.of(self._samples) - self._spent.get(call.plugin, 0.0)
+        left = self._limit.of(self._samples) - self._spent.get(call.clock, 0.0)
         if left <= 0:
             raise OutOfTime(message)
 

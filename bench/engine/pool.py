@@ -6,6 +6,7 @@ worker was asked last is known here, and its end is a signal to its whole proces
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -52,7 +53,7 @@ class Hand:
         self.spared: frozenset[str] = frozenset()
         self.ready = self.began = False
         self.call: Call | None = None
-        self._since, self._spent = time.monotonic(), dict[tuple[str, str], float]()
+        self._since, self._spent = time.monotonic(), dict[tuple[str, str, str], float]()
         self.process.start()
         other.close()  # so that the pipe ends when the worker does
 
@@ -67,12 +68,12 @@ class Hand:
         """Note what it is about to be asked."""
         now = time.monotonic()
         if self.call is not None:
-            self._spent[self.call.plugin] = self._spent.get(self.call.plugin, 0.0) + now - self._since
+            self._spent[self.call.clock] = self._spent.get(self.call.clock, 0.0) + now - self._since
         self.call, self._since = call, now
 
     def busy(self) -> float:
         """Return the seconds that the plugin which is at work has had of this unit; of a worker that is not loaded yet, since its start."""
-        spent = 0.0 if self.call is None else self._spent.get(self.call.plugin, 0.0)
+        spent = 0.0 if self.call is None else self._spent.get(self.call.clock, 0.0)
         return spent + time.monotonic() - self._since
 
     def end(self) -> None:
@@ -138,7 +139,7 @@ class WorkerPool:
                 hand.process.join(POLL)
             if hand.process.exitcode is not None:
                 self._died(hand)
-            elif (hand.unit is not None or not hand.ready) and hand.busy() > self._limit.of(self._samples(hand)):
+            elif hand.busy() > self._allowed(hand):
                 self._late(hand)
         self._assign()
 
@@ -146,6 +147,12 @@ class WorkerPool:
         for hand in self._hands:
             if hand.ready and hand.unit is None and self._todo:
                 hand.give(*self._todo.popleft())
+
+    def _allowed(self, hand: Hand) -> float:
+        """Return the seconds that a worker may be at what it is at; to start, before any plugin is at work, it has the time that is given by default."""
+        if hand.ready and hand.unit is None:
+            return math.inf
+        return (self._limit if hand.call else UnitLimit()).of(self._samples(hand))
 
     def _samples(self, hand: Hand) -> int:
         return 1 if hand.unit is None else len(self._job.spec.units[hand.unit].samples)
