@@ -149,7 +149,7 @@ class WorkerPool:
                 hand.give(*self._todo.popleft())
 
     def _allowed(self, hand: Hand) -> float:
-        """Return the seconds that a worker may be at what it is at; to start, before any plugin is at work, it has the time that is given by default."""
+        """Return the seconds that a worker may be at what it is at; to start, before any plugin is at work, it has the default's."""
         if hand.ready and hand.unit is None:
             return math.inf
         return (self._limit if hand.call else UnitLimit()).of(self._samples(hand))

@@ -154,7 +154,7 @@ def test_what_it_does_to_the_process_is_undone_and_said(
 
 
 @pytest.mark.parametrize("place", ["__init__", "weights", "load", "cannot_act", "scheduled"])
-@pytest.mark.parametrize("way", ["sys-exit", "generator-exit", "recursion", "mute", "surrogate"])
+@pytest.mark.parametrize("way", ["sys-exit", "recursion", "mute"])
 def test_what_it_raises_elsewhere_is_one_line(
     place: str, way: str, animal: type[Method], zoo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
