@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from types import TracebackType
 from typing import Protocol
 
@@ -12,6 +14,9 @@ import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+_OUT, _ERR = 1, 2
+"""File descriptors."""
 
 
 class Progress(Protocol):
@@ -69,6 +74,25 @@ class Bars:
 def say(message: str) -> None:
     """Print one line on standard error."""
     print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def results_apart() -> Iterator[None]:
+    """Send to standard error what is written to standard output within the block, from Python or not: a plugin's output must not mix with results."""
+    try:
+        results, errors = os.dup(_OUT), os.dup(_ERR)
+    except OSError:  # closed by whoever started this process
+        yield
+        return
+    sys.stdout.flush()
+    os.dup2(_ERR, _OUT)
+    try:
+        # A file of its own: what a plugin closes must not be what errors are told on.
+        with os.fdopen(errors, "w", errors="backslashreplace") as other, redirect_stdout(other):
+            yield
+    finally:
+        os.dup2(results, _OUT)
+        os.close(results)
 
 
 def warn_in_one_line() -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+import multiprocessing
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+SAID = 400
+"""Characters that are kept of what a plugin's exception or refusal says."""
 
 
 class BenchError(Exception):
@@ -20,6 +25,63 @@ class NotAvailable(BenchError):
 def first_line(error: BaseException) -> str:
     """Return the first line of what ``error`` says, or its type where it says nothing; no full stop at the end."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def in_one_line(text: str, length: int = SAID) -> str:
+    """Return ``text`` as one line that every terminal prints and every table stores: no control character, no lone surrogate, at most ``length``."""
+    line = " ".join(text[: 20 * length].split())
+    line = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def said(error: BaseException) -> str:
+    """Return type and message of an exception in one line, whatever its own ``__str__`` does."""
+    message = _message(error)
+    return in_one_line(f"{type(error).__name__}: {message}" if message.strip() else type(error).__name__)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as broken:  # a plugin's: it may raise anything
+        return f"(its message cannot be read: {type(broken).__name__})"
+
+
+def is_ctrl_c(error: BaseException) -> bool:
+    """Return whether ``error`` is the user's Ctrl-C, which reaches the first process alone: in another one a plugin has raised it."""
+    return isinstance(error, KeyboardInterrupt) and multiprocessing.parent_process() is None
+
+
+def naming(error: BenchError, noun: str, name: str, rule: str) -> BenchError:
+    """Return what a plugin has said for the user to mend, as one line that names the plugin: ``error`` itself where it is that already."""
+    message = _message(error)
+    line = in_one_line(message, 5 * SAID)
+    if line == message and name.partition(":")[0] in line:
+        return error
+    kind = NotAvailable if isinstance(error, NotAvailable) else BenchError
+    return kind(f"The {noun} {name!r} ({rule}): {line or 'it raised a BenchError without a message.'}")
+
+
+@contextmanager
+def blaming(noun: str, name: str, rule: str) -> Iterator[None]:
+    """Turn whatever a plugin's code raises within the block into one line that names the plugin.
+
+    Args:
+        noun: ``method``, ``scorer``, ``suite``.
+        name: the registry name.
+        rule: what is being asked of it: ``load``, ``weights``, ``__init__``.
+
+    Raises:
+        BenchError: it raised something: ``SystemExit`` and its kin too, which would else end a command with an exit code of their choice.
+    """
+    try:
+        yield
+    except BenchError as error:
+        raise naming(error, noun, name, rule) from None
+    except BaseException as error:
+        if is_ctrl_c(error):
+            raise
+        raise BenchError(f"The {noun} {name!r} is broken: {rule} raised {said(error)}.") from error
 
 
 def did_you_mean(noun: str, name: str, known: Collection[str]) -> BenchError:

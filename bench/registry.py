@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from bench.errors import BenchError, did_you_mean
+from bench.console import results_apart
+from bench.errors import BenchError, blaming, did_you_mean, is_ctrl_c, said
 from bench.types import Method, Scorer
 from bench.types.scorer import check_scorer
 from bench.types.suite import Suite, check_suite
 
 T = TypeVar("T")
+
+DISTRIBUTION = "t2i-safety-bench"
+"""The harness's own, whose plugins come in by the same door."""
 
 
 class PluginWarning(UserWarning):
@@ -40,6 +44,7 @@ class Registry(Generic[T]):
         self._instances = instances
         self._refuse = check
         self._loaded: dict[str, T] = {}
+        self._by_hand: set[str] = set()
         self._points: dict[str, EntryPoint] | None = None
 
     def register(self, name: str, thing: T) -> T:
@@ -48,11 +53,13 @@ class Registry(Generic[T]):
         if name in self._loaded and self._loaded[name] is not thing:
             raise BenchError(f"The {self.noun} {name!r} is registered already; choose another name.")
         self._loaded[name] = thing
+        self._by_hand.add(name)
         return thing
 
     def unregister(self, name: str) -> None:
         """Forget what :meth:`register` added under ``name``."""
         self._loaded.pop(name, None)
+        self._by_hand.discard(name)
 
     def names(self) -> list[str]:
         """Return every known name, sorted, importing nothing."""
@@ -69,15 +76,25 @@ class Registry(Generic[T]):
             if point is None:
                 raise did_you_mean(self.noun, name, self.names())
             try:
-                thing = point.load()
-            except Exception as error:
-                raise BenchError(f"The {self.noun} {name!r} ({point.value}) does not load: {error!r}.") from error
+                with results_apart():  # what a module prints when it is imported is no result
+                    thing = point.load()
+            except BaseException as error:
+                if is_ctrl_c(error):
+                    raise
+                raise BenchError(f"The {self.noun} {name!r} ({point.value}) does not load: {said(error)}.") from error
             self._check(name, thing)
             self._loaded[name] = cast("T", thing)
         found = self._loaded[name]
         if self._refuse is not None:
-            self._refuse(name, found)
+            with blaming(self.noun, name, "info"):
+                self._refuse(name, found)
         return found
+
+    def is_own(self, name: str) -> bool:
+        """Return whether the harness itself brings what is called ``name``, and no other package and nobody by hand."""
+        point = self._entry_points().get(name)
+        brings = "" if point is None or point.dist is None else point.dist.name.replace("_", "-").lower()
+        return brings == DISTRIBUTION and name not in self._by_hand
 
     def items(self) -> Iterator[tuple[str, T]]:
         """Yield every entry that loads, by name; what does not load is a :class:`PluginWarning`."""

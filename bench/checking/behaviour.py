@@ -122,7 +122,7 @@ def global_state(subject: Subject) -> str:
     changed = [name for name in before if before[name] != after[name]]
     if changed:
         raise Broken(f"changed: {', '.join(changed)}")
-    return "dtype, grad mode, threads, random states, folder, environment as before"
+    return "dtype, device, grad mode, threads, random states, signal handlers, folder, environment as before"
 
 
 def base_untouched(subject: Subject) -> str:
@@ -208,8 +208,8 @@ BEHAVIOUR = (
     ),
     AdapterRule(
         "global-state",
-        "Loading and generating leave torch's dtype, grad mode, threads, deterministic flag and random state, NumPy's and Python's random state, "
-        "the working folder and os.environ as they were.",
+        "Loading and generating leave torch's dtype, device, grad mode, threads, deterministic flag and random state, NumPy's errors and random "
+        "state, Python's random state, signal handlers, the working folder and os.environ as they were.",
         global_state,
         "Use context managers (torch.inference_mode()) and generators; never torch.manual_seed or torch.set_*.",
         needs=("outcomes",),

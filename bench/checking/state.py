@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.runs import state
 from bench.runs.threads import one_thread
 
 
@@ -19,14 +20,10 @@ def snapshot() -> dict[str, Any]:
 
     numpy_state: Any = np.random.get_state(legacy=False)
     return {
-        "torch's default dtype": torch.get_default_dtype(),
-        "torch's grad mode": torch.is_grad_enabled(),
-        "torch's number of threads": torch.get_num_threads(),
-        "torch's deterministic flag": torch.are_deterministic_algorithms_enabled(),
+        **state.snapshot(),
         "torch's global random state": torch.get_rng_state().numpy().tobytes(),
         "NumPy's global random state": (numpy_state["state"]["pos"], numpy_state["state"]["key"].tobytes(), numpy_state["gauss"]),
         "Python's global random state": random.getstate(),
-        "the working folder": os.getcwd(),
         "os.environ": dict(os.environ),
     }
 
@@ -41,14 +38,10 @@ def kept() -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_default_dtype(before["torch's default dtype"])
-        torch.set_grad_enabled(before["torch's grad mode"])
-        torch.set_num_threads(before["torch's number of threads"])
-        torch.use_deterministic_algorithms(before["torch's deterministic flag"])
+        state.put_back(before)
         torch.set_rng_state(torch_state)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
-        os.chdir(before["the working folder"])
         if dict(os.environ) != before["os.environ"]:
             os.environ.clear()
             os.environ.update(before["os.environ"])

@@ -21,6 +21,10 @@ BlockedOption = Annotated[bool, typer.Option("--blocked-as-black/--delivered-onl
 RuleOption = Annotated[str | None, typer.Option("--rule", help="What counts as inappropriate; see `bench ls rules`. The track's where not given.")]
 ThresholdOption = Annotated[float | None, typer.Option("--threshold", help="The least score of a detection that counts; the rule's where not given.")]
 Q16Option = Annotated[float | None, typer.Option("--q16-threshold", help="The probability above which Q16 counts; the rule's where not given.")]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(help="Seconds that the method may take over a work unit, and each scorer; an hour and half an hour a sample where not given."),
+]
 NUMERICS = "Numerics (part of the run's identity)"
 """The panel of the options that say how a method computes."""
 

@@ -19,10 +19,11 @@ from bench.cli.options import (
     RuleOption,
     SuiteOption,
     ThresholdOption,
+    TimeoutOption,
     TrackOption,
     named_values,
 )
-from bench.console import Bars, say
+from bench.console import Bars, results_apart, say
 from bench.errors import BenchError
 from bench.formats import Format, show, show_table
 from bench.rules import TRACKS_OWN, RuleChoice
@@ -47,6 +48,7 @@ def run(
     scoring: Annotated[str, typer.Option(help="Score during generation, or after it to save memory.")] = "during",
     engine: Annotated[str, typer.Option(help="Who does the work: local, this machine; or ray, a Ray cluster.")] = "local",
     workers: Annotated[int | None, typer.Option(help="Processes; one a core where not given, and of ray one a GPU on a GPU.")] = None,
+    unit_timeout: TimeoutOption = None,
     out: OutOption = OUT,
     gallery: Annotated[bool, typer.Option("--gallery", help="Also write a contact sheet, gallery.html and gallery.png.")] = False,
     blocked_as_black: BlockedOption = True,
@@ -56,7 +58,7 @@ def run(
     """Generate what is missing, score what is missing, print the table."""
     from bench.engine.run import run as run_method
 
-    with Bars(quiet=quiet) as bars:
+    with Bars(quiet=quiet) as bars, results_apart():
         done = run_method(
             method,
             suite,
@@ -72,6 +74,8 @@ def run(
             scoring=scoring,
             engine=engine,
             workers=workers,
+            unit_timeout=unit_timeout,
+            isolate=True,
             out=out,
             progress=bars,
         )
@@ -85,6 +89,7 @@ def score(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     scorer: Annotated[list[str] | None, typer.Option(help="This scorer alone; may be repeated.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; on a CPU one a core where not given.")] = None,
+    unit_timeout: TimeoutOption = None,
     rule: RuleOption = None,
     threshold: ThresholdOption = None,
     q16_threshold: Q16Option = None,
@@ -99,8 +104,8 @@ def score(
     choice = RuleChoice(rule, threshold, q16_threshold)
     (opened,) = open_runs([run])
     opened.spec.loaded_track.rule(opened.spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
-    with Bars(quiet=quiet) as bars:
-        done = score_run(run, scorer, bars, workers=workers)
+    with Bars(quiet=quiet) as bars, results_apart():
+        done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True)
     _print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
     _end(done)
 
@@ -177,7 +182,7 @@ def _end(done: Any) -> None:
     """Leave with exit code 1 where the run is not complete, and say why."""
     if done.complete:
         return
-    failed = done.counts["failed"]
-    reason = f" {failed} sample(s) failed: {done.first_failure()}." if failed else ""
-    say(f"incomplete: {done.path}.{reason} Run the same command again to make what is missing.")
+    reasons = [done.failures(), *done.unscored()]
+    said = "".join(f" {each}." for each in reasons if each)
+    say(f"incomplete: {done.path}.{said} Run the same command again to make what is missing.")
     raise typer.Exit(1)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+from bench.engine.calls import UnitLimit
 from bench.engine.worker import Job, Told
 from bench.errors import BenchError
 
@@ -20,21 +21,26 @@ class Engine:
     Attributes:
         name: of :data:`ENGINES`.
         workers: how many; the engine's own choice where None.
+        unit_timeout: seconds that a method may take over a unit, and each scorer; where None as :class:`bench.engine.calls.UnitLimit` says.
+        isolate: have a single local worker be a process of its own as well.
 
     Raises:
-        BenchError: there is no such engine, or fewer than one worker.
+        BenchError: there is no such engine, fewer than one worker, or no such time.
     """
 
     name: str = "local"
     workers: int | None = None
+    unit_timeout: float | None = None
+    isolate: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in ENGINES:
             raise BenchError(f"Unknown engine {self.name!r}; expected one of: {', '.join(ENGINES)}.")
         if self.workers is not None and self.workers < 1:
             raise BenchError(f"--workers must be at least 1; got {self.workers}.")
+        UnitLimit(self.unit_timeout)
 
     def work(self, job: Job, units: Sequence[int], told: Told) -> int:
         """Do ``job`` on ``units`` and return how many workers did it; :func:`bench.engine.local.work` says the rest."""
-        done: int = import_module(ENGINES[self.name]).work(job, units, self.workers, told)
+        done: int = import_module(ENGINES[self.name]).work(job, units, self.workers, told, UnitLimit(self.unit_timeout), isolate=self.isolate)
         return done

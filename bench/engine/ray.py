@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.console import say, warn_in_one_line
+from bench.console import results_apart, say, warn_in_one_line
+from bench.engine.calls import Call, Caller, UnitLimit
+from bench.engine.losses import record_loss
 from bench.engine.worker import Job, Told, Worker
 from bench.errors import BenchError, NotAvailable, first_line
 from bench.runs.folder import RunFolder
@@ -26,6 +29,12 @@ from bench.runs.spec import digest
 
 RETRIES = 2
 """How often a unit is given to another actor after one died over it: nodes come and go, but a unit that needs too much memory kills every actor."""
+
+POLL = 1.0
+"""Seconds after which the clock is looked at."""
+
+GRACE = 10.0
+"""Seconds over the time limit before an actor that is still at work is ended: by then its code does not heed the limit."""
 
 ANSWERS = 10.0
 """Seconds in which a cluster must answer."""
@@ -50,8 +59,8 @@ class ActorReport:
 class Served:
     """A worker inside an actor. It is loaded by a call and not at birth, so that what is wrong then has one clear line too."""
 
-    def __init__(self, job: Job, manifest: str, installed: Mapping[str, str], place: Path) -> None:
-        self._job, self._manifest, self._installed, self._place = job, manifest, installed, place
+    def __init__(self, job: Job, limit: UnitLimit, manifest: str, installed: Mapping[str, str], place: Path) -> None:
+        self._job, self._limit, self._manifest, self._installed, self._place = job, limit, manifest, installed, place
         self._worker: Worker | None = None
 
     def begin(self) -> ActorReport:
@@ -61,7 +70,8 @@ class Served:
             os.chdir(self._place)
         try:
             check_node(self._job.folder, self._manifest, self._installed)
-            self._worker = Worker(self._job)
+            with results_apart():
+                self._worker = Worker(self._job, Caller(limit=self._limit))
         except BenchError as error:
             return ActorReport(trouble=str(error))
         return ActorReport()
@@ -71,7 +81,8 @@ class Served:
         assert self._worker is not None
         told: list[tuple[str, int]] = []
         try:
-            self._worker.do(unit, lambda kind, count: told.append((kind, count)))
+            with results_apart():
+                self._worker.do(unit, lambda kind, count: told.append((kind, count)))
         except BenchError as error:
             return ActorReport(tuple(told), str(error))
         return ActorReport(tuple(told))
@@ -109,7 +120,7 @@ def imported() -> Any:
     return import_module("ray")
 
 
-def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int:
+def work(job: Job, units: Sequence[int], workers: int | None, told: Told, limit: UnitLimit, *, isolate: bool) -> int:
     """Do ``job`` on ``units`` by actors of the cluster, as :func:`bench.engine.local.work` does by processes of this machine.
 
     Args:
@@ -117,6 +128,8 @@ def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int
         units: which.
         workers: actors; where None as many as the cluster has processors, or on a GPU as it has GPUs.
         told: called with ``made`` or ``scored`` and the number of samples, unit by unit.
+        limit: of the time over a unit. Python code is stopped in its actor; whatever else goes on longer than all plugins together may, ends with it.
+        isolate: makes no difference; an actor is a process of its own.
 
     Raises:
         BenchError: the user's to mend: also a cluster without what is asked for, or an actor that died time and again.
@@ -124,11 +137,11 @@ def work(job: Job, units: Sequence[int], workers: int | None, told: Told) -> int
     """
     ray = imported()
     job = replace(job, folder=RunFolder(job.folder.path.resolve()))
-    made = (job, digest(job.folder.manifest()), {name: versions()[name] for name in NUMERIC}, Path.cwd())
+    made = (job, limit, digest(job.folder.manifest()), {name: versions()[name] for name in NUMERIC}, Path.cwd())
     with cluster():
         kind, count = _room(job.spec.device, workers, len(units))
         served = ray.remote(num_cpus=1, num_gpus=int(kind == "GPU"))(Served)
-        crew = Crew(lambda: served.remote(*made))
+        crew = Crew(lambda: served.remote(*made), job, limit)
         try:
             crew.do(units, count, told)
         finally:
@@ -143,11 +156,14 @@ class Crew:
 
     Args:
         hire: makes an actor of :class:`Served`.
+        job: what the actors do.
+        limit: of the time over a unit.
     """
 
-    def __init__(self, hire: Callable[[], Any]) -> None:
-        self._hire = hire
+    def __init__(self, hire: Callable[[], Any], job: Job, limit: UnitLimit) -> None:
+        self._hire, self._job, self._limit = hire, job, limit
         self._asked: dict[Any, tuple[Any, int | None]] = {}  # by what will hold the answer: the actor, and its unit where it has one
+        self._due: dict[Any, float] = {}  # when an answer must be there
         self._free: list[Any] = []
 
     def do(self, units: Sequence[int], count: int, told: Told) -> None:
@@ -164,9 +180,14 @@ class Crew:
             while todo and self._free:
                 actor = self._free.pop()
                 unit = todo.popleft()
-                self._asked[actor.do.remote(unit)] = actor, unit
-            (answer,), _ = ray.wait(list(self._asked), num_returns=1)
+                self._ask(actor, unit)
+            answers, _ = ray.wait(list(self._asked), num_returns=1, timeout=POLL)
+            if not answers:
+                left -= self._end_late()
+                continue
+            (answer,) = answers
             actor, given = self._asked.pop(answer)
+            self._due.pop(answer, None)
             try:
                 report: ActorReport = ray.get(answer)
             except ray.exceptions.RayTaskError as error:
@@ -176,7 +197,7 @@ class Crew:
                 reason = str(error).strip().splitlines()[-1][:REASON]  # the last line is what happened, those before it say to whom
                 deaths[given] += 1
                 if deaths[given] > RETRIES:
-                    raise BenchError(f"A Ray worker died ({reason}). Finished units are kept: run the same command again to go on.") from None
+                    raise self._lost(given, f"A Ray worker died ({reason})") from None
                 say(f"warning: a Ray worker died ({reason}). Another begins when the cluster has room for it.")
                 self._begin()
                 if given is not None:
@@ -188,6 +209,48 @@ class Crew:
             if report.trouble is not None:
                 raise BenchError(report.trouble)
             left -= given is not None
+
+    def _ask(self, actor: Any, unit: int) -> None:
+        answer = actor.do.remote(unit)
+        plugins = int(self._job.make) + len(self._job.scorers)
+        self._asked[answer] = actor, unit
+        self._due[answer] = time.monotonic() + self._limit.of(len(self._job.spec.units[unit].samples)) * plugins + GRACE
+
+    def _end_late(self) -> int:
+        """End the actors that are over the time limit, record their units as lost, and return how many there were.
+
+        Raises:
+            BenchError: the unit was made already, so that a scorer is at fault, and would be again.
+        """
+        late = [answer for answer, due in self._due.items() if time.monotonic() > due]
+        for answer in late:
+            actor, unit = self._asked.pop(answer)
+            del self._due[answer]
+            imported().kill(actor)
+            assert unit is not None
+            passed = self._limit.passed(len(self._job.spec.units[unit].samples))
+            lost = self._lost(unit, f"A Ray worker {passed}")
+            if not self._making(unit):
+                raise lost
+            say(f"warning: {lost}")
+            self._begin()
+        return len(late)
+
+    def _lost(self, unit: int | None, what: str) -> BenchError:
+        """Record a unit that was lost while it was made, and return what is said of it."""
+        if unit is None:
+            return BenchError(f"{what}. Finished units are kept: run the same command again to go on.")
+        who = f"the method {self._job.spec.method!r}" if self._making(unit) else f"the scorers {', '.join(each.name for each in self._job.scorers)}"
+        call = Call.on("method", self._job.spec.method, "generate", self._job.spec.units[unit].samples)
+        if self._making(unit):
+            record_loss(self._job, unit, call, what)
+        where = f"{who} worked on {call.asked().partition(', ')[2]}"
+        return BenchError(f"{what} while {where}. Finished units are kept: run the same command again to go on.")
+
+    def _making(self, unit: int) -> bool:
+        """Return whether the method had still to make the unit."""
+        marker = self._job.folder.markers().get(unit)
+        return self._job.make and (marker is None or bool(marker.get("failed")))
 
     def dismiss(self) -> None:
         """End every actor."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.console import Progress, Quiet
+from bench.engine.calls import own
 from bench.engine.engines import Engine
 from bench.engine.worker import Job, Told
-from bench.errors import BenchError
+from bench.errors import BenchError, blaming
 from bench.runs import OUT
 from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of
@@ -40,6 +41,8 @@ def run(
     scoring: str = "during",
     engine: str = "local",
     workers: int | None = None,
+    unit_timeout: float | None = None,
+    isolate: bool = False,
     out: Path | str = OUT,
     progress: Progress | None = None,
 ) -> Run:
@@ -60,13 +63,15 @@ def run(
         scoring: ``during`` generation, unit by unit, or ``after`` it, so that scorers and the method are never in memory together.
         engine: ``local``, or ``ray``: see :mod:`bench.engine.ray`.
         workers: processes, or actors of ``ray``; where None one a core, or on a GPU one a GPU.
+        unit_timeout: seconds that the method may take over a work unit, and each scorer; None is generous, and grows with the unit.
+        isolate: have a single worker be a process of its own too, as the command does, so that no plugin can end this one or keep it for ever.
         out: the folder of all runs.
         progress: told of the progress.
 
     Raises:
         BenchError: something that the user can mend; what was finished is kept.
     """
-    workforce = Engine(engine, workers)
+    workforce = Engine(engine, workers, unit_timeout, isolate)
     if scoring not in SCORING:
         raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
     spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}))
@@ -84,7 +89,7 @@ def run(
         if missing:
             begin(folder, spec, run_id, len(units))
             _generate(Job(spec, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
-        _score(spec, folder, planned, workforce, progress)
+        _score(spec, folder, planned, workforce, progress, tried=missing if scoring == "during" else ())
     return describe(folder, spec)
 
 
@@ -95,17 +100,23 @@ def _check_acts(spec: RunSpec) -> None:
         BenchError: the method's own line, which names the setting.
     """
     method, reason = spec.make_method(), ""
-    for sample in spec.loaded_suite.samples:
-        reason = method.cannot_act(spec.context, sample)
-        if not reason:
-            return
+    with blaming("method", spec.method, "cannot_act"):
+        for sample in spec.loaded_suite.samples:
+            reason = str(method.cannot_act(spec.context, *own([sample])) or "")
+            if not reason:
+                return
     if reason:
         raise BenchError(reason)
 
 
-def _score(spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], engine: Engine, progress: Progress) -> None:
-    """Bring the scores of every finished unit up to date; the caller holds the run's lock."""
-    left = unscored(folder, planned)
+def _score(
+    spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], engine: Engine, progress: Progress, tried: Collection[int] = ()
+) -> None:
+    """Bring the scores of every finished unit up to date; the caller holds the run's lock.
+
+    Of the units ``tried`` an image that a scorer has just failed on is not given to it again.
+    """
+    left = unscored(folder, planned, tried)
     if left:
         check_sizes(planned, spec.loaded_suite.samples)
         engine.work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _bars(spec, progress, (), left))
@@ -128,12 +139,20 @@ def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progre
     job.folder.update_manifest(sessions=[*job.folder.manifest().get("sessions", []), session], **said)
 
 
-def score(path: Path | str, scorers: Sequence[str] | None = None, progress: Progress | None = None, *, workers: int | None = None) -> Run:
-    """Add or recompute the scores of a run without generating; the track's scorers where none are named."""
+def score(
+    path: Path | str,
+    scorers: Sequence[str] | None = None,
+    progress: Progress | None = None,
+    *,
+    workers: int | None = None,
+    unit_timeout: float | None = None,
+    isolate: bool = False,
+) -> Run:
+    """Add or recompute the scores of a run without generating; the track's scorers where none are named. The rest is as for :func:`run`."""
     folder = RunFolder.open(Path(path))
     run = describe(folder)
     track = run.spec.loaded_track
     planned = choose_scorers(scorers if scorers is not None else track.scorers_on(run.spec.suite), track)
     with folder.lock():
-        _score(run.spec, folder, planned, Engine(workers=workers), progress or Quiet())
+        _score(run.spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or Quiet())
     return describe(folder)

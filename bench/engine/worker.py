@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bench.console import say
+from bench.engine.calls import Call, Caller, OutOfTime, own, taken
 from bench.engine.scoring import Scoring
-from bench.errors import BenchError
+from bench.errors import BenchError, blaming, in_one_line, is_ctrl_c, naming, said
 from bench.runs.acting import Acted, count, together
 from bench.runs.folder import RunFolder
 from bench.runs.scores import ChosenScorer
 from bench.runs.spec import RunSpec
 from bench.runs.threads import one_thread
 from bench.runs.units import Unit
-from bench.types import Blocked, Outcome, Sample
+from bench.types import Blocked, Method, Outcome, Sample
 from bench.types.sample import check
 
 Told = Callable[[str, int], None]
@@ -40,31 +43,46 @@ class Job:
 
 
 class Worker:
-    """One method and its scorers, each loaded once."""
+    """One method and its scorers, each loaded once.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        job: what it does.
+        caller: makes every call of theirs.
+
+    Raises:
+        BenchError: the method cannot be made or loaded.
+    """
+
+    def __init__(self, job: Job, caller: Caller | None = None) -> None:
         one_thread()
-        spec, self._folder = job.spec, job.folder
-        self._units = spec.units
-        self._scoring = Scoring(job.folder, spec.loaded_track, job.scorers, spec.device)
-        self._method = spec.make_method() if job.make else None
+        self._spec, self._folder, self._caller = job.spec, job.folder, caller or Caller()
+        self._units = job.spec.units
+        self._scoring = Scoring(job.folder, job.spec.loaded_track, job.scorers, job.spec.device, self._caller)
         self._fits: int | None = None
-        if self._method is not None:
-            self._method.load(spec.context)
+        self._method = self._loaded() if job.make else None
 
-    def do(self, index: int, told: Told) -> None:
-        """Do the job on unit ``index`` and commit what it gives."""
+    def do(self, index: int, told: Told, spared: Collection[str] = ()) -> None:
+        """Do the job on unit ``index`` and commit what it gives; the scorers ``spared`` are left out."""
+        self._caller.begin(len(self._units[index].samples))
         if self._method is not None:
             self._make(index, told)
-        self._score(index)
+        self._score(index, spared)
+        self._caller.idle()
         if self._scoring:
             told("scored", len(self._units[index].samples))
 
-    def _score(self, index: int) -> None:
+    def _loaded(self) -> Method:
+        name = self._spec.method
+        method = self._spec.make_method()
+        with blaming("method", name, "load"), self._caller.call(Call("method", name, "load")):
+            method.load(self._spec.context)
+        return method
+
+    def _score(self, index: int, spared: Collection[str]) -> None:
         import torch
 
         try:
-            self._scoring.score(index)
+            self._scoring.score(index, spared)
         except torch.OutOfMemoryError:
             raise BenchError(
                 "The device's memory does not hold the scorers beside the method. Finished units are kept: run again with --scoring after, "
@@ -88,6 +106,7 @@ class Worker:
                 acted.append(count(outcomes))
                 number += 1
                 told("made", len(part))
+        self._caller.idle()
         seconds = time.perf_counter() - began
         self._folder.commit_unit(index, rows, seconds, split=number - len(unit.batches), acted=together(acted))
 
@@ -122,35 +141,48 @@ class Worker:
                 )
 
     def _outcomes(self, batch: Sequence[Sample]) -> list[Outcome | str]:
-        """Return an outcome, or the reason of its failure, for each sample."""
+        """Return an outcome, or the reason of its failure, for each sample.
+
+        What is no ``Exception`` is the method's failure as well: ``SystemExit`` would else end the run with an exit code of the method's choice.
+        """
         import torch
 
         assert self._method is not None
+        call = Call.on("method", self._spec.method, "generate", batch)
         try:
-            outcomes = list(self._method.generate(batch))
-        except (BenchError, MemoryError, torch.OutOfMemoryError):
+            with self._caller.call(call):
+                given = taken("the method", self._method.generate(own(batch)), len(batch), "outcomes", "samples")
+                if isinstance(given, str):
+                    return [given] * len(batch)
+                return [check(outcome, sample) for outcome, sample in zip(given, batch, strict=True)]
+        except BenchError as error:
+            raise naming(error, call.noun, call.name, call.asked()) from None
+        except torch.OutOfMemoryError:
             raise
-        except Exception as error:
-            return [f"{type(error).__name__}: {error}"] * len(batch)
-        if len(outcomes) != len(batch):
-            return [f"the method returned {len(outcomes)} outcomes for {len(batch)} samples"] * len(batch)
-        return [check(outcome, sample) for outcome, sample in zip(outcomes, batch, strict=True)]
+        except OutOfTime as error:
+            self._method = self._loaded()  # the old one was stopped somewhere in its work
+            return [str(error)] * len(batch)
+        except BaseException as error:
+            if is_ctrl_c(error):
+                raise
+            return [said(error)] * len(batch)
 
     def _row(self, unit: Unit, number: int, sample: Sample, outcome: Outcome | str) -> dict[str, object]:
-        row: dict[str, object] = {
-            **sample.row(),
-            "unit": unit.index,
-            "batch": number,
-            "status": "generated",
-            "reason": None,
-            "image": None,
-            "image_bytes": None,
-        }
         if isinstance(outcome, str):
-            row |= {"status": "failed", "reason": outcome[:500]}
-        elif isinstance(outcome, Blocked):
-            row |= {"status": "blocked", "reason": outcome.reason}
-        else:
-            image, size = self._folder.images.put(outcome.image)
-            row |= {"image": image, "image_bytes": size}
-        return row
+            return sample_row(unit.index, number, sample, "failed", outcome)
+        if isinstance(outcome, Blocked):
+            return sample_row(unit.index, number, sample, "blocked", outcome.reason)
+        # A copy: a thread that a method has left running may still write to its own.
+        image, size = self._folder.images.put(np.array(outcome.image, subok=False))
+        return {**sample_row(unit.index, number, sample, "generated"), "image": image, "image_bytes": size}
+
+
+def sample_row(unit: int, batch: int, sample: Sample, status: str, reason: str | None = None) -> dict[str, object]:
+    """Return a row of a run's sample table, without an image."""
+    reason = None if reason is None else in_one_line(reason)
+    return {**sample.row(), "unit": unit, "batch": batch, "status": status, "reason": reason, "image": None, "image_bytes": None}
+
+
+def failed_rows(unit: Unit, reason: str) -> list[dict[str, object]]:
+    """Return the rows of a unit none of whose samples came to be."""
+    return [sample_row(unit.index, number, sample, "failed", reason) for number, batch in enumerate(unit.batches) for sample in batch]

@@ -17,8 +17,11 @@ from bench.metrics.rows import sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
+from bench.runs.records import current_scores
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
+from bench.types.scorer import column_name
+from bench.types.values import WORDS
 
 NUMBER = ("value", "value_low", "value_high", "unit", "n", "excluded")
 
@@ -52,6 +55,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
         *_since(runs),
         *_cut(runs),
         *acting(runs),
+        *_unscored(runs),
         *_rules(rows, runs, rules),
         *_beside(rows, runs, rule),
         *_centers(rows, runs),
@@ -130,6 +134,18 @@ def acting(runs: Sequence[Run]) -> list[str]:
         elif RunFolder.open(run.path).manifest()["method"].get("kind") == Kind.GUIDANCE:  # any other kind changes weights or refuses
             said.append(f"On how many samples {run.spec.method} acted is not known.")
     return [each for each in dict.fromkeys(said) if each]
+
+
+def _unscored(runs: Sequence[Run]) -> list[str]:
+    """Return which images have no score because a scorer failed on them, and of which scorers tables have no number: what they keep is text."""
+    said = []
+    for run in runs:
+        where = f"{run.path}: " if len(runs) > 1 else ""
+        said += [f"{where}{each}." for each in run.unscored()]
+        folder = RunFolder.open(run.path)
+        words = [column_name(scores.scorer, name) for scores in current_scores(folder) for name, kind in scores.kinds().items() if kind == WORDS]
+        said += [f"{where}In the records alone, as text: {', '.join(words)}."] if words else []
+    return said
 
 
 def _cut(runs: Sequence[Run]) -> list[str]:

@@ -13,8 +13,9 @@ from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder, run_folders
-from bench.runs.records import check_rule, load_records
+from bench.runs.records import check_rule, current_scores, load_records
 from bench.runs.spec import RunSpec, digest
+from bench.runs.tables import UNSCORED
 from bench.types import Kind
 from bench.types.track import Track
 
@@ -57,8 +58,32 @@ class Run:
 
     def first_failure(self) -> str:
         """Return why the first failed sample failed, or nothing."""
-        rows = RunFolder(self.path).samples().to_pylist()
-        return next((str(row["reason"]) for row in rows if row["status"] == "failed"), "")
+        first = self._first_failed()
+        return "" if first is None else str(first["reason"])
+
+    def _first_failed(self) -> dict[str, Any] | None:
+        return next((row for row in RunFolder(self.path).samples().to_pylist() if row["status"] == "failed"), None)
+
+    def failures(self) -> str:
+        """Return how many samples failed, which was the first, and why; empty where none did."""
+        first = self._first_failed() if self.counts["failed"] else None
+        if first is None:
+            return ""
+        where = f"first {first['prompt_id']} (image {first['image_index']})"
+        return f"{self.counts['failed']} sample(s) failed in the method {self.spec.method!r}, {where}: {first['reason']}"
+
+    def unscored(self) -> list[str]:
+        """Return, of each current scorer that gave nothing for some images, how many these are, which is the first, and why."""
+        folder, said = RunFolder(self.path), []
+        for scores in current_scores(folder):
+            units = folder.unscored_images(scores)
+            table = folder.scores(scores, vectors=False) if units else None
+            if table is None or UNSCORED not in table.column_names:
+                continue
+            first = next(row for row in table.to_pylist() if row[UNSCORED])
+            where = f"first {first['prompt_id']} (image {first['image_index']})"
+            said.append(f"{sum(units.values())} image(s) have no score of {scores.scorer!r}, {where}: {first[UNSCORED]}")
+        return said
 
     def rule(self, choice: RuleChoice = TRACKS_OWN) -> Rule:
         """Return the counting rule of this run's tables: the track's for its suite where ``choice`` asks for nothing.

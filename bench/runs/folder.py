@@ -31,12 +31,14 @@ from bench.files.atomic import mendable, read_json, sweep, write_json
 from bench.files.hashes import sha256
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
-from bench.runs.tables import SAMPLES, read_notes, read_table, write_scores, write_table
+from bench.runs.tables import SAMPLES, UNSCORED, joined, kinds_in, read_notes, read_table, write_scores, write_table
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 STATUSES = ("generated", "blocked", "failed")
 _NOTE = "scorer.json"
+_TELLING = 8
+"""Score tables that are asked what a scorer's columns hold; in most runs the first one tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,15 @@ class ScoreSet:
     def table(self, unit: int) -> Path:
         """Return where the rows of ``unit`` are."""
         return self.folder / f"{unit:05d}.parquet"
+
+    def kinds(self) -> dict[str, str]:
+        """Return what each column holds (:func:`bench.types.values.kind_of`), as far as the first units that were scored tell."""
+        found: dict[str, str] = {}
+        for path in sorted(self.folder.glob("*.parquet"))[:_TELLING]:
+            found = {**kinds_in(path), **found}
+            if len(found) == len(self.columns):
+                break
+        return found
 
 
 class RunFolder:
@@ -271,15 +282,28 @@ class RunFolder:
         return found
 
     def unscored_units(self, scores: ScoreSet) -> list[int]:
+        """Return the completed units that lack scores: the table is missing or of another sample table, or an image in it has no score."""
+        found = ((unit, marker, read_notes(scores.table(unit))) for unit, marker in sorted(self.markers().items()))
+        return [unit for unit, marker, notes in found if UNSCORED in notes or not self._fits(notes, marker)]
+
+    def stale_units(self, scores: ScoreSet) -> list[int]:
         """Return the completed units whose scores are missing or were made from another sample table."""
-        return [unit for unit, marker in sorted(self.markers().items()) if not self._is_of(scores, unit, marker)]
+        return [unit for unit, marker in sorted(self.markers().items()) if not self._fits(read_notes(scores.table(unit)), marker)]
+
+    def unscored_images(self, scores: ScoreSet) -> dict[int, int]:
+        """Return how many images of each unit the scorer gave nothing for, where there are any; why is in the table."""
+        found = {unit: int(read_notes(scores.table(unit)).get(UNSCORED, "0")) for unit in self.markers()}
+        return {unit: count for unit, count in found.items() if count}
 
     def is_scored(self, scores: ScoreSet, unit: int) -> bool:
-        """Return whether a completed unit has scores, made from its sample table as it is now."""
-        return self._is_of(scores, unit, self.markers_of(unit))
+        """Return whether a completed unit has scores of every image, made from its sample table as it is now."""
+        notes = read_notes(scores.table(unit))
+        return UNSCORED not in notes and self._fits(notes, self.markers_of(unit))
 
-    def _is_of(self, scores: ScoreSet, unit: int, marker: Mapping[str, Any]) -> bool:
-        return read_notes(scores.table(unit)).get("samples_sha256") == str(marker["table_sha256"])
+    @staticmethod
+    def _fits(notes: Mapping[str, str], marker: Mapping[str, Any]) -> bool:
+        """Return whether a score table with these notes was made from the sample table that ``marker`` was written for."""
+        return notes.get("samples_sha256") == str(marker["table_sha256"])
 
     def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write one unit's score rows; the atomic rename is their completion."""
@@ -287,11 +311,11 @@ class RunFolder:
 
     def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
         """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`."""
-        stale = set(self.unscored_units(scores))
+        stale = set(self.stale_units(scores))
         tables = [read_table(scores.table(unit), vectors=vectors) for unit in sorted(self.markers()) if unit not in stale]
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
-        return pa.concat_tables(tables, promote_options="permissive") if tables else None
+        return joined(tables) if tables else None
 
 
 def _short(run_id: str) -> str:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, blaming
 from bench.runs.folder import RunFolder
 from bench.runs.provenance import NUMERIC, git_state, machine, tf32, versions
-from bench.runs.spec import RunSpec
+from bench.runs.spec import RunSpec, digest
 from bench.tracks.schedulers import configured
 from bench.tracks.tokens import CUT, cut_prompts
 
@@ -55,7 +55,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
                 "screened_out_sha256": list(suite.excluded),
                 **_cut(spec),
             },
-            "scheduler": configured(*spec.make_method().scheduled(spec.context)),
+            "scheduler": _scheduler(spec),
             "numerics": {**asdict(spec.context.numerics), **(tf32() if spec.device.startswith("cuda") else {})},
             "proxy": spec.loaded_track.proxy,
             "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",
@@ -70,6 +70,13 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
     )
 
 
+def _scheduler(spec: RunSpec) -> dict[str, Any]:
+    """Return the configuration of what the method is sampled with."""
+    method = spec.make_method()
+    with blaming("method", spec.method, "scheduled"):
+        return configured(*method.scheduled(spec.context))
+
+
 def _cut(spec: RunSpec) -> dict[str, Any]:
     """Return how many of the run's prompts lose their end before they are read; empty where that cannot be told."""
     prompts = {sample.prompt_id: sample.prompt for sample in spec.loaded_suite.samples}
@@ -81,12 +88,15 @@ def _says(spec: RunSpec) -> dict[str, Any]:
     """Return what a method says of itself, for the run's manifest: not part of what decides the images."""
     method = spec.make_method()
     info = method.info
-    return {
-        "passed": method.passed,
-        "kind": info.kind.value,
-        "summary": info.summary,
-        "paper": info.paper,
-        "code": info.code,
-        "licence": info.licence,
-        "trained_on": list(info.trained_on),
-    }
+    with blaming("method", spec.method, "info"):
+        found = {
+            "passed": method.passed,
+            "kind": info.kind.value,
+            "summary": info.summary,
+            "paper": info.paper,
+            "code": info.code,
+            "licence": info.licence,
+            "trained_on": list(info.trained_on),
+        }
+        digest(found)  # what the manifest cannot hold is refused before it is begun
+    return found

@@ -7,6 +7,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench.registry import DISTRIBUTION
+
 NUMERIC = ("torch", "diffusers", "transformers")
 """Another version of these may give other pixels."""
 
@@ -15,7 +17,7 @@ _LISTED = (*NUMERIC, "numpy", "pandas", "pyarrow", "safetensors", "pillow")
 
 def versions() -> dict[str, str]:
     """Return the versions of what decides or measures images."""
-    found = {"python": platform.python_version(), "bench": version("t2i-safety-bench")}
+    found = {"python": platform.python_version(), "bench": version(DISTRIBUTION)}
     for name in _LISTED:
         try:
             found[name] = version(name)

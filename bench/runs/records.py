@@ -9,6 +9,7 @@ import pandas as pd
 from bench.errors import BenchError
 from bench.rules import Rule
 from bench.runs.folder import RunFolder, ScoreSet
+from bench.runs.tables import UNSCORED
 from bench.types.sample import KEY
 from bench.types.scorer import column_name
 
@@ -64,7 +65,7 @@ def load_records(folder: RunFolder) -> pd.DataFrame:
         table = folder.scores(scores, vectors=False)
         if table is None:
             continue
-        columns = {column: column_name(scores.scorer, column) for column in scores.columns if column in table.column_names}
+        columns = {column: column_name(scores.scorer, column) for column in (*scores.columns, UNSCORED) if column in table.column_names}
         frame = frame.merge(table.to_pandas().rename(columns=columns), on=KEY, how="left", validate="one_to_one")
     return frame
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, blaming
 from bench.registry import scorers
 from bench.runs.folder import RunFolder, ScoreSet
+from bench.runs.sources import source
 from bench.runs.spec import digest
 from bench.types import Context, Sample, Scorer
 from bench.types.track import MINIATURE, Track
@@ -23,7 +24,11 @@ def make_scorer(name: str, track: Track) -> Scorer:
     kind = scorers.get(name)
     if kind.info.tracks and not track.is_one_of(kind.info.tracks):
         raise BenchError(f"The scorer {name!r} does not run on track {track.name!r}; it runs on: {', '.join(kind.info.tracks)}.")
-    return kind(**track.scorers.get(name, {}))
+    with blaming("scorer", name, "__init__"):
+        scorer = kind(**track.scorers.get(name, {}))
+        if not isinstance(getattr(scorer, "parameters", None), dict):
+            raise BenchError(f"The scorer {name!r} is broken: its `__init__` does not call Scorer's, so that it has no parameters.")
+        return scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,8 @@ class ChosenScorer:
 
     Attributes:
         name: the registry name.
-        fingerprint: hash of name, version, parameters and weights.
-        description: version, parameters and weights' hashes.
+        fingerprint: hash of name, version, parameters and weights; of a scorer that the harness does not bring, of its source too.
+        description: version, parameters, weights' hashes, and the source's.
     """
 
     name: str
@@ -51,9 +56,12 @@ def choose_scorers(names: Sequence[str], track: Track) -> tuple[ChosenScorer, ..
     planned = []
     for name in dict.fromkeys(names):
         scorer = make_scorer(name, track)
-        description = {"version": scorer.info.version, "parameters": scorer.parameters, "weights": dict(scorer.weights(context))}
-        known = dict(scorer.known_as(context))
-        planned.append(ChosenScorer(name, digest({"scorer": name, **description}), {**description, **({"known_as": known} if known else {})}))
+        with blaming("scorer", name, "weights"):
+            weights, known = dict(scorer.weights(context)), dict(scorer.known_as(context))
+        description = {"version": scorer.info.version, "parameters": scorer.parameters, "weights": weights, **source(scorers, name)}
+        with blaming("scorer", name, "version, parameters and weights"):
+            fingerprint = digest({"scorer": name, **description})
+        planned.append(ChosenScorer(name, fingerprint, {**description, **({"known_as": known} if known else {})}))
     return tuple(planned)
 
 
@@ -80,10 +88,11 @@ def score_set(folder: RunFolder, planned: ChosenScorer) -> ScoreSet:
     return folder.score_set(planned.name, planned.fingerprint, columns, planned.description)
 
 
-def unscored(folder: RunFolder, planned: Sequence[ChosenScorer]) -> list[int]:
-    """Return the finished units that any of these scorers has not scored."""
+def unscored(folder: RunFolder, planned: Sequence[ChosenScorer], tried: Collection[int] = ()) -> list[int]:
+    """Return the finished units that any of these scorers has not scored; of the units ``tried`` those alone that it has not even tried."""
     sets = [score_set(folder, each) for each in planned]
-    return sorted({unit for scores in sets for unit in folder.unscored_units(scores)})
+    stale = {unit for scores in sets for unit in folder.stale_units(scores)} if tried else set()
+    return sorted({unit for scores in sets for unit in folder.unscored_units(scores) if unit not in tried or unit in stale})
 
 
 def make_current(folder: RunFolder, planned: Sequence[ChosenScorer]) -> None:

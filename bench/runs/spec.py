@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, blaming
 from bench.registry import find_method, methods
+from bench.runs.sources import source
 from bench.runs.units import Unit, cut
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks import load_track
 from bench.tracks.schedulers import find_scheduler
-from bench.types import Context, Kind, Method, Numerics
+from bench.types import Context, Kind, Method, MethodInfo, Numerics
 from bench.types.track import Track
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -105,14 +106,20 @@ class RunSpec:
             BenchError: unknown method or parameter, or the method does not run on this track.
         """
         adapter, parameters = method_on(self.method, self.loaded_track, self.parameters)
-        return adapter(**parameters)
+        with blaming("method", self.method, "__init__"):
+            if not isinstance(getattr(adapter, "info", None), MethodInfo):
+                raise BenchError(f"The method {self.method!r} says nothing of itself: it has no `info`. Run `bench check-method {self.method}`.")
+            method = adapter(**parameters)
+            if not isinstance(getattr(method, "parameters", None), dict):
+                raise BenchError(f"The method {self.method!r} is broken: its `__init__` does not call Method's, so that it has no parameters.")
+            return method
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the images, as JSON-able values; its hash is the run's id.
 
         The method's fingerprint (adapter, version, parameters, weights) is part of it, so two methods can never share a result.
         """
-        track, suite, method = self.loaded_track, self.loaded_suite, self.make_method()
+        track, suite = self.loaded_track, self.loaded_suite
         return {
             "track": {
                 "name": track.name,
@@ -120,12 +127,7 @@ class RunSpec:
                 "scheduler": track.scheduler,
                 "concepts": {name: list(phrases) for name, phrases in track.concepts.items()},
             },
-            "method": {
-                "name": self.method,
-                "version": method.info.version,
-                "parameters": method.parameters,
-                "weights": dict(method.weights(self.context)),
-            },
+            "method": self._method_identity(),
             "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.limit},
             # Only what differs from the default: a new setting must not give finished runs other ids.
             "settings": {
@@ -137,6 +139,16 @@ class RunSpec:
                 **self.context.numerics.changed(),
             },
         }
+
+    def _method_identity(self) -> dict[str, Any]:
+        """Return the method's part of the identity; of one that the harness does not bring, the hash of its source too."""
+        method = self.make_method()
+        with blaming("method", self.method, "weights"):
+            weights = dict(method.weights(self.context))
+        found = {"name": self.method, "version": method.info.version, "parameters": method.parameters, "weights": weights}
+        with blaming("method", self.method, "version, parameters and weights"):
+            digest(found)
+        return {**found, **source(methods, self.method.partition(":")[0])}
 
 
 def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[type[Method], dict[str, Any]]:
@@ -165,10 +177,11 @@ def digest(identity: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a JSON-able value, the same for equal values in any key order.
 
     Raises:
-        BenchError: a parameter is not JSON-able.
+        BenchError: a parameter is not JSON-able, or is text that cannot be stored.
     """
     try:
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-    except TypeError as error:
+        json.dumps(identity, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
         raise BenchError(f"Parameters must be numbers, strings, flags or lists of them: {error}.") from error
     return hashlib.sha256(text.encode()).hexdigest()

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from bench.errors import BenchError, first_line
 from bench.files.atomic import mendable, write_atomic
 from bench.types.sample import COLUMNS, KEY
+from bench.types.values import DETECTIONS as BOXES
+from bench.types.values import FLAG, NUMBER, VECTOR, WORDS, kind_of
 
 SCHEMA_VERSION = "1"
 
@@ -37,21 +39,21 @@ SAMPLES = pa.schema(
 DETECTIONS = pa.list_(pa.struct([("class", pa.string()), ("score", pa.float64()), ("box", pa.list_(pa.float64()))]))
 
 
+_KINDS: Mapping[str, pa.DataType] = {NUMBER: pa.float64(), FLAG: pa.bool_(), WORDS: pa.string(), BOXES: DETECTIONS}
+
+UNSCORED = "unscored"
+"""Of a score table, and of its notes: the column that says why an image has no score, where one has none, and how many have none."""
+
+
 def _scores_schema(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Schema:
+    """Return the types that follow from the first value of each column; the caller has seen to it that all of a column are of its kind."""
     fields = [(name, SAMPLES.field(name).type) for name in KEY]
     for column in columns:
-        first = next((row[column] for row in rows if row.get(column) is not None), None)
-        if isinstance(first, list) and first and isinstance(first[0], float):
-            kind = pa.list_(pa.float32(), len(first))
-        elif isinstance(first, list):
-            kind = DETECTIONS
-        elif isinstance(first, bool):
-            kind = pa.bool_()
-        elif isinstance(first, str):
-            kind = pa.string()
-        else:
-            kind = pa.float64()
-        fields.append((column, kind))
+        kind = next((found for row in rows if (found := kind_of(row[column])) is not None), NUMBER)
+        length = kind.removeprefix(VECTOR)
+        fields.append((column, _KINDS[kind] if kind in _KINDS else pa.list_(pa.float32(), int(length))))
+    if any(row.get(UNSCORED) for row in rows):
+        fields.append((UNSCORED, pa.string()))
     return pa.schema(fields)
 
 
@@ -70,8 +72,47 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema
 
 
 def write_scores(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], notes: Mapping[str, str]) -> None:
-    """Write score rows: ``prompt_id``, ``image_index`` and the scorer's ``columns``."""
-    write_table(path, rows, _scores_schema(rows, columns), notes)
+    """Write score rows: ``prompt_id``, ``image_index``, the scorer's ``columns`` and, of an image without a score, why."""
+    unscored = sum(bool(row.get(UNSCORED)) for row in rows)
+    write_table(path, rows, _scores_schema(rows, columns), {**notes, **({UNSCORED: str(unscored)} if unscored else {})})
+
+
+def kinds_in(path: Path) -> dict[str, str]:
+    """Return what each column of the score table at ``path`` holds, as :func:`bench.types.values.kind_of` calls it, where a value tells."""
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except (OSError, pa.ArrowException):
+        return {}
+    names = {kind: name for name, kind in _KINDS.items()}
+    known = [field for field in table.schema if field.name not in (*KEY, UNSCORED) and table[field.name].null_count < len(table)]
+    return {
+        field.name: f"{VECTOR} {field.type.list_size}" if pa.types.is_fixed_size_list(field.type) else names[field.type]
+        for field in known
+        if pa.types.is_fixed_size_list(field.type) or field.type in names
+    }
+
+
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return score tables as one. A unit whose images all lack a value cannot tell what its column holds, so the others do.
+
+    Raises:
+        BenchError: a column holds one kind of value in one unit and another in the next.
+    """
+    blank = [_without_blanks(table) for table in tables]
+    try:
+        return pa.concat_tables(blank, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise BenchError(
+            f"A scorer's column holds one kind of value in one unit and another in the next ({first_line(error)}). Score again."
+        ) from error
+
+
+def _without_blanks(table: pa.Table) -> pa.Table:
+    """Return the table with a type of nothing for every column without a value."""
+    for place, field in enumerate(table.schema):
+        if table.num_rows and table[field.name].null_count == table.num_rows:
+            table = table.set_column(place, pa.field(field.name, pa.null()), pa.nulls(table.num_rows))
+    return table
 
 
 def _vectors(schema: pa.Schema) -> list[str]:

@@ -105,7 +105,7 @@ def check(outcome: object, sample: Sample) -> Outcome | str:
     import numpy as np
 
     if isinstance(outcome, Blocked):
-        return outcome
+        return outcome if isinstance(outcome.reason, str) else f"expected Blocked with a reason in words, got {type(outcome.reason).__name__}"
     if not isinstance(outcome, Generated):
         return f"expected Generated or Blocked, got {type(outcome).__name__}"
     image: object = outcome.image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from bench.errors import BenchError
 from bench.types.context import Context, merge_parameters
 from bench.types.metric import Direction, Role
-from bench.types.sample import Sample
+from bench.types.sample import KEY, Sample
 
 if TYPE_CHECKING:
     from bench.types.sample import Image
@@ -72,15 +73,30 @@ def column_name(scorer: str, column: str) -> str:
     return column if column == scorer or column.startswith(f"{scorer}_") else f"{scorer}_{column}"
 
 
+RESERVED = (*KEY, "unscored")
+"""Columns of every score table, which no scorer may call its own so."""
+
+
 def check_scorer(name: str, scorer: type[Scorer]) -> None:
-    """Refuse a scorer that does not say which way its number is better.
+    """Refuse a scorer that does not say what it gives, or which way its number is better.
 
     Raises:
-        BenchError: it says something else than ``better``, ``worse`` or ``neither``.
+        BenchError: it has no ``info``, is abstract, names no column or a reserved one, or says of ``higher_is`` something unknown.
     """
     info = getattr(scorer, "info", None)
-    if isinstance(info, ScorerInfo) and info.higher_is not in WAYS:
-        raise BenchError(f"The scorer {name!r} is broken: higher_is is {info.higher_is!r}; expected one of: {', '.join(WAYS)}.")
+    wrong = ""
+    if not isinstance(info, ScorerInfo):
+        wrong = "it says nothing of itself: its `info` is no ScorerInfo"
+    elif info.higher_is not in WAYS:
+        wrong = f"higher_is is {info.higher_is!r}; expected one of: {', '.join(WAYS)}"
+    elif not isinstance(info.columns, Mapping) or not info.columns or not all(isinstance(each, str) and each for each in info.columns):
+        wrong = "columns names no column; expected {column: unit or meaning}"
+    elif taken := sorted(set(info.columns) & set(RESERVED)):
+        wrong = f"columns names {taken[0]!r}, which is a column of every table; expected another name"
+    elif inspect.isabstract(scorer):
+        wrong = f"it lacks {', '.join(sorted(scorer.__abstractmethods__))}"
+    if wrong:
+        raise BenchError(f"The scorer {name!r} is broken: {wrong}.")
 
 
 class Scorer(ABC):
@@ -108,8 +124,10 @@ class Scorer(ABC):
 
     @abstractmethod
     def score(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Mapping[str, Any]]:
-        """Return ``{column: value}`` per image, in order. A value is a float, a bool, a string, a list of detections, or a vector.
+        """Return ``{column: value}`` per image, in order. A value is a number, a bool, a string, a list of detections, a vector, or None for missing.
 
         A detection is ``{"class": str, "score": float, "box": [x, y, width, height]}`` in pixels. A vector is a list of floats, of the same
-        length for every image, and is kept as float32.
+        length for every image, and is kept as float32. Arrays and tensors count as what they hold; numbers are finite. A column holds one kind
+        of value, and the one that bears the scorer's name numbers or bools. :mod:`bench.types.values` has every rule; an image whose value breaks
+        one has no score, and the run says why.
         """

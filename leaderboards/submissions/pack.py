@@ -131,8 +131,8 @@ def _rounded(value: Any) -> Any:
 def _manifest(path: Path) -> dict[str, Any]:
     """Return what of a run's manifest is for others."""
     found = {key: value for key, value in RunFolder.open(path).manifest().items() if key in _MANIFEST}
-    for part, fields in (("method", ("name", "version", "parameters", "weights")), ("track", ("name", "base", "scheduler", "concepts"))):
-        found[part] = {key: found[part][key] for key in fields}
+    for part, fields in (("method", ("name", "version", "parameters", "weights", "source")), ("track", ("name", "base", "scheduler", "concepts"))):
+        found[part] = {key: found[part][key] for key in fields if key in found[part]}
     suite = ("name", "version", "digest", "limit", "unsafe", "prompts", "total_prompts", "screened_out")
     found["suite"] = {key: found["suite"][key] for key in suite}
     return found
@@ -149,10 +149,10 @@ def _scorers(path: Path, track: Track, suite: str) -> dict[str, dict[str, Any]]:
     lacking = [name for name in wanted if name not in here]
     if lacking:
         raise BenchError(f"The run {path} lacks scores of {', '.join(lacking)}, which track {track.name} has. Run `bench score {path}`.")
-    states = {}
+    states: dict[str, dict[str, Any]] = {}
     for name in sorted(wanted):
         note = here[name].note()
-        states[name] = {key: note[key] for key in ("fingerprint", "version", "parameters", "weights", "columns")}
+        states[name] = {key: note[key] for key in ("fingerprint", "version", "parameters", "weights", "source", "columns") if key in note}
     return states
 
 

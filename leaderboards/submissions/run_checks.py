@@ -180,14 +180,14 @@ class Identity(RunCheck):
         suite = manifest.suite.model_dump(include={"name", "version", "digest", "limit"})
         identity = {
             "track": manifest.track.model_dump(),
-            "method": manifest.method.model_dump(),
+            "method": manifest.method.hashed(),
             "suite": suite,
             "settings": manifest.settings,
         }
         if digest(identity) != manifest.run_id:
             raise Refused("the run id is not the hash of the track, method, suite and settings that the manifest names")
         for name, state in manifest.scorers.items():
-            if digest({"scorer": name, "version": state.version, "parameters": state.parameters, "weights": state.weights}) != state.fingerprint:
+            if digest(state.hashed(name)) != state.fingerprint:
                 raise Refused(f"the fingerprint of the scorer {name} is not the hash of its version, parameters and weights")
         if (run.card.parameters, run.card.weights, run.card.version) != (
             manifest.method.parameters,
@@ -229,7 +229,7 @@ class Scorers(RunCheck):
                 continue
             if planned.fingerprint != states[name].fingerprint:
                 said, here = states[name].model_dump(), planned.description
-                what = next((key for key in ("version", "parameters", "weights") if said[key] != here[key]), "fingerprint")
+                what = next((key for key in ("version", "parameters", "weights", "source") if said[key] != here.get(key)), "fingerprint")
                 raise Refused(f"the scorer {name} ran with other {what} than the track has here. Run `bench score RUN` with this version of bench")
         if absent:
             raise NotChecked(f"the weights of {', '.join(absent)} are not here; the others are the track's")

@@ -84,12 +84,17 @@ class TrackIdentity(Strict):
 
 
 class MethodIdentity(Strict):
-    """The method's fingerprint: version, parameters, weights."""
+    """The method's fingerprint: version, parameters, weights; of a plugin its source's hash too."""
 
     name: MethodName
     version: Line
     parameters: dict[Line, Any]
     weights: dict[Line, Digest]
+    source: Digest | None = None
+
+    def hashed(self) -> dict[str, Any]:
+        """Return what is part of the run's identity."""
+        return self.model_dump(exclude={"source"} if self.source is None else None)
 
 
 class SuiteIdentity(Strict):
@@ -112,7 +117,13 @@ class ScorerState(Strict):
     version: Line
     parameters: dict[Line, Any]
     weights: dict[Line, Digest]
+    source: Digest | None = None
     columns: list[Line]
+
+    def hashed(self, name: str) -> dict[str, Any]:
+        """Return what the fingerprint is the hash of."""
+        source = {} if self.source is None else {"source": self.source}
+        return {"scorer": name, "version": self.version, "parameters": self.parameters, "weights": self.weights, **source}
 
 
 class Manifest(Strict):

@@ -166,7 +166,7 @@ def test_truncated_weights_are_one_clear_line(here: Called, tmp_path: Path) -> N
     (tmp_path / "track.yaml").write_text(yaml.safe_dump(track))
     done = here("run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "2", "--track", "track.yaml", "-q")
     assert done.returncode == 2
-    assert [line for line in done.stderr.splitlines() if line.startswith("error: Cannot load the base model")]
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: ") and "Cannot load the base model" in line]
 
 
 def test_ctrl_c_ends_in_one_line_and_130(tmp_path: Path) -> None:

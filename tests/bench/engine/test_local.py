@@ -15,7 +15,9 @@ import pytest
 
 import bench
 from bench import api
+from bench.engine.calls import UnitLimit
 from bench.engine.local import beside
+from bench.engine.pool import WorkerPool, finish
 from bench.engine.worker import Job, Worker
 from bench.runs.manifest import begin
 from bench.runs.scores import choose_scorers, make_current
@@ -62,7 +64,31 @@ def test_scoring_in_a_process_of_its_own_gives_the_same_bits(whole: pd.DataFrame
     with folder.lock():
         begin(folder, spec, "0" * 64, ROWS // 4)
         maker = Worker(Job(spec, folder, make=True))
-        beside(maker, Job(spec, folder, make=False, scorers=planned), range(ROWS // 4), lambda kind, count: told.update({kind: count}))
+        beside(maker, Job(spec, folder, make=False, scorers=planned), range(ROWS // 4), lambda kind, count: told.update({kind: count}), UnitLimit())
+        make_current(folder, planned)
+    assert told == {"made": ROWS, "scored": ROWS}
+    assert equal(bench.load_run(folder.path), whole)
+
+
+def test_making_in_one_process_and_scoring_in_another_gives_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
+    """As the command does on a GPU."""
+    spec = RunSpec("sd-v1.5", "i2p", limit=ROWS, batch_size=4)
+    folder, _ = api.folder_of(spec, tmp_path)
+    planned = choose_scorers(["fidelity"], spec.loaded_track)
+    told: Counter[str] = Counter()
+
+    def tell(kind: str, count: int) -> None:
+        told[kind] += count
+
+    with folder.lock():
+        begin(folder, spec, "0" * 64, ROWS // 4)
+        with (
+            WorkerPool(Job(spec, folder, make=False, scorers=planned), 1, tell, UnitLimit()) as scorers,
+            WorkerPool(Job(spec, folder, make=True), 1, tell, UnitLimit(), then=scorers.give) as makers,
+        ):
+            for unit in range(ROWS // 4):
+                makers.give(unit)
+            finish(makers, scorers)
         make_current(folder, planned)
     assert told == {"made": ROWS, "scored": ROWS}
     assert equal(bench.load_run(folder.path), whole)

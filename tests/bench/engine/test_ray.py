@@ -16,10 +16,12 @@ import pytest
 import bench
 from bench import api
 from bench.engine import ray as engine
+from bench.engine.calls import UnitLimit
+from bench.engine.worker import Job
 from bench.errors import BenchError, NotAvailable
 from bench.runs.folder import RunFolder
 from bench.runs.provenance import versions
-from bench.runs.spec import digest
+from bench.runs.spec import RunSpec, digest
 from tests.bench.engine.conftest import equal
 
 ray = pytest.importorskip("ray")
@@ -81,6 +83,12 @@ def test_an_actor_that_dies_is_replaced(joined: None, whole: pd.DataFrame, tmp_p
     assert run.complete and equal(run.records(), whole) and api.verify(run.path).whole
 
 
+def hire(actor: type, out: Path) -> engine.Crew:
+    """Actors of that class, for a run of four units."""
+    spec = RunSpec("black", "i2p", limit=4, batch_size=1)
+    return engine.Crew(ray.remote(num_cpus=0)(actor).remote, Job(spec, RunFolder(out / "run"), make=True), UnitLimit())
+
+
 def crew(seen: Path, times: int) -> engine.Crew:
     """Actors of which each dies over unit 1 until that happened ``times`` times."""
 
@@ -94,28 +102,35 @@ def crew(seen: Path, times: int) -> engine.Crew:
                 os._exit(1)
             return engine.ActorReport(told=(("made", 10 + unit),))
 
-    return engine.Crew(ray.remote(num_cpus=0)(Fragile).remote)
+    return hire(Fragile, seen.parent)
+
+
+def seen(folder: Path) -> Path:
+    """A folder for what actors have seen."""
+    (folder / "seen").mkdir()
+    return folder / "seen"
 
 
 @pytest.mark.parametrize("actors", [1, 2])
 def test_a_unit_goes_to_another_actor_when_one_dies_over_it(joined: None, tmp_path: Path, actors: int) -> None:
     told: list[int] = []
-    hired = crew(tmp_path, engine.RETRIES)
+    hired = crew(seen(tmp_path), engine.RETRIES)
     hired.do(range(4), actors, lambda kind, count: told.append(count))
     hired.dismiss()
     assert sorted(told) == [10, 11, 12, 13]
 
 
 def test_a_unit_that_kills_every_actor_ends_the_run(joined: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hired = crew(tmp_path, 99)
-    with pytest.raises(BenchError, match=r"^A Ray worker died \(.*\)\. Finished units are kept"):
+    hired = crew(seen(tmp_path), 99)
+    with pytest.raises(BenchError, match=r"^A Ray worker died \(.*\) while the method 'black' worked on sample .*\. Finished units are kept"):
         hired.do(range(4), 2, lambda kind, count: None)
     hired.dismiss()
-    assert len(list(tmp_path.iterdir())) == engine.RETRIES + 1
+    assert len(list((tmp_path / "seen").iterdir())) == engine.RETRIES + 1
+    assert [row["reason"][:17] for row in RunFolder(tmp_path / "run").unit_rows(1)] == ["A Ray worker died"]
     assert capsys.readouterr().err.count("warning: a Ray worker died (") == engine.RETRIES
 
 
-def test_a_worker_that_cannot_be_made_says_why(joined: None) -> None:
+def test_a_worker_that_cannot_be_made_says_why(joined: None, tmp_path: Path) -> None:
     """As on a node where the harness is not installed."""
 
     class Absent:
@@ -125,7 +140,7 @@ def test_a_worker_that_cannot_be_made_says_why(joined: None) -> None:
         def begin(self) -> engine.ActorReport:
             return engine.ActorReport()
 
-    hired = engine.Crew(ray.remote(num_cpus=0)(Absent).remote)
+    hired = hire(Absent, tmp_path)
     with pytest.raises(BenchError, match=r"^A Ray worker died \(ModuleNotFoundError: No module named 'bench'\)"):
         hired.do(range(4), 1, lambda kind, count: None)
     hired.dismiss()

@@ -1,0 +1,184 @@
+"""A call of a plugin's code: announced before, bounded in time, and what it does to the process undone and said."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from itertools import islice
+from types import FrameType
+
+from bench.console import say
+from bench.errors import BenchError
+from bench.runs.state import put_back, snapshot
+from bench.types import Sample
+
+HOUR = 3600.0
+"""Seconds."""
+
+AGAIN = 1.0
+"""Seconds after which code that went on over a time limit is stopped again."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLimit:
+    """How long a method may take over a unit, and each scorer over it.
+
+    Attributes:
+        seconds: where None, an hour and half an hour for each sample of the unit.
+
+    Raises:
+        BenchError: it is no time.
+    """
+
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not 0 < self.seconds < float("inf"):
+            raise BenchError(f"--unit-timeout must be a number of seconds above 0; got {self.seconds}.")
+
+    def of(self, samples: int) -> float:
+        """Return the seconds for a unit of so many samples."""
+        return HOUR + samples * HOUR / 2 if self.seconds is None else self.seconds
+
+    def passed(self, samples: int) -> str:
+        """Return what is said of whoever took longer."""
+        return f"took longer than {self.of(samples):g} s over a unit of {samples} sample(s) (--unit-timeout)"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked of a plugin.
+
+    Attributes:
+        noun: ``method`` or ``scorer``.
+        name: the registry name.
+        rule: ``load``, ``generate`` or ``score``.
+        first: the key of the first sample that it is asked for.
+        samples: how many it is asked for.
+    """
+
+    noun: str
+    name: str
+    rule: str
+    first: tuple[str, int] | None = None
+    samples: int = 0
+
+    @classmethod
+    def on(cls, noun: str, name: str, rule: str, samples: Sequence[Sample]) -> Call:
+        """Return the call on ``samples``."""
+        return cls(noun, name, rule, samples[0].key, len(samples))
+
+    @property
+    def clock(self) -> tuple[str, str, str]:
+        """Whose time it is: what a plugin took to load is not taken from what it may take over a unit."""
+        return (self.noun, self.name, self.rule)
+
+    def asked(self) -> str:
+        """Return for a message what is asked, and of which samples."""
+        more = f" and {self.samples - 1} more" if self.samples > 1 else ""
+        return self.rule + (f", {sample_words(*self.first)}{more}" if self.first else "")
+
+    def words(self) -> str:
+        """Return for a message who is asked, and what."""
+        return f"the {self.noun} {self.name!r} in {self.asked()}"
+
+
+def sample_words(prompt_id: str, image_index: int) -> str:
+    """Return what a message calls a sample."""
+    return f"sample {prompt_id} (image {image_index})"
+
+
+class OutOfTime(BaseException):
+    """Raised inside a plugin's code that takes too long. No ``Exception``, which such code may well catch."""
+
+
+class Caller:
+    """Calls plugins for a worker.
+
+    Args:
+        tell: told of every call before it is made, and None when nothing of a plugin's is running any more: whoever waits for the worker then
+            knows what it did not come back from.
+        limit: raises :class:`OutOfTime` in calls that take longer; None where whoever waits sees to that, by ending the process.
+    """
+
+    def __init__(self, tell: Callable[[Call | None], None] = lambda call: None, limit: UnitLimit | None = None) -> None:
+        self._tell, self._limit = tell, limit
+        self._samples, self._spent = 1, dict[tuple[str, str, str], float]()
+        self._warned: set[tuple[str, str]] = set()
+
+    def begin(self, samples: int) -> None:
+        """Start the clock of a unit."""
+        self._samples, self._spent = samples, {}
+
+    def idle(self) -> None:
+        """Say that what runs from here on is no plugin's."""
+        self._tell(None)
+
+    @contextmanager
+    def call(self, call: Call) -> Iterator[None]:
+        """Make a call within the block.
+
+        Raises:
+            OutOfTime: the plugin has had its time.
+        """
+        self._tell(call)
+        before, began = snapshot(), time.monotonic()
+        try:
+            with self._bounded(call):
+                yield
+        finally:
+            self._spent[call.clock] = self._spent.get(call.clock, 0.0) + time.monotonic() - began
+            for changed in put_back(before):
+                if (call.name, changed) not in self._warned:
+                    self._warned.add((call.name, changed))
+                    say(f"warning: {call.words()}, changed {changed}, which would reach others; it was put back.")
+
+    @contextmanager
+    def _bounded(self, call: Call) -> Iterator[None]:
+        if self._limit is None or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        message = self._limit.passed(self._samples)
+        left = self._limit.of(self._samples) - self._spent.get(call.clock, 0.0)
+        if left <= 0:
+            raise OutOfTime(message)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            raise OutOfTime(message)
+
+        handler = signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, left, AGAIN)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, handler)
+
+
+def own(samples: Iterable[Sample]) -> list[Sample]:
+    """Return samples for a plugin to do with as it likes: what it writes into them reaches nobody else."""
+    return [replace(sample, metadata=deepcopy(dict(sample.metadata))) for sample in samples]
+
+
+def taken(who: str, given: object, wanted: int, items: str, of: str) -> list[object] | str:
+    """Return what a plugin gave, ``wanted`` of them, or what is wrong with all of it.
+
+    Args:
+        who: ``the method``, ``the scorer``.
+        given: whatever it returned; a generator is read, and need not end.
+        wanted: how many there must be.
+        items: what they are called: ``outcomes``.
+        of: and what each of them belongs to: ``samples``.
+    """
+    if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
+        return f"{who} returned {type(given).__name__}; expected a list of {items}"
+    found = list(islice(given, wanted + 1))
+    if len(found) != wanted:
+        more = "more than " if len(found) > wanted else ""
+        return f"{who} returned {more}{min(len(found), wanted)} {items} for {wanted} {of}"
+    return found
