@@ -109,7 +109,8 @@ def _counted(runs: Sequence[Run]) -> str:
     if len(runs) == 1:
         counted = ", ".join(f"{count} {status}" for status, count in runs[0].counts.items())
         split = f" The device's memory split {runs[0].split} batch(es); the records say which images were made together." if runs[0].split else ""
-        return f"{runs[0].path}: {counted}; {screened[runs[0].spec.suite]} prompts taken by the child-safety screen.{proxy}{split}"
+        unscored = f" Not every image is scored by {', '.join(runs[0].unscored)}." if runs[0].unscored else ""
+        return f"{runs[0].path}: {counted}; {screened[runs[0].spec.suite]} prompts taken by the child-safety screen.{unscored}{proxy}{split}"
     incomplete = [str(run.path) for run in runs if not run.complete]
     unfinished = f" Incomplete: {', '.join(incomplete)}." if incomplete else ""
     taken = ", ".join(f"{count} of {suite}" for suite, count in screened.items())

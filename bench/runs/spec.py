@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 from bench.errors import BenchError
+from bench.files.hashes import hash_json
 from bench.registry import find_method, methods
 from bench.runs.units import Unit, cut
 from bench.suites.load import LoadedSuite, load_suite
@@ -123,14 +122,18 @@ class RunSpec:
                 "weights": dict(method.weights(self.context)),
             },
             "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.limit},
-            # Only what differs from the default: a new setting must not give finished runs other ids.
-            "settings": {
-                "batch_size": self.batch,
-                "device": self.device.partition(":")[0],
-                "dtype": self.dtype,
-                **HALF_PRECISION.get(self.dtype, {}),
-                **self.context.numerics.changed(),
-            },
+            "settings": self.settings(),
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Return the part of the identity that is neither track, method nor suite."""
+        # Only what differs from the default: a new setting must not give finished runs other ids.
+        return {
+            "batch_size": self.batch,
+            "device": self.device.partition(":")[0],
+            "dtype": self.dtype,
+            **HALF_PRECISION.get(self.dtype, {}),
+            **self.context.numerics.changed(),
         }
 
 
@@ -163,7 +166,6 @@ def digest(identity: Mapping[str, Any]) -> str:
         BenchError: a parameter is not JSON-able.
     """
     try:
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return hash_json(identity)
     except TypeError as error:
         raise BenchError(f"Parameters must be numbers, strings, flags or lists of them: {error}.") from error
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.console import say
 from bench.errors import BenchError
 from bench.files.atomic import write_atomic, write_json
 from bench.metrics.catalogue import better
@@ -296,8 +297,13 @@ def finished_runs(out: Path) -> Iterator[Path]:
     """
     for run in find_runs(out):
         spec = run.spec
-        settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
-        if run.complete and not run.idle and settings == (None, None, {}, {}, spec.loaded_track.batch_size):
+        try:
+            settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
+            usual = settings == (None, None, {}, {}, spec.loaded_track.batch_size)
+        except BenchError as error:  # its track is not here any more
+            say(f"left out: {run.path}: {error}")
+            continue
+        if run.complete and not run.idle and usual:
             yield run.path
 
 
