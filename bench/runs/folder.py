@@ -59,7 +59,7 @@ class RunFolder:
             BenchError: there is none, or another version of the harness wrote it.
         """
         folder = cls(path)
-        if not folder.exists() and not folder.was_begun():
+        if not cls.is_run(path):
             raise BenchError(f"{path} is not a run folder (no {MANIFEST}). List runs with `bench status`, or make one with `bench run`.")
         folder.manifest()
         return folder
@@ -70,22 +70,23 @@ class RunFolder:
         name = re.sub(r"[^\w.-]+", "-", method)[:80]  # a method named with its weights may hold a path
         return cls(out / track / suite / f"{name}-{_short(run_id)}")
 
-    @staticmethod
-    def is_run(path: Path) -> bool:
-        """Return whether a run was begun in the folder ``path``."""
-        return (path / MANIFEST).is_file()
+    @classmethod
+    def is_run(cls, path: Path) -> bool:
+        """Return whether a run was begun in the folder ``path``, also where its manifest was deleted."""
+        folder = cls(path)
+        return folder.exists() or (folder.is_named_as_run() and folder._was_begun())
 
     # -- manifest ---------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Return whether the run was begun."""
-        return self.is_run(self.path)
+        """Return whether the manifest is there, whole or not."""
+        return (self.path / MANIFEST).is_file()
 
     def is_named_as_run(self) -> bool:
         """Return whether the folder's name is one that :meth:`of` gives: under the folder of all runs there may be other things."""
         return re.search(r"-[0-9a-f]{8}$", self.path.name) is not None
 
-    def was_begun(self) -> bool:
+    def _was_begun(self) -> bool:
         """Return whether samples or markers lie here, whether the manifest does or not."""
         return any(path.is_dir() for path in (self._markers, self.path / _SAMPLES))
 
@@ -386,4 +387,4 @@ def run_folders(out: Path, *, track: str | None = None, suite: str | None = None
     names = ["*" if name is None else glob.escape(name) for name in (track, suite)]
     run = "*" if run_id is None else f"*-{glob.escape(_short(run_id))}"
     found = [RunFolder(path) for path in sorted(out.glob("/".join([*names, run])))]
-    return [folder for folder in found if folder.exists() or (folder.is_named_as_run() and folder.was_begun())]
+    return [folder for folder in found if RunFolder.is_run(folder.path)]

@@ -113,8 +113,8 @@ def verify(path: Path | str, progress: Progress | None = None) -> Proof:
         BenchError: ``path`` is no run folder, another process is working on it, or its suite has changed since.
     """
     folder = RunFolder(Path(path))
-    if not folder.exists() and not folder.was_begun():
-        RunFolder.open(folder.path)
+    if not RunFolder.is_run(folder.path):
+        RunFolder.open(folder.path)  # says so
     with folder.lock_for_reading() as writable:
         verdict = prove(folder, progress or Quiet())
         if writable:
