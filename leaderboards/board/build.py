@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -288,6 +289,14 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", row_group_size=1 << 17)
     write_atomic(path, sink.getvalue().to_pybytes())
+
+
+def unreadable(path: Path, reason: str) -> dict[str, Any]:
+    """Return the row that a board has of a run that it cannot read, among what it does not show; the run's place says what it is."""
+    track, suite, name = path.absolute().parts[-3:]
+    about = {"run_id": None, "track": track, "suite": suite, "method": name.rpartition("-")[0], "state": "unreadable"}
+    # A board is for others, to whom the place means nothing.
+    return {**about, "reason": reason.replace(f"{path}{os.sep}", "").replace(str(path), name), "date": None}
 
 
 def finished_runs(out: Path) -> Iterator[Path]:
