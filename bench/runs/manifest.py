@@ -46,7 +46,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
         before = None
     if before is None or id_of(before) != run_id:
         _adopt(folder, run_id)
-        folder.write_manifest(_whole(spec, run_id, units) | _left(folder))
+        folder.write_manifest(_whole(spec, run_id, units) | _left(folder, units))
         return
     if REOPENED in before:
         new = _whole(spec, run_id, units)
@@ -55,7 +55,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
     else:
         facts = described(spec, cut=False)
         folder.update_manifest(**{**facts, "suite": {**before["suite"], **facts["suite"]}})
-    folder.update_manifest(**_acted(folder))
+    folder.update_manifest(**_acted(folder, units))
     folder.sign_markers(before)
 
 
@@ -187,7 +187,7 @@ def _adopt(folder: RunFolder, run_id: str) -> None:
             folder.reopen(unit)
 
 
-def _left(folder: RunFolder) -> dict[str, Any]:
+def _left(folder: RunFolder, units: int) -> dict[str, Any]:
     """Return what a manifest that was written anew can say of what is left of the run; nothing where the run is new."""
     markers = folder.readable_markers()
     if not markers:
@@ -195,11 +195,13 @@ def _left(folder: RunFolder) -> dict[str, Any]:
     scores = Counter(each.scorer for each in folder.score_sets())
     only = {each.scorer: each.fingerprint for each in folder.score_sets() if scores[each.scorer] == 1}
     # When and where the images were made stood in the manifest alone.
-    return {"scorers": only, "written_anew": _now(), **_acted(folder)}
+    return {"scorers": only, "written_anew": _now(), **_acted(folder, units)}
 
 
-def _acted(folder: RunFolder) -> dict[str, Any]:
-    acted = total(folder.readable_markers().values())
+def _acted(folder: RunFolder, units: int) -> dict[str, Any]:
+    """Return on how many samples the method acted; nothing while a unit is missing, whose samples a sum would lack."""
+    markers = folder.readable_markers()
+    acted = total(markers.values()) if len(markers) == units else None
     return {ACTED: asdict(acted)} if acted else {}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.errors import BenchError, Damaged
+from bench.files.hashes import hash_json
 from bench.files.signed import write_signed
 from bench.runs.models import ScoreMarker, ScorerNote, read_document
 from bench.runs.tables import read_notes, read_table, write_scores
@@ -65,13 +66,13 @@ class ScoreSet:
         return found
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Write the note where it is not there, damaged, of another fingerprint, or of a version without a hash."""
+        """Write the note where it is not there, damaged, of a version without a hash, or says anything else."""
         wanted = {"scorer": self.scorer, "fingerprint": self.fingerprint, "columns": list(self.columns), **description}
         try:
             note, hashed = _note(self.folder)
         except Damaged:
             note, hashed = {}, False
-        if not hashed or note["fingerprint"] != self.fingerprint or tuple(note["columns"]) != self.columns:
+        if not hashed or hash_json({name: value for name, value in note.items() if name in wanted}) != hash_json(wanted):
             write_signed(self.folder / _NOTE, wanted)
 
     def note(self) -> dict[str, Any]:
@@ -131,10 +132,10 @@ class ScoreSet:
             marker = self._read_marker(unit)
             if marker is None or not self._says(marker, samples_sha256):
                 return False
-            self.rows(unit)
-        except Damaged:
+            content = self.table(unit).read_bytes()
+        except (Damaged, FileNotFoundError):
             return False
-        return True
+        return bool(hashlib.sha256(content).hexdigest() == marker["table_sha256"])
 
     def wrong(self, unit: int, samples_sha256: str, keys: Sequence[tuple[str, int]]) -> str:
         """Return what is wrong with a unit's scores; empty where they are whole, of that sample table, or not there yet.

@@ -213,6 +213,39 @@ def test_a_deleted_file_or_folder_is_named_or_harmless_and_mended(whole: Whole) 
             whole.restore()
 
 
+class Killed(BaseException):
+    """No handler of errors sees it."""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_run_that_ends_at_any_write_goes_on_to_the_same_values(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    """At every file that is named: its temporary file is there and not the file, or the file is and nothing after it."""
+    replace = os.replace
+    left = 0
+
+    def ends(old: str, new: Path) -> None:
+        nonlocal left
+        left -= 1
+        if when == "after" or left:
+            replace(old, new)
+        if not left:
+            raise Killed
+
+    monkeypatch.setattr(os, "replace", ends)
+    for point in range(1, 100):
+        out, left = tmp_path / f"killed-{point}", point
+        try:
+            run(out)
+        except Killed:
+            (out / "mini" / "few" / whole.path.name / ".tmp-left").touch()
+            left = 0
+            assert run(out).complete and api.verify(out / "mini" / "few" / whole.path.name).whole
+            assert values(out / "mini" / "few" / whole.path.name) == whole.values.replace(str(whole.path.parents[2]), str(out))
+        else:
+            break
+    assert point > len(whole.files)  # every file, and the manifest more than once
+
+
 def test_one_damaged_run_is_a_row_of_its_own(whole: Whole, capsys: pytest.CaptureFixture[str]) -> None:
     out = whole.path.parents[2]
     other = run(out, parameters={"refuses": 4})
