@@ -22,6 +22,10 @@ class NotAvailable(BenchError):
     """Something that exists but cannot be had here (an extra, gated data, weights of another track)."""
 
 
+class Damaged(BenchError):
+    """A file that is not, byte by byte, what was written, or that lacks where another says that it is."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what ``error`` says, or its type where it says nothing; no full stop at the end."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

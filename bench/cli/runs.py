@@ -99,11 +99,12 @@ def score(
 ) -> None:
     """Add or recompute a run's scores without generating."""
     from bench.engine.run import score as score_run
-    from bench.reports.run_tables import open_runs
+    from bench.runs.find import spec_of
+    from bench.runs.folder import RunFolder
 
     choice = RuleChoice(rule, threshold, q16_threshold)
-    (opened,) = open_runs([run])
-    opened.spec.loaded_track.rule(opened.spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
+    spec = spec_of(RunFolder.open(run))
+    spec.loaded_track.rule(spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
     with Bars(quiet=quiet) as bars, results_apart():
         done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True)
     _print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
@@ -113,11 +114,12 @@ def score(
 def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
     """List the runs with their state."""
     from bench.reports.listing import status_rows
-    from bench.runs.find import find_runs
+    from bench.runs.find import survey
 
-    rows = status_rows(find_runs(out))
+    rows = status_rows(*survey(out))
     if form is Format.TABLE:  # the path says track, suite and method
-        rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing")} for row in rows]
+        why = ("reason",) if any(row["reason"] for row in rows) else ()
+        rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing", *why)} for row in rows]
     show(rows, form, title=f"runs in {out}")
 
 
@@ -129,7 +131,7 @@ def verify(
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
-    """Prove that every sample stands exactly once and every byte is right; mark what is damaged to be made again.
+    """Prove that every sample stands exactly once, every byte is right and the manifest is true; mark what is damaged to be made again.
 
     Of a bundle (docs/submit.md): check it, make samples again with the method as it is here, score them, and write what was found beside it.
     """
@@ -149,8 +151,8 @@ def verify(
         count = how_many(regenerate, verdict.samples)
         again = regenerate_samples(run, count, seed or 0, bars) if count and verdict.whole else []
     show(verdict_rows(verdict, again), form, title=str(run))
-    if verdict.damaged:
-        say(f"{len(verdict.damaged)} damaged unit(s) will be made again by the same `bench run`.")
+    if remedy := verdict.remedy():
+        say(remedy)
     if not verdict.whole or not all(each.agrees for each in again):
         raise typer.Exit(1)
 
@@ -182,7 +184,7 @@ def _end(done: Any) -> None:
     """Leave with exit code 1 where the run is not complete, and say why."""
     if done.complete:
         return
-    reasons = [done.failures(), *done.unscored()]
+    reasons = [done.failures(), *done.lacking_scores()]
     said = "".join(f" {each}." for each in reasons if each)
     say(f"incomplete: {done.path}.{said} Run the same command again to make what is missing.")
     raise typer.Exit(1)

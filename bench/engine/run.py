@@ -15,10 +15,10 @@ from bench.engine.worker import Job, Told
 from bench.errors import BenchError, blaming
 from bench.runs import OUT
 from bench.runs.acting import ACTED, total
-from bench.runs.find import Run, describe, folder_of
+from bench.runs.find import Run, describe, folder_of, spec_of
 from bench.runs.folder import RunFolder
-from bench.runs.manifest import begin
-from bench.runs.scores import ChosenScorer, check_sizes, choose_scorers, make_current, unscored
+from bench.runs.manifest import begin, same_numerics
+from bench.runs.scores import ChosenScorer, check_sizes, choose_scorers, make_current, unscored, with_lapsed
 from bench.runs.spec import RunSpec
 from bench.tracks import listed
 
@@ -85,9 +85,11 @@ def run(
     if not folder.exists():
         _check_acts(spec)
     with folder.lock():
+        begin(folder, spec, run_id, len(units))
         missing = folder.missing_units(len(units))
+        planned = with_lapsed(folder, planned, spec.loaded_track)
         if missing:
-            begin(folder, spec, run_id, len(units))
+            same_numerics(folder)
             _generate(Job(spec, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
         _score(spec, folder, planned, workforce, progress, tried=missing if scoring == "during" else ())
     return describe(folder, spec)
@@ -134,7 +136,7 @@ def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progre
     began = time.perf_counter()
     workers = engine.work(job, missing, _bars(job.spec, progress, made=missing, scored=missing if job.scorers else ()))
     session = {"engine": engine.name, "workers": workers, "units": len(missing), "seconds": round(time.perf_counter() - began, 3)}
-    acted = total(job.folder.markers().values())
+    acted = total(job.folder.readable_markers().values())
     said = {ACTED: asdict(acted)} if acted else {}
     job.folder.update_manifest(sessions=[*job.folder.manifest().get("sessions", []), session], **said)
 
@@ -150,9 +152,9 @@ def score(
 ) -> Run:
     """Add or recompute the scores of a run without generating; the track's scorers where none are named. The rest is as for :func:`run`."""
     folder = RunFolder.open(Path(path))
-    run = describe(folder)
-    track = run.spec.loaded_track
-    planned = choose_scorers(scorers if scorers is not None else track.scorers_on(run.spec.suite), track)
+    spec = spec_of(folder)
+    track = spec.loaded_track
+    planned = choose_scorers(scorers if scorers is not None else track.scorers_on(spec.suite), track)
     with folder.lock():
-        _score(run.spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or Quiet())
+        _score(spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or Quiet())
     return describe(folder)

@@ -11,7 +11,6 @@ from bench.errors import BenchError
 from bench.fid.networks import Network, hash_of
 from bench.runs.find import describe
 from bench.runs.folder import RunFolder
-from bench.runs.records import current_scores
 from bench.scorers.features import FeatureScorer
 from bench.stats.distances import Features
 from bench.types.sample import KEY
@@ -50,7 +49,7 @@ def run_features(folder: RunFolder, kind: type[FeatureScorer], *, blocked_as_bla
             f"The run {folder.path} is incomplete: {lacking} of {run.samples} images are not there. Finish it with the same `bench run`."
         )
     name = kind.info.name
-    scores = next((each for each in current_scores(folder) if each.scorer == name), None)
+    scores = next((each for each in folder.current_scores() if each.scorer == name), None)
     if scores is None or folder.unscored_units(scores):
         raise BenchError(f"The run {folder.path} lacks features of {name}. Run: bench score {folder.path} --scorer {name}")
     table = folder.scores(scores)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, Damaged
 
 TEMPORARY = ".tmp-"
 """Names of unfinished files begin so; they never count and are swept when a run starts."""
@@ -68,17 +68,18 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     """Return the JSON object in ``path``.
 
     Raises:
-        BenchError: it is missing or no JSON object; the message calls it ``what``.
+        Damaged: it is missing or no JSON object; the message calls it ``what``.
+        BenchError: the operating system refuses it.
     """
     with mendable(path):
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = json.loads(path.read_bytes().decode())
         except FileNotFoundError:
-            raise BenchError(f"No {what} at {path}.") from None
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            raise BenchError(f"The {what} at {path} is not readable JSON: it was damaged. Run `bench verify` on the run folder.") from None
+            raise Damaged(f"No {what} at {path}.") from None
+        except (ValueError, RecursionError):  # no text, no JSON, or a number of thousands of digits
+            raise Damaged(f"The {what} at {path} was damaged: it is not readable JSON.") from None
     if not isinstance(value, dict):
-        raise BenchError(f"The {what} at {path} is not a JSON object.")
+        raise Damaged(f"The {what} at {path} was damaged: it is not a JSON object.")
     return value
 
 

@@ -1,10 +1,12 @@
-"""What files hash to: SHA-256 of one, or of every file of a folder of weights that is used."""
+"""What files hash to: SHA-256 of one, or of every file of a folder of weights that is used; and what a JSON-able value hashes to."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from bench.files.selection import MODEL_INDEX, components, lacking, used
 
@@ -24,6 +26,15 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal. Remembered within a process while size and time stay the same."""
     stat = path.stat()
     return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+def hash_json(value: Any) -> str:
+    """Return the SHA-256 of a JSON-able value, the same for equal values in any key order.
+
+    Raises:
+        TypeError: it is not JSON-able.
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def hash_weights(path: Path) -> dict[str, str]:

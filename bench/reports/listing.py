@@ -17,7 +17,7 @@ from bench.tracks import load_track, track_names
 from bench.types.suite import Suite
 
 if TYPE_CHECKING:
-    from bench.runs.find import Run
+    from bench.runs.find import Run, Unreadable
     from bench.runs.regenerate import Regenerated
     from bench.runs.verify import Proof
 
@@ -140,9 +140,9 @@ def _properties(values: Mapping[str, Any], prefix: str = "") -> list[dict[str, A
     return found
 
 
-def status_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return one row a run: what it is and how far it got."""
-    return [
+def status_rows(runs: Sequence[Run], unreadable: Sequence[Unreadable] = ()) -> list[dict[str, Any]]:
+    """Return one row a run: what it is and how far it got; of one that cannot be read, where it lies and why. By path."""
+    rows: list[dict[str, Any]] = [
         {
             "track": run.spec.track,
             "suite": run.spec.suite,
@@ -150,10 +150,17 @@ def status_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "state": "complete" if run.complete else "incomplete",
             "samples": run.samples,
             **run.counts,
+            "reason": "",
             "run": str(run.path),
         }
         for run in runs
     ]
+    unknown = dict.fromkeys(("samples", "generated", "blocked", "failed", "missing"))
+    for each in unreadable:
+        track, suite, name = each.path.parts[-3:]  # what its place says, since nothing else does
+        said = {"track": track, "suite": suite, "method": name.rpartition("-")[0], "state": "unreadable"}
+        rows.append({**said, **unknown, "reason": each.reason, "run": str(each.path)})
+    return sorted(rows, key=lambda row: str(row["run"]))
 
 
 def verdict_rows(verdict: Proof, again: Sequence[Regenerated]) -> list[dict[str, Any]]:
@@ -164,9 +171,15 @@ def verdict_rows(verdict: Proof, again: Sequence[Regenerated]) -> list[dict[str,
         {"check": "samples failed", "result": str(verdict.failed)},
         {"check": "units not finished", "result": str(len(verdict.missing_units))},
         {"check": "units damaged", "result": str(len(verdict.damaged))},
+        {"check": "score tables damaged", "result": str(len(verdict.damaged_scores))},
+        {"check": "units without scores", "result": ", ".join(f"{units} of {name}" for name, units in verdict.unscored.items()) or "0"},
+        {"check": "what the manifest says and is not so", "result": str(len(verdict.manifest))},
+        {"check": "files written before files were hashed", "result": str(verdict.unproven)},
         {"check": "image files that no sample names", "result": str(verdict.unreferenced)},
     ]
     found += [{"check": f"damaged unit {unit}", "result": wrong} for unit, wrong in verdict.damaged.items()]
+    found += [{"check": "damaged scores", "result": wrong} for wrong in verdict.damaged_scores]
+    found += [{"check": "manifest", "result": wrong} for wrong in verdict.manifest]
     if again:
         identical = sum(each.identical for each in again)
         largest = max((each.largest for each in again if each.largest is not None), default=0)

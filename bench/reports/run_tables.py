@@ -17,7 +17,6 @@ from bench.metrics.rows import sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
-from bench.runs.records import current_scores
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
 from bench.types.scorer import column_name
@@ -113,7 +112,8 @@ def _counted(runs: Sequence[Run]) -> str:
     if len(runs) == 1:
         counted = ", ".join(f"{count} {status}" for status, count in runs[0].counts.items())
         split = f" The device's memory split {runs[0].split} batch(es); the records say which images were made together." if runs[0].split else ""
-        return f"{runs[0].path}: {counted}; {screened[runs[0].spec.suite]} prompts taken by the child-safety screen.{proxy}{split}"
+        unscored = f" Not every image is scored by {', '.join(runs[0].unscored)}." if runs[0].unscored else ""
+        return f"{runs[0].path}: {counted}; {screened[runs[0].spec.suite]} prompts taken by the child-safety screen.{unscored}{proxy}{split}"
     incomplete = [str(run.path) for run in runs if not run.complete]
     unfinished = f" Incomplete: {', '.join(incomplete)}." if incomplete else ""
     taken = ", ".join(f"{count} of {suite}" for suite, count in screened.items())
@@ -141,9 +141,9 @@ def _unscored(runs: Sequence[Run]) -> list[str]:
     said = []
     for run in runs:
         where = f"{run.path}: " if len(runs) > 1 else ""
-        said += [f"{where}{each}." for each in run.unscored()]
+        said += [f"{where}{each}." for each in run.lacking_scores()]
         folder = RunFolder.open(run.path)
-        words = [column_name(scores.scorer, name) for scores in current_scores(folder) for name, kind in scores.kinds().items() if kind == WORDS]
+        words = [column_name(scores.scorer, name) for scores in folder.current_scores() for name, kind in scores.kinds().items() if kind == WORDS]
         said += [f"{where}In the records alone, as text: {', '.join(words)}."] if words else []
     return said
 

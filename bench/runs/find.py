@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.console import say
 from bench.errors import BenchError
 from bench.registry import suites
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder, run_folders
-from bench.runs.records import check_rule, current_scores, load_records
+from bench.runs.records import check_rule, load_records
 from bench.runs.spec import RunSpec, digest
 from bench.runs.tables import UNSCORED
 from bench.types import Kind
@@ -35,6 +36,7 @@ class Run:
         counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
         split: how often the device's memory did not hold a batch, so that it was made in parts.
         acted: on how many samples the method acted; None where it does not say, or the run is older than that.
+        unscored: scorers that have not scored every finished unit.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class Run:
     counts: Mapping[str, int]
     split: int = 0
     acted: Acted | None = None
+    unscored: tuple[str, ...] = ()
 
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
@@ -72,10 +75,10 @@ class Run:
         where = f"first {first['prompt_id']} (image {first['image_index']})"
         return f"{self.counts['failed']} sample(s) failed in the method {self.spec.method!r}, {where}: {first['reason']}"
 
-    def unscored(self) -> list[str]:
+    def lacking_scores(self) -> list[str]:
         """Return, of each current scorer that gave nothing for some images, how many these are, which is the first, and why."""
         folder, said = RunFolder(self.path), []
-        for scores in current_scores(folder):
+        for scores in folder.current_scores():
             units = folder.unscored_images(scores)
             table = folder.scores(scores, vectors=False) if units else None
             if table is None or UNSCORED not in table.column_names:
@@ -122,23 +125,37 @@ def folder_of(spec: RunSpec, out: Path = OUT) -> tuple[RunFolder, str]:
     return RunFolder.of(out, spec.loaded_track.name, spec.suite, spec.method, run_id), run_id
 
 
-def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
-    """Return what is known of a run without reading its images."""
+def spec_of(folder: RunFolder) -> RunSpec:
+    """Return what the run in ``folder`` is, as its manifest says.
+
+    Raises:
+        Damaged: the manifest is missing or damaged.
+    """
     manifest = folder.manifest()
-    spec = spec or RunSpec(**manifest["spec"], suite_version=manifest["suite"]["version"])
-    counts = {"generated": 0, "blocked": 0, "failed": 0}
+    return RunSpec(**manifest["spec"], suite_version=manifest["suite"]["version"])
+
+
+def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
+    """Return what is known of a run without reading its images.
+
+    Raises:
+        Damaged: the manifest, a marker or a current scorer's note is missing or damaged.
+    """
+    manifest = folder.manifest()
+    spec = spec or spec_of(folder)
+    statuses = {"generated": 0, "blocked": 0, "failed": 0}
     done = split = 0
     markers = folder.markers()
     for marker in markers.values():
         split += int(marker.get("split", 0))
         done += int(marker["samples"])
-        for status in counts:
-            counts[status] += int(marker[status])
+        for status in statuses:
+            statuses[status] += int(marker[status])
     missing = int(manifest["samples"]) - done
-    current = manifest.get("scorers", {})
-    scored = all(not folder.unscored_units(each) for each in folder.score_sets() if current.get(each.scorer) == each.fingerprint)
-    complete = missing == 0 and counts["failed"] == 0 and scored and bool(current)
-    return Run(folder.path, spec, complete, int(manifest["samples"]), {**counts, "missing": missing}, split, total(markers.values()))
+    current = folder.current_scores()
+    unscored = tuple(each.scorer for each in current if folder.unscored_units(each))
+    complete = missing == 0 and statuses["failed"] == 0 and bool(current) and not unscored
+    return Run(folder.path, spec, complete, int(manifest["samples"]), {**statuses, "missing": missing}, split, total(markers.values()), unscored)
 
 
 def suite_since(folder: RunFolder, track: Track) -> str:
@@ -168,14 +185,36 @@ def load_run(path: Path | str) -> pd.DataFrame:
     return load_records(RunFolder.open(Path(path)))
 
 
-def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = None) -> list[Run]:
-    """Return every run under ``out``, or those of a track or a suite alone, by path; what is not readable as a run is left out."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A run on disk that cannot be read.
+
+    Attributes:
+        path: the run folder.
+        reason: what is wrong with it, and what mends it.
+    """
+
+    path: Path
+    reason: str
+
+
+def survey(out: Path = OUT, *, track: str | None = None, suite: str | None = None) -> tuple[list[Run], list[Unreadable]]:
+    """Return every run under ``out``, or those of a track or a suite alone, by path; and those that cannot be read, each with its reason."""
+    found, unreadable = [], []
     for folder in run_folders(out, track=track, suite=suite):
         try:
             found.append(describe(folder))
-        except BenchError:
-            continue
+        except BenchError as error:
+            if folder.is_named_as_run():
+                unreadable.append(Unreadable(folder.path, str(error)))
+    return found, unreadable
+
+
+def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = None) -> list[Run]:
+    """Return every run under ``out``, or those of a track or a suite alone, by path; each that cannot be read is named on standard error."""
+    found, unreadable = survey(out, track=track, suite=suite)
+    for each in unreadable:
+        say(f"left out: {each.path}: {each.reason}")
     return found
 
 

@@ -6,7 +6,9 @@ manifest.json                          what the run is and what made it
 samples/00012.parquet                  one row a sample of unit 12
 units/00012.json                       its completion marker, written last: the table's hash and the counts
 images/ab/<sha256 of the pixels>.png   lossless
-scores/<scorer>-<fingerprint>/         scorer.json, and 00012.parquet made from exactly that sample table
+scores/<scorer>-<fingerprint>/         scorer.json, 00012.parquet, and 00012.json: its marker, written last: its hash, and that of the sample table
+
+Every JSON document carries the hash of its own content, and every table has its hash in a marker: no reader trusts a byte that is not proven.
 """
 
 from __future__ import annotations
@@ -14,69 +16,31 @@ from __future__ import annotations
 import fcntl
 import glob
 import hashlib
-import json
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from bench.errors import BenchError
-from bench.files.atomic import mendable, read_json, sweep, write_json
-from bench.files.hashes import sha256
+from bench.errors import BenchError, Damaged
+from bench.files.atomic import mendable, sweep
+from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
-from bench.runs.tables import SAMPLES, UNSCORED, joined, kinds_in, read_notes, read_table, write_scores, write_table
+from bench.runs.models import MEND, RunManifest, UnitMarker, read_document
+from bench.runs.provenance import NUMERIC
+from bench.runs.score_sets import ScoreSet
+from bench.runs.tables import SAMPLES, joined, read_table, write_table
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = VERSION
+_SAMPLES, _LOCK = "samples", "lock"
 STATUSES = ("generated", "blocked", "failed")
-_NOTE = "scorer.json"
-_TELLING = 8
-"""Score tables that are asked what a scorer's columns hold; in most runs the first one tells."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreSet:
-    """One scorer's results within a run.
-
-    Attributes:
-        folder: where they are.
-        scorer: the registry name.
-        fingerprint: hash of the scorer's name, version, parameters and weights.
-        columns: its raw columns.
-    """
-
-    folder: Path
-    scorer: str
-    fingerprint: str
-    columns: tuple[str, ...]
-
-    def note(self) -> dict[str, Any]:
-        """Return what is written of the scorer: name, fingerprint, columns, version, parameters, weights' hashes.
-
-        Raises:
-            BenchError: it is missing or damaged.
-        """
-        return read_json(self.folder / _NOTE, "scorer description")
-
-    def table(self, unit: int) -> Path:
-        """Return where the rows of ``unit`` are."""
-        return self.folder / f"{unit:05d}.parquet"
-
-    def kinds(self) -> dict[str, str]:
-        """Return what each column holds (:func:`bench.types.values.kind_of`), as far as the first units that were scored tell."""
-        found: dict[str, str] = {}
-        for path in sorted(self.folder.glob("*.parquet"))[:_TELLING]:
-            found = {**kinds_in(path), **found}
-            if len(found) == len(self.columns):
-                break
-        return found
 
 
 class RunFolder:
@@ -91,10 +55,11 @@ class RunFolder:
         """Return an existing run.
 
         Raises:
+            Damaged: its manifest is damaged, or was deleted.
             BenchError: there is none, or another version of the harness wrote it.
         """
         folder = cls(path)
-        if not folder.exists():
+        if not cls.is_run(path):
             raise BenchError(f"{path} is not a run folder (no {MANIFEST}). List runs with `bench status`, or make one with `bench run`.")
         folder.manifest()
         return folder
@@ -105,34 +70,45 @@ class RunFolder:
         name = re.sub(r"[^\w.-]+", "-", method)[:80]  # a method named with its weights may hold a path
         return cls(out / track / suite / f"{name}-{_short(run_id)}")
 
-    @staticmethod
-    def is_run(path: Path) -> bool:
-        """Return whether a run was begun in the folder ``path``."""
-        return (path / MANIFEST).is_file()
+    @classmethod
+    def is_run(cls, path: Path) -> bool:
+        """Return whether a run was begun in the folder ``path``, also where its manifest was deleted."""
+        folder = cls(path)
+        return folder.exists() or (folder.is_named_as_run() and folder._was_begun())
 
     # -- manifest ---------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Return whether the run was begun."""
-        return self.is_run(self.path)
+        """Return whether the manifest is there, whole or not."""
+        return (self.path / MANIFEST).is_file()
+
+    def is_named_as_run(self) -> bool:
+        """Return whether the folder's name is one that :meth:`of` gives: under the folder of all runs there may be other things."""
+        return re.search(r"-[0-9a-f]{8}$", self.path.name) is not None
+
+    def _was_begun(self) -> bool:
+        """Return whether samples or markers lie here, whether the manifest does or not."""
+        return any(path.is_dir() for path in (self._markers, self.path / _SAMPLES))
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest.
 
         Raises:
-            BenchError: it is damaged or of another version.
+            Damaged: it is missing or damaged.
+            BenchError: it is of another version.
         """
-        manifest = read_json(self.path / MANIFEST, "manifest")
-        if manifest.get("schema_version") != MANIFEST_VERSION:
-            raise BenchError(
-                f"The run {self.path} has manifest version {manifest.get('schema_version')}; this bench reads version {MANIFEST_VERSION}. "
-                "Use the bench that wrote it, or another --out."
-            )
-        return manifest
+        return self._read_manifest()[0]
+
+    def manifest_is_hashed(self) -> bool:
+        """Return whether the manifest carries its hash; errors as :meth:`manifest`."""
+        return self._read_manifest()[1]
+
+    def _read_manifest(self) -> tuple[dict[str, Any], bool]:
+        return read_document(self.path / MANIFEST, RunManifest, "manifest", f"The run {self.path}")
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write the whole manifest, atomically."""
-        write_json(self.path / MANIFEST, {**manifest, "schema_version": MANIFEST_VERSION})
+        """Write the whole manifest with its hash, atomically."""
+        write_signed(self.path / MANIFEST, manifest)
 
     def update_manifest(self, **changes: Any) -> None:
         """Change entries of the manifest, atomically; nothing is written where all of them are so already.
@@ -140,9 +116,9 @@ class RunFolder:
         Raises:
             BenchError: as :meth:`manifest`.
         """
-        before = self.manifest()
+        before, hashed = self._read_manifest()
         now = {**before, **changes}
-        if now != before:
+        if now != before or not hashed:
             self.write_manifest(now)
 
     @contextmanager
@@ -154,13 +130,39 @@ class RunFolder:
         """
         with mendable(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR, 0o644)
+            handle = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+        with self._held(handle):
+            with mendable(self.path):
+                sweep(self.path)
+            yield
+
+    @contextmanager
+    def lock_for_reading(self) -> Iterator[bool]:
+        """Hold the run as :meth:`lock` does, also where nothing may be written; give whether something may.
+
+        Raises:
+            BenchError: another process holds it.
+        """
+        handle, writable = -1, False
+        for flags in (os.O_RDONLY, os.O_CREAT | os.O_RDWR):
+            with suppress(OSError):
+                opened = os.open(self.path / _LOCK, flags, 0o644)
+                if handle >= 0:
+                    os.close(handle)
+                handle, writable = opened, flags != os.O_RDONLY
+        if handle < 0:
+            yield False  # read-only, and nobody ever held it
+            return
+        with self._held(handle):
+            yield writable
+
+    @contextmanager
+    def _held(self, handle: int) -> Iterator[None]:
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise BenchError(f"Another bench process is working on {self.path}. Wait for it, or give another --out.") from None
-            sweep(self.path)
             yield
         finally:
             os.close(handle)
@@ -168,7 +170,7 @@ class RunFolder:
     # -- units ------------------------------------------------------------------------------------------------
 
     def _table(self, unit: int) -> Path:
-        return self.path / "samples" / f"{unit:05d}.parquet"
+        return self.path / _SAMPLES / f"{unit:05d}.parquet"
 
     @property
     def _markers(self) -> Path:
@@ -178,7 +180,7 @@ class RunFolder:
         return self._markers / f"{unit:05d}.json"
 
     def commit_unit(self, unit: int, rows: Sequence[Mapping[str, Any]], seconds: float, *, split: int = 0, acted: Acted | None = None) -> None:
-        """Write a unit's sample table, then its marker. Its images must be written already.
+        """Write a unit's sample table, then its marker, which says whose it is. Its images and the manifest must be written already.
 
         Args:
             unit: its number.
@@ -188,51 +190,66 @@ class RunFolder:
             acted: on how many samples the method acted; None where it does not say.
         """
         self._marker(unit).unlink(missing_ok=True)
+        manifest = self.manifest()
         content = write_table(self._table(unit), rows, SAMPLES, {})
-        counts = Counter(str(row["status"]) for row in rows)
         marker = {
             "table_sha256": hashlib.sha256(content).hexdigest(),
-            "samples": len(rows),
-            **{status: counts.get(status, 0) for status in STATUSES},
+            **counts(rows),
             "seconds": round(seconds, 3),
             **({"split": split} if split else {}),
             **({ACTED: asdict(acted)} if acted is not None else {}),
+            **_origin(manifest),
         }
-        write_json(self._marker(unit), marker)
+        write_signed(self._marker(unit), marker)
 
     def markers(self) -> dict[int, dict[str, Any]]:
-        """Return every readable completion marker, by unit."""
+        """Return the completion marker of every finished unit, by unit.
+
+        Raises:
+            Damaged: one cannot be read.
+        """
+        return {unit: self.markers_of(unit) for unit in self.marked_units()}
+
+    def readable_markers(self) -> dict[int, dict[str, Any]]:
+        """Return the same without those that cannot be read, which complete nothing."""
         found = {}
-        for path in sorted(self._markers.glob("*.json")):
-            try:
-                found[int(path.stem)] = json.loads(path.read_text(encoding="utf-8"))
-            except (ValueError, OSError):
-                continue  # a marker that cannot be read completes nothing; the unit is made again
+        for unit in self.marked_units():
+            with suppress(Damaged):
+                found[unit] = self.markers_of(unit)
         return found
+
+    def marked_units(self) -> list[int]:
+        """Return the units that have a marker, whole or not."""
+        return sorted(int(path.stem) for path in self._markers.glob("*.json") if path.stem.isascii() and path.stem.isdecimal())
 
     def reopen(self, unit: int) -> None:
         """Forget that ``unit`` was completed, so that the next run makes it again."""
         self._marker(unit).unlink(missing_ok=True)
 
     def missing_units(self, units: int) -> list[int]:
-        """Return the units that must be generated: no marker, failed samples, or files missing or of another size."""
-        markers = self.markers()
-        return [unit for unit in range(units) if unit not in markers or markers[unit].get("failed") or not self._stands(unit, markers[unit])]
+        """Return the units that must be generated: no readable marker, failed samples, or files missing, of another size or another table."""
+        markers = self.readable_markers()
+        return [unit for unit in range(units) if unit not in markers or markers[unit]["failed"] or not self._stands(unit)]
 
-    def _stands(self, unit: int, marker: Mapping[str, Any]) -> bool:
-        """Return whether table and images are there with their sizes: a quick look; ``bench verify`` reads every byte."""
-        if not self._table(unit).is_file() or not self.is_table_of(unit, marker):
+    def _stands(self, unit: int) -> bool:
+        """Return whether the table is what was written and the images have their sizes: ``bench verify`` reads every byte of them."""
+        try:
+            rows = self.unit_rows(unit)
+        except Damaged:
             return False
-        rows = self.unit_rows(unit)
         return all(row["image"] is None or self.images.size(row["image"]) == row["image_bytes"] for row in rows)
 
-    def is_table_of(self, unit: int, marker: Mapping[str, Any]) -> bool:
-        """Return whether the unit's sample table is, byte by byte, the one that ``marker`` was written for.
+    def is_marked(self, unit: int) -> bool:
+        """Return whether a unit has a marker, whole or not."""
+        return self._marker(unit).exists()
 
-        Raises:
-            OSError: the table is missing or cannot be read.
-        """
-        return sha256(self._table(unit)) == marker.get("table_sha256")
+    def sign_markers(self, manifest: Mapping[str, Any]) -> None:
+        """Give the markers of version 1 a hash and say whose they are: those that count what stands in the table that they hash."""
+        for unit in self.marked_units():
+            with suppress(Damaged):
+                marker, hashed = self._read_marker(unit)
+                if not hashed and counts(self.unit_rows(unit)) == {name: marker[name] for name in ("samples", *STATUSES)}:
+                    write_signed(self._marker(unit), {**marker, **_origin(manifest)})
 
     def units_changed(self) -> int:
         """Return when a unit was last finished or reopened, in nanoseconds, for telling whether what was read before still holds.
@@ -243,79 +260,127 @@ class RunFolder:
         return self._markers.stat().st_mtime_ns
 
     def unit_rows(self, unit: int) -> list[dict[str, Any]]:
-        """Return the sample rows of one unit.
+        """Return the sample rows of a finished unit.
 
         Raises:
-            BenchError: the table is missing, damaged or of another schema version.
+            Damaged: the table or the marker is missing or not what was written.
+            BenchError: the table is of another schema version.
         """
-        rows: list[dict[str, Any]] = read_table(self._table(unit)).to_pylist()
+        rows: list[dict[str, Any]] = self._rows_of(unit).to_pylist()
         return rows
+
+    def _rows_of(self, unit: int) -> pa.Table:
+        return read_table(self._table(unit), sha256=self.unit_digest(unit))
 
     def unit_digest(self, unit: int) -> str:
         """Return the hash of the unit's sample table, as its marker states it."""
         return str(self.markers_of(unit)["table_sha256"])
 
     def markers_of(self, unit: int) -> dict[str, Any]:
-        """Return one unit's marker."""
-        return read_json(self._marker(unit), "completion marker")
+        """Return one unit's marker.
+
+        Raises:
+            Damaged: it is missing or damaged.
+        """
+        return self._read_marker(unit)[0]
+
+    def marker_is_hashed(self, unit: int) -> bool:
+        """Return whether a unit's marker carries its own hash; errors as :meth:`markers_of`."""
+        return self._read_marker(unit)[1]
+
+    def _read_marker(self, unit: int) -> tuple[dict[str, Any], bool]:
+        return read_document(self._marker(unit), UnitMarker, "completion marker", f"The run {self.path}")
 
     def samples(self) -> pa.Table:
-        """Return the rows of every completed unit, in order."""
-        tables = [read_table(self._table(unit)) for unit in sorted(self.markers())]
+        """Return the rows of every completed unit, in order; errors as :meth:`unit_rows`."""
+        tables = [self._rows_of(unit) for unit in self.marked_units()]
         return pa.concat_tables(tables) if tables else SAMPLES.empty_table()
 
     # -- scores -----------------------------------------------------------------------------------------------
 
+    @property
+    def _scores(self) -> Path:
+        return self.path / "scores"
+
     def score_set(self, scorer: str, fingerprint: str, columns: Sequence[str], description: Mapping[str, Any]) -> ScoreSet:
-        """Return where a scorer's results go, made with its description where it is new."""
-        folder = self.path / "scores" / f"{scorer}-{fingerprint[:8]}"
-        if not (folder / _NOTE).is_file():
-            write_json(folder / _NOTE, {"scorer": scorer, "fingerprint": fingerprint, "columns": list(columns), **description})
-        return ScoreSet(folder, scorer, fingerprint, tuple(columns))
+        """Return where a scorer's results go, its note written where it is new or damaged."""
+        scores = ScoreSet(ScoreSet.place(self._scores, scorer, fingerprint), scorer, fingerprint, tuple(columns))
+        scores.describe(description)
+        return scores
 
     def score_sets(self) -> list[ScoreSet]:
-        """Return every scorer's results in this run, by folder name."""
+        """Return every scorer's results in this run whose note can be read, by folder name."""
+        return ScoreSet.every(self._scores)
+
+    def current_scores(self) -> list[ScoreSet]:
+        """Return the results that the manifest names as current, one a scorer; older fingerprints stay on disk unread.
+
+        Raises:
+            Damaged: the manifest, or the note of one of them, is missing or damaged.
+        """
         found = []
-        for file in sorted((self.path / "scores").glob(f"*/{_NOTE}")):
-            note = read_json(file, "scorer description")
-            found.append(ScoreSet(file.parent, str(note["scorer"]), str(note["fingerprint"]), tuple(note["columns"])))
+        for scorer, fingerprint in sorted(self.manifest().get("scorers", {}).items()):
+            scores = ScoreSet.read(ScoreSet.place(self._scores, scorer, fingerprint))
+            if (scores.scorer, scores.fingerprint) != (scorer, fingerprint):
+                raise Damaged(f"The scores in {scores.folder} are not those of {scorer} that the manifest names. {MEND}")
+            found.append(scores)
         return found
 
     def unscored_units(self, scores: ScoreSet) -> list[int]:
-        """Return the completed units that lack scores: the table is missing or of another sample table, or an image in it has no score."""
-        found = ((unit, marker, read_notes(scores.table(unit))) for unit, marker in sorted(self.markers().items()))
-        return [unit for unit, marker, notes in found if UNSCORED in notes or not self._fits(notes, marker)]
+        """Return the completed units that lack scores: they are stale, or an image has none.
+
+        Raises:
+            Damaged: a marker is damaged.
+        """
+        return sorted({*self.stale_units(scores), *self.unscored_images(scores)})
 
     def stale_units(self, scores: ScoreSet) -> list[int]:
-        """Return the completed units whose scores are missing or were made from another sample table."""
-        return [unit for unit, marker in sorted(self.markers().items()) if not self._fits(read_notes(scores.table(unit)), marker)]
+        """Return the completed units whose scores are missing or were made from another sample table: a quick look, which reads no score.
+
+        Raises:
+            Damaged: a marker is damaged.
+        """
+        return [unit for unit, marker in sorted(self.markers().items()) if not scores.is_of(unit, marker["table_sha256"])]
 
     def unscored_images(self, scores: ScoreSet) -> dict[int, int]:
         """Return how many images of each unit the scorer gave nothing for, where there are any; why is in the table."""
-        found = {unit: int(read_notes(scores.table(unit)).get(UNSCORED, "0")) for unit in self.markers()}
+        found = {unit: scores.unscored(unit) for unit in self.readable_markers()}
         return {unit: count for unit, count in found.items() if count}
 
-    def is_scored(self, scores: ScoreSet, unit: int) -> bool:
-        """Return whether a completed unit has scores of every image, made from its sample table as it is now."""
-        notes = read_notes(scores.table(unit))
-        return UNSCORED not in notes and self._fits(notes, self.markers_of(unit))
+    def unproven_units(self, scores: ScoreSet) -> list[int]:
+        """Return the completed units that must be scored: as :meth:`stale_units`, and those whose scores are not what was written."""
+        return [unit for unit, marker in sorted(self.readable_markers().items()) if not scores.stands(unit, marker["table_sha256"])]
 
-    @staticmethod
-    def _fits(notes: Mapping[str, str], marker: Mapping[str, Any]) -> bool:
-        """Return whether a score table with these notes was made from the sample table that ``marker`` was written for."""
-        return notes.get("samples_sha256") == str(marker["table_sha256"])
+    def is_scored(self, scores: ScoreSet, unit: int) -> bool:
+        """Return whether a completed unit has scores of every image, made from its sample table as it is now, and whole."""
+        return scores.stands(unit, self.unit_digest(unit)) and not scores.unscored(unit)
 
     def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write one unit's score rows; the atomic rename is their completion."""
-        write_scores(scores.table(unit), rows, scores.columns, {"samples_sha256": self.unit_digest(unit)})
+        """Write one unit's score rows, and the marker that completes them."""
+        scores.commit(unit, rows, self.unit_digest(unit))
 
     def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
-        """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`."""
+        """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`.
+
+        Raises:
+            Damaged: a table or a marker is not what was written.
+        """
         stale = set(self.stale_units(scores))
-        tables = [read_table(scores.table(unit), vectors=vectors) for unit in sorted(self.markers()) if unit not in stale]
+        tables = [scores.rows(unit, vectors=vectors) for unit in self.marked_units() if unit not in stale]
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
         return joined(tables) if tables else None
+
+
+def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many rows there are, and how many of each status, as a marker states it."""
+    found = Counter(str(row["status"]) for row in rows)
+    return {"samples": len(rows), **{status: found.get(status, 0) for status in STATUSES}}
+
+
+def _origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a unit's marker repeats of the manifest, so that the unit can be known without it."""
+    return {"run_id": manifest["run_id"], "versions": {name: manifest["versions"].get(name, "") for name in NUMERIC}}
 
 
 def _short(run_id: str) -> str:
@@ -324,7 +389,7 @@ def _short(run_id: str) -> str:
 
 
 def run_folders(out: Path, *, track: str | None = None, suite: str | None = None, run_id: str | None = None) -> list[RunFolder]:
-    """Return the folder of every run that was begun under ``out``, by path; nothing is read.
+    """Return the folder of every run that was begun under ``out``, by path, also where its manifest was deleted; nothing is read.
 
     Args:
         out: the folder of all runs.
@@ -334,4 +399,5 @@ def run_folders(out: Path, *, track: str | None = None, suite: str | None = None
     """
     names = ["*" if name is None else glob.escape(name) for name in (track, suite)]
     run = "*" if run_id is None else f"*-{glob.escape(_short(run_id))}"
-    return [RunFolder(manifest.parent) for manifest in sorted(out.glob("/".join([*names, run, MANIFEST])))]
+    found = [RunFolder(path) for path in sorted(out.glob("/".join([*names, run])))]
+    return [folder for folder in found if RunFolder.is_run(folder.path)]

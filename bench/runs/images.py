@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PILImage
-from PIL import UnidentifiedImageError
 
-from bench.errors import BenchError
+from bench.errors import Damaged, first_line
 from bench.files.atomic import write_atomic
+
+_MEND = "Run `bench verify` on the run folder, which reads every image, then the same `bench run` again."
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -54,22 +55,18 @@ class ImageStore:
         """Return the picture called ``digest``, proven to be it.
 
         Raises:
-            BenchError: it is missing, unreadable, or not what its name says.
+            Damaged: it is missing, unreadable, or not what its name says.
         """
         path = self.path(digest)
         try:
             with PILImage.open(path) as image:
                 pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
         except FileNotFoundError:
-            raise BenchError(f"The image {path} is missing. Run `bench verify` on the run folder, then the same `bench run` again.") from None
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-            raise BenchError(
-                f"The image {path} is damaged ({error}). Run `bench verify` on the run folder, then the same `bench run` again."
-            ) from error
+            raise Damaged(f"The image {path} is missing. {_MEND}") from None
+        except Exception as error:  # a decoder that is given damaged bytes may raise anything
+            raise Damaged(f"The image {path} was damaged ({first_line(error)}). {_MEND}") from error
         if hash_pixels(pixels) != digest:
-            raise BenchError(
-                f"The image {path} is not the one that was stored. Run `bench verify` on the run folder, then the same `bench run` again."
-            )
+            raise Damaged(f"The image {path} was damaged: its pixels are not those that were stored. {_MEND}")
         return pixels
 
     def size(self, digest: str) -> int | None:

@@ -8,16 +8,10 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.rules import Rule
-from bench.runs.folder import RunFolder, ScoreSet
+from bench.runs.folder import RunFolder
 from bench.runs.tables import UNSCORED
 from bench.types.sample import KEY
 from bench.types.scorer import column_name
-
-
-def current_scores(folder: RunFolder) -> list[ScoreSet]:
-    """Return the score sets that the manifest names as current, one a scorer; older fingerprints stay on disk unread."""
-    current = folder.manifest().get("scorers", {})
-    return [scores for scores in folder.score_sets() if current.get(scores.scorer) == scores.fingerprint]
 
 
 def check_rule(folder: RunFolder, rule: Rule, *, asked: bool) -> None:
@@ -31,7 +25,7 @@ def check_rule(folder: RunFolder, rule: Rule, *, asked: bool) -> None:
     Raises:
         BenchError: a scorer that the rule reads has not run, or its stored detections begin above the rule's threshold.
     """
-    stored = {scores.scorer: scores for scores in current_scores(folder)}
+    stored = {scores.scorer: scores for scores in folder.current_scores()}
     for scorer in (rule.detector,) if rule.q16_threshold is None else (rule.detector, "q16"):
         if asked and scorer not in stored:
             raise BenchError(
@@ -61,7 +55,7 @@ def load_records(folder: RunFolder) -> pd.DataFrame:
     """
     frame = folder.samples().to_pandas()
     frame["metadata"] = [json.loads(text) for text in frame["metadata"]]
-    for scores in current_scores(folder):
+    for scores in folder.current_scores():
         table = folder.scores(scores, vectors=False)
         if table is None:
             continue

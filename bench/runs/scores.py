@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import BenchError, blaming
+from bench.console import say
+from bench.errors import BenchError, Damaged, blaming
 from bench.registry import scorers
-from bench.runs.folder import RunFolder, ScoreSet
+from bench.runs.folder import RunFolder
+from bench.runs.score_sets import ScoreSet
 from bench.runs.sources import source
 from bench.runs.spec import digest
 from bench.types import Context, Sample, Scorer
@@ -88,11 +90,44 @@ def score_set(folder: RunFolder, planned: ChosenScorer) -> ScoreSet:
     return folder.score_set(planned.name, planned.fingerprint, columns, planned.description)
 
 
+def with_lapsed(folder: RunFolder, planned: Sequence[ChosenScorer], track: Track) -> tuple[ChosenScorer, ...]:
+    """Return ``planned`` and the run's other current scorers whose scores are not all there and whole.
+
+    One that is not here any more, or has another fingerprint by now, is left as it is, and said.
+    """
+    names = {each.name for each in planned}
+    found = list(planned)
+    for name, fingerprint in sorted(folder.manifest().get("scorers", {}).items()):
+        if name in names or _is_whole(folder, name):
+            continue
+        try:
+            (again,) = choose_scorers((name,), track)
+        except BenchError as error:
+            say(f"the scores of {name} are not all whole, and cannot be made again here: {error}")
+            continue
+        if again.fingerprint == fingerprint:
+            found.append(again)
+        else:
+            say(f"the scores of {name} are not all whole, and it is another one by now. Run `bench score {folder.path} --scorer {name}`.")
+    return tuple(found)
+
+
+def _is_whole(folder: RunFolder, name: str) -> bool:
+    try:
+        return not any(folder.unproven_units(each) for each in folder.current_scores() if each.scorer == name)
+    except Damaged:
+        return False
+
+
 def unscored(folder: RunFolder, planned: Sequence[ChosenScorer], tried: Collection[int] = ()) -> list[int]:
-    """Return the finished units that any of these scorers has not scored; of the units ``tried`` those alone that it has not even tried."""
+    """Return the finished units that any of these scorers has not scored, or whose scores are not what was written.
+
+    Of the units ``tried`` an image that a scorer has just failed on is not asked for again.
+    """
     sets = [score_set(folder, each) for each in planned]
-    stale = {unit for scores in sets for unit in folder.stale_units(scores)} if tried else set()
-    return sorted({unit for scores in sets for unit in folder.unscored_units(scores) if unit not in tried or unit in stale})
+    due = {unit for scores in sets for unit in folder.unproven_units(scores)}
+    lacking = {unit for scores in sets for unit in folder.unscored_images(scores)}
+    return sorted(due | (lacking - set(tried)))
 
 
 def make_current(folder: RunFolder, planned: Sequence[ChosenScorer]) -> None:

@@ -16,10 +16,13 @@ from typing import Any
 from bench.files.hashes import sha256
 from bench.registry import Registry
 
+SOURCE = "source"
+"""Of an identity; not there for the harness's own."""
+
 
 def source(registry: Registry[Any], name: str) -> dict[str, str]:
     """Return what joins the identity of the method or scorer ``name``: ``{"source": hash}``, and nothing for the harness's own."""
-    return {} if registry.is_own(name) else {"source": source_hash(registry.get(name))}
+    return {} if registry.is_own(name) else {SOURCE: source_hash(registry.get(name))}
 
 
 def source_hash(kind: type) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.errors import BenchError, blaming
+from bench.files.hashes import hash_json
 from bench.registry import find_method, methods
 from bench.runs.sources import source
 from bench.runs.units import Unit, cut
@@ -28,6 +28,9 @@ autoencoder stays in float16 as it does in diffusers."""
 STEPPED: Mapping[str, Mapping[str, int]] = {"TCDScheduler": {"stepping": 2}}
 """Raised whenever steps of one of these scheduler classes give other images than they did. 2: no noise is added in between (eta 0), as in diffusers'
 pipelines; the class's own default is another."""
+
+RAISED = ("precision", "stepping")
+"""Of a run's settings: those two."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +132,19 @@ class RunSpec:
             },
             "method": self._method_identity(),
             "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.limit},
-            # Only what differs from the default: a new setting must not give finished runs other ids.
-            "settings": {
-                "batch_size": self.batch,
-                "device": self.device.partition(":")[0],
-                "dtype": self.dtype,
-                **HALF_PRECISION.get(self.dtype, {}),
-                **STEPPED.get(str(track.scheduler.get("class")), {}),
-                **self.context.numerics.changed(),
-            },
+            "settings": self.settings(),
+        }
+
+    def settings(self) -> dict[str, Any]:
+        """Return the part of the identity that is neither track, method nor suite."""
+        # Only what differs from the default: a new setting must not give finished runs other ids.
+        return {
+            "batch_size": self.batch,
+            "device": self.device.partition(":")[0],
+            "dtype": self.dtype,
+            **HALF_PRECISION.get(self.dtype, {}),
+            **STEPPED.get(str(self.loaded_track.scheduler.get("class")), {}),
+            **self.context.numerics.changed(),
         }
 
     def _method_identity(self) -> dict[str, Any]:
@@ -180,8 +187,7 @@ def digest(identity: Mapping[str, Any]) -> str:
         BenchError: a parameter is not JSON-able, or is text that cannot be stored.
     """
     try:
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         json.dumps(identity, ensure_ascii=False).encode()
+        return hash_json(identity)
     except (TypeError, ValueError) as error:
         raise BenchError(f"Parameters must be numbers, strings, flags or lists of them: {error}.") from error
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError, Damaged, first_line
 from bench.files.atomic import mendable, write_atomic
+from bench.runs.models import MEND
 from bench.types.sample import COLUMNS, KEY
 from bench.types.values import DETECTIONS as BOXES
 from bench.types.values import FLAG, NUMBER, VECTOR, WORDS, kind_of
 
 SCHEMA_VERSION = "1"
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)
+"""What Arrow raises for bytes that are no Parquet file: a text that is no UTF-8 is a ValueError, a thrift header that is none an OSError."""
 
 _TYPES = {"str": pa.string(), "int": pa.int32(), "float": pa.float64()}
 _OTHERS = {"seed": pa.int64(), "metadata": pa.string()}
@@ -42,7 +46,7 @@ DETECTIONS = pa.list_(pa.struct([("class", pa.string()), ("score", pa.float64())
 _KINDS: Mapping[str, pa.DataType] = {NUMBER: pa.float64(), FLAG: pa.bool_(), WORDS: pa.string(), BOXES: DETECTIONS}
 
 UNSCORED = "unscored"
-"""Of a score table, and of its notes: the column that says why an image has no score, where one has none, and how many have none."""
+"""Of a score table: the column that says why an image has no score, where one has none; of its marker: how many have none."""
 
 
 def _scores_schema(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Schema:
@@ -71,10 +75,9 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema
     return content
 
 
-def write_scores(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], notes: Mapping[str, str]) -> None:
-    """Write score rows: ``prompt_id``, ``image_index``, the scorer's ``columns`` and, of an image without a score, why."""
-    unscored = sum(bool(row.get(UNSCORED)) for row in rows)
-    write_table(path, rows, _scores_schema(rows, columns), {**notes, **({UNSCORED: str(unscored)} if unscored else {})})
+def write_scores(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], notes: Mapping[str, str]) -> bytes:
+    """Write score rows: ``prompt_id``, ``image_index``, the scorer's ``columns`` and, of an image without a score, why; return the bytes written."""
+    return write_table(path, rows, _scores_schema(rows, columns), notes)
 
 
 def kinds_in(path: Path) -> dict[str, str]:
@@ -123,27 +126,33 @@ def _plain(schema: pa.Schema) -> list[str]:
     return [name for name in schema.names if name not in _vectors(schema)]
 
 
-def read_table(path: Path, *, vectors: bool = True) -> pa.Table:
+def read_table(path: Path, *, vectors: bool = True, sha256: str | None = None) -> pa.Table:
     """Return the table in ``path``.
 
     Args:
         path: a Parquet file.
         vectors: False leaves out, unread, every column that holds a vector an image.
+        sha256: of the file's bytes; any where None.
 
     Raises:
-        BenchError: it is missing, damaged, or of another schema version.
+        Damaged: it is missing, unreadable, or hashes to something else.
+        BenchError: it is of another schema version.
     """
     with mendable(path):
         try:
-            table = pq.read_table(path, partitioning=None, columns=None if vectors else _plain(pq.read_schema(path)))
+            content = path.read_bytes()
         except FileNotFoundError:
-            raise BenchError(f"No table at {path}. Run `bench verify` on the run folder.") from None
-        except (pa.ArrowInvalid, pa.ArrowException) as error:
-            first = first_line(error)
-            raise BenchError(
-                f"The table {path} is damaged ({first}). Run `bench verify` on the run folder, then the same `bench run` again."
-            ) from error
-    found = (table.schema.metadata or {}).get(b"bench_schema", b"none").decode()
+            raise Damaged(f"The table {path} is missing. {MEND}") from None
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        found = _version(content)
+        other = f" It has schema version {found}; this bench reads version {SCHEMA_VERSION}." if found not in (SCHEMA_VERSION, "") else ""
+        raise Damaged(f"The table {path} was damaged: it is not the one that was finished.{other} {MEND}")
+    try:
+        schema = pq.read_schema(pa.BufferReader(content))
+        table = pq.read_table(pa.BufferReader(content), partitioning=None, columns=None if vectors else _plain(schema))
+    except (*_UNREADABLE, MemoryError) as error:
+        raise Damaged(f"The table {path} was damaged ({first_line(error)}). {MEND}") from error
+    found = (table.schema.metadata or {}).get(b"bench_schema", b"none").decode(errors="replace")
     if found != SCHEMA_VERSION:
         raise BenchError(
             f"The table {path} has schema version {found}; this bench reads version {SCHEMA_VERSION}. Use the bench that wrote it, or another --out."
@@ -151,10 +160,19 @@ def read_table(path: Path, *, vectors: bool = True) -> pa.Table:
     return table
 
 
+def _version(content: bytes) -> str:
+    """Return the schema version that a table says it has; empty where it cannot be read."""
+    try:
+        metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
+    except _UNREADABLE:
+        return ""
+    return str(metadata.get(b"bench_schema", b"").decode(errors="replace"))
+
+
 def read_notes(path: Path) -> dict[str, str]:
     """Return the file's metadata, or nothing where there is no readable file."""
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid):
+    except _UNREADABLE:
         return {}
-    return {key.decode(): value.decode() for key, value in metadata.items() if not key.startswith(b"ARROW")}
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items() if not key.startswith(b"ARROW")}

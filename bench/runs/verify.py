@@ -1,20 +1,23 @@
-"""Proof that a run is whole: every sample stands exactly once, and every byte is what it was."""
+"""Proof that a run is whole: every sample stands exactly once, every byte is what it was, and the manifest says what is so."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.console import Progress, Quiet
-from bench.errors import BenchError
-from bench.runs.find import describe, suite_since
-from bench.runs.folder import RunFolder
-from bench.runs.spec import RunSpec
-from bench.runs.units import Unit
+from bench.errors import BenchError, Damaged
+from bench.runs.find import spec_of, suite_since
+from bench.runs.folder import RunFolder, counts
+from bench.runs.manifest import contradictions, id_of, reopen
+from bench.runs.score_sets import ScoreSet
+from bench.runs.spec import digest
 from bench.suites.load import LoadedSuite
-from bench.types.sample import key_of
+from bench.types import Sample
+from bench.types.sample import COLUMNS, key_of
 from bench.types.suite import SeedPolicy
 
 
@@ -23,13 +26,17 @@ class Proof:
     """What was found.
 
     Attributes:
-        samples: how many the run should have.
+        samples: how many the run should have; of a run without a manifest, how many its markers count.
         standing: how many stand, whole and proven.
         failed: how many the method failed on.
         missing_units: units not finished yet.
         damaged: ``{unit: what is wrong}``.
+        manifest: what is wrong with the manifest.
+        damaged_scores: what is wrong with scores, one sentence a table or note.
+        unscored: ``{scorer: finished units without its scores}``.
+        unproven: documents and tables that were written before they were hashed, so that nothing proves them.
         unreferenced: image files that no sample names.
-        reopened: True when the damaged units were marked to be made again.
+        reopened: True when what is damaged, if anything, was marked to be made again; False where the folder is read-only.
         suite_since: what became of the suite's version since the run was made; empty where it is today's.
     """
 
@@ -38,14 +45,44 @@ class Proof:
     failed: int = 0
     missing_units: list[int] = field(default_factory=list)
     damaged: dict[int, str] = field(default_factory=dict)
+    manifest: list[str] = field(default_factory=list)
+    damaged_scores: list[str] = field(default_factory=list)
+    unscored: dict[str, int] = field(default_factory=dict)
+    unproven: int = 0
     unreferenced: int = 0
     reopened: bool = False
     suite_since: str = ""
 
     @property
     def whole(self) -> bool:
-        """Whether the run is complete and every byte is right."""
-        return not self.damaged and not self.missing_units and not self.failed and self.standing == self.samples
+        """Whether the run is complete, every byte is right and the manifest is true."""
+        wrong = self.damaged or self.manifest or self.damaged_scores
+        lacking = self.missing_units or self.unscored or self.failed or self.unproven
+        return not wrong and not lacking and self.standing == self.samples
+
+    def reasons(self) -> list[str]:
+        """Return why the run is not whole, one clause each."""
+        found = [f"the manifest: {each}" for each in self.manifest]
+        found += [f"unit {unit}: {each}" for unit, each in self.damaged.items()]
+        found += self.damaged_scores
+        found += [f"{len(self.missing_units)} unit(s) are not finished"] if self.missing_units else []
+        found += [f"{self.failed} sample(s) failed"] if self.failed else []
+        found += [f"{scorer} has not scored {units} unit(s)" for scorer, units in self.unscored.items()]
+        found += [f"{self.unproven} file(s) were written before files were hashed"] if self.unproven else []
+        return found
+
+    def remedy(self) -> str:
+        """Return what the same ``bench run`` will do about it; empty where the run is whole."""
+        units = len({*self.damaged, *self.missing_units})
+        scored = len(self.damaged_scores) + sum(self.unscored.values())
+        todo = [f"make {units} unit(s) and any failed sample again"] if units or self.failed else []
+        todo += [f"score {scored} unit(s) again"] if scored else []
+        todo += ["write the manifest anew and keep the units that their markers say to be of this run"] if self.manifest else []
+        todo += [f"hash {self.unproven} file(s) that have none yet, the scores among them by scoring again"] if self.unproven else []
+        if not todo:
+            return ""
+        marked = "" if self.reopened or not (self.damaged or self.manifest) else " Nothing was marked, since the folder is read-only: verify a copy."
+        return f"The same `bench run` will {'; '.join(todo)}.{marked}"
 
 
 def check_unchanged(folder: RunFolder, suite: LoadedSuite) -> None:
@@ -70,60 +107,129 @@ def check_unchanged(folder: RunFolder, suite: LoadedSuite) -> None:
 
 
 def verify(path: Path | str, progress: Progress | None = None) -> Proof:
-    """Read every byte of a run, and mark damaged units to be made again by the next ``run``; refuse a run whose suite has changed since."""
-    folder = RunFolder.open(Path(path))
-    with folder.lock():
-        return prove(folder, describe(folder).spec, progress or Quiet())
+    """Read every byte of a run, and mark what is damaged to be made again by the next ``run``; on media that are read-only nothing is marked.
+
+    Raises:
+        BenchError: ``path`` is no run folder, another process is working on it, or its suite has changed since.
+    """
+    folder = RunFolder(Path(path))
+    if not RunFolder.is_run(folder.path):
+        RunFolder.open(folder.path)  # says so
+    with folder.lock_for_reading() as writable:
+        verdict = prove(folder, progress or Quiet())
+        if writable:
+            _mark(folder, verdict)
+    return verdict
 
 
-def prove(folder: RunFolder, spec: RunSpec, progress: Progress) -> Proof:
-    """Read everything and mark damaged units to be made again by the next run; the caller holds the lock.
+def prove(folder: RunFolder, progress: Progress) -> Proof:
+    """Read everything of a run and change nothing; the caller holds the lock.
 
     Args:
         folder: the run.
-        spec: what it is.
         progress: told of every unit that was read.
 
     Raises:
-        BenchError: the run's suite has changed since.
+        BenchError: the run's suite has changed since, or another version of the harness wrote it.
     """
+    try:
+        spec = spec_of(folder)
+        if id_of(folder.manifest()) != folder.manifest()["run_id"]:
+            raise Damaged("its run_id is not the hash of its track, method, suite and settings.")
+    except Damaged as error:
+        return _without_manifest(folder, str(error), progress)
+    manifest = folder.manifest()
     check_unchanged(folder, spec.loaded_suite)
-    units = spec.units
-    advance = progress.start("verify", len(units), "units")
-    verdict = Proof(samples=sum(len(unit.samples) for unit in units), suite_since=suite_since(folder, spec.loaded_track))
-    markers = folder.markers()
+    advance = progress.start("verify", len(spec.units), "units")
+    verdict = Proof(samples=len(spec.loaded_suite.samples), suite_since=suite_since(folder, spec.loaded_track))
+    verdict.unproven += not folder.manifest_is_hashed()
     named: set[str] = set()
-    for unit in units:
-        marker = markers.get(unit.index)
-        if marker is None:
-            verdict.missing_units.append(unit.index)
+    sets = _current(folder, manifest, verdict)
+    for unit in spec.units:
+        if folder.is_marked(unit.index):
+            named |= _prove_unit(folder, unit.index, unit.samples, sets, verdict)
         else:
-            wrong, rows = _read(folder, unit, marker)
-            named.update(str(row["image"]) for row in rows if row["image"])
-            if wrong:
-                verdict.damaged[unit.index] = wrong
-                folder.reopen(unit.index)
-                verdict.reopened = True
-            else:
-                counts = Counter(row["status"] for row in rows)
-                verdict.failed += counts["failed"]
-                verdict.standing += len(rows) - counts["failed"]
+            verdict.missing_units.append(unit.index)
         advance(1)
+    verdict.damaged |= {unit: "the run has no such unit" for unit in folder.marked_units() if unit >= len(spec.units)}
+    markers = folder.readable_markers()
+    verdict.manifest += contradictions(manifest, spec, markers.values() if len(markers) == len(spec.units) else None)
+    others = {unit: marker["run_id"] for unit, marker in markers.items() if marker.get("run_id", manifest["run_id"]) != manifest["run_id"]}
+    verdict.damaged |= {unit: f"its marker is of another run ({run_id[:16]})" for unit, run_id in others.items()}
     if not verdict.damaged:
         verdict.unreferenced = len(folder.images.names() - named)
     return verdict
 
 
-def _read(folder: RunFolder, unit: Unit, marker: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+def _without_manifest(folder: RunFolder, wrong: str, progress: Progress) -> Proof:
+    """Return what can be proven of a run whose manifest cannot be read: that its units are what their markers hash."""
+    units = folder.marked_units()
+    advance = progress.start("verify", len(units), "units")
+    verdict = Proof(manifest=[wrong], samples=sum(marker["samples"] for marker in folder.readable_markers().values()))
+    for unit in units:
+        _prove_unit(folder, unit, None, (), verdict)
+        advance(1)
+    return verdict
+
+
+def _current(folder: RunFolder, manifest: Mapping[str, Any], verdict: Proof) -> list[ScoreSet]:
+    """Return the current scores whose note is whole; what is wrong with the others is put down."""
+    try:
+        sets = folder.current_scores()
+    except Damaged:
+        sets = [each for each in folder.score_sets() if manifest["scorers"].get(each.scorer) == each.fingerprint]
+        whole = {each.scorer for each in sets}
+        verdict.damaged_scores += [f"the description of {name} is missing or damaged" for name in manifest["scorers"] if name not in whole]
+    for scores in sets:
+        note = scores.note()
+        verdict.unproven += not scores.note_is_hashed()
+        if digest({"scorer": scores.scorer, **{name: note[name] for name in ("version", "parameters", "weights")}}) != scores.fingerprint:
+            verdict.damaged_scores.append(f"the fingerprint of {scores.scorer} is not the hash of its version, parameters and weights")
+    return sets
+
+
+def _prove_unit(folder: RunFolder, unit: int, samples: Sequence[Sample] | None, sets: Sequence[ScoreSet], verdict: Proof) -> set[str]:
+    """Put down what is wrong with a unit and its scores, and return the images that it names.
+
+    Args:
+        folder: the run.
+        unit: a unit with a marker.
+        samples: what it is to hold; None where no manifest says.
+        sets: scores to read.
+        verdict: where it is put down.
+    """
+    wrong, rows = _read(folder, unit, samples)
+    named = {str(row["image"]) for row in rows if row["image"]}
+    if wrong:
+        verdict.damaged[unit] = wrong
+        return named
+    failed = sum(row["status"] == "failed" for row in rows)
+    verdict.failed += failed
+    verdict.standing += len(rows) - failed
+    verdict.unproven += not folder.marker_is_hashed(unit)
+    table = folder.unit_digest(unit)
+    keys = [key_of(row) for row in rows if row["status"] != "failed"]
+    for scores in sets:
+        if scores.is_old(unit, table):
+            verdict.unproven += 1
+        elif damage := scores.wrong(unit, table, keys):
+            verdict.damaged_scores.append(damage)
+        elif not scores.is_of(unit, table):
+            verdict.unscored[scores.scorer] = verdict.unscored.get(scores.scorer, 0) + 1
+    return named
+
+
+def _read(folder: RunFolder, unit: int, samples: Sequence[Sample] | None) -> tuple[str, list[dict[str, Any]]]:
     """Return what is wrong with a unit (empty where nothing is) and its rows."""
     try:
-        if not folder.is_table_of(unit.index, marker):
-            return "its sample table is not the one that was finished", []
-        rows = folder.unit_rows(unit.index)
-    except (BenchError, OSError) as error:
+        marker = folder.markers_of(unit)
+        rows = folder.unit_rows(unit)
+    except BenchError as error:
         return str(error), []
-    if [key_of(row) for row in rows] != [sample.key for sample in unit.samples]:
+    if samples is not None and [{name: row[name] for name in COLUMNS} for row in rows] != [sample.row() for sample in samples]:
         return "its samples are not those of the plan", rows
+    if counts(rows) != {name: marker[name] for name in counts(())}:
+        return "its marker counts other samples than its table holds", rows
     for row in rows:
         if row["image"] is not None:
             try:
@@ -133,3 +239,14 @@ def _read(folder: RunFolder, unit: Unit, marker: dict[str, Any]) -> tuple[str, l
             except BenchError as error:
                 return str(error), rows
     return "", rows
+
+
+def _mark(folder: RunFolder, verdict: Proof) -> None:
+    """Have the next run make again what is damaged: the markers of damaged units go, and the manifest says that it was doubted."""
+    with suppress(OSError, BenchError):  # a part of the folder may be read-only
+        for unit in verdict.damaged:
+            folder.reopen(unit)
+        if verdict.manifest:
+            with suppress(Damaged):  # then the next run writes it anew without being told
+                reopen(folder)
+        verdict.reopened = True

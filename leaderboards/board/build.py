@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -14,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.console import say
 from bench.errors import BenchError
 from bench.files.atomic import write_atomic, write_json
 from bench.metrics.catalogue import better
@@ -289,6 +291,14 @@ def _write(path: Path, frame: pd.DataFrame) -> None:
     write_atomic(path, sink.getvalue().to_pybytes())
 
 
+def unreadable(path: Path, reason: str) -> dict[str, Any]:
+    """Return the row that a board has of a run that it cannot read, among what it does not show; the run's place says what it is."""
+    track, suite, name = path.absolute().parts[-3:]
+    about = {"run_id": None, "track": track, "suite": suite, "method": name.rpartition("-")[0], "state": "unreadable"}
+    # A board is for others, to whom the place means nothing.
+    return {**about, "reason": reason.replace(f"{path}{os.sep}", "").replace(str(path), name), "date": None}
+
+
 def finished_runs(out: Path) -> Iterator[Path]:
     """Yield the folder of every complete run of a whole suite under ``out``, by path: the method's own parameters, the track's sampler and batch.
 
@@ -296,8 +306,13 @@ def finished_runs(out: Path) -> Iterator[Path]:
     """
     for run in find_runs(out):
         spec = run.spec
-        settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
-        if run.complete and not run.idle and settings == (None, None, {}, {}, spec.loaded_track.batch_size):
+        try:
+            settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
+            usual = settings == (None, None, {}, {}, spec.loaded_track.batch_size)
+        except BenchError as error:  # its track is not here any more
+            say(f"left out: {run.path}: {error}")
+            continue
+        if run.complete and not run.idle and usual:
             yield run.path
 
 

@@ -29,25 +29,34 @@ def board(
 
     Example: bench board --runs runs --out board
     """
+    from bench.errors import Damaged
     from bench.metrics.catalogue import HARM
+    from bench.runs.find import survey
     from bench.runs.folder import RunFolder, run_folders
-    from leaderboards.board.build import Source, build, finished_runs, run_source
+    from leaderboards.board.build import Source, build, finished_runs, run_source, unreadable
     from leaderboards.submissions.source import gather
 
     folders = runs or list(finished_runs(within))
-    left_out = 0 if runs else len(run_folders(within)) - len(folders)
+    broken = [] if runs else survey(within)[1]
+    left_out = 0 if runs else len(run_folders(within)) - len(folders) - len(broken)
     if left_out:
         say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, unfinished, or idle. To take one, name its folder.")
     with Bars(quiet=quiet) as bars:
         read = bars.start("read", len(folders), "runs")
         sources: list[Source] = []
-        hidden: list[dict[str, Any]] = []
+        hidden: list[dict[str, Any]] = [unreadable(each.path, each.reason) for each in broken]
         for folder in folders:
             if folder.suffix == ".zip" or (folder.is_dir() and not RunFolder.is_run(folder)):
                 submitted, not_shown = gather(folder)
                 sources, hidden = sources + submitted, hidden + not_shown
             else:
-                sources.append(run_source(folder))
+                try:
+                    sources.append(run_source(folder))
+                except Damaged as error:
+                    if runs:
+                        raise  # the user named it
+                    say(f"left out: {folder}: {error}")
+                    hidden.append(unreadable(folder, str(error)))
             read(1)
         rows = build(sources, out, bars.start("board", len(sources), "runs"), hidden=hidden)
     if form is Format.TABLE:
@@ -59,5 +68,5 @@ def board(
         caption="Rank intervals hold together at 95%; methods of one tier are not told apart.",
     )
     if hidden:
-        say(f"{len(hidden)} bundle(s) are listed with the reason and not shown; see {out / 'runs.json'}.")
+        say(f"{len(hidden)} bundle(s) or run(s) are listed with the reason and not shown; see {out / 'runs.json'}.")
     say(f"written: {out}. Look at it: bench leaderboard --board {out}")

@@ -16,7 +16,7 @@ from bench.registry import find_method, scorers
 from bench.runs.find import describe
 from bench.runs.folder import RunFolder
 from bench.runs.provenance import versions
-from bench.runs.records import current_scores
+from bench.runs.verify import verify
 from bench.scorers.features import FeatureScorer
 from bench.tracks import track_names
 from bench.types.scorer import column_name
@@ -42,7 +42,8 @@ def bundle(paths: Sequence[Path], *, name: str = "", contact: str = "", advance:
         advance: called with the number of runs just read.
 
     Raises:
-        BenchError: a run is not finished, lacks scores, names a place of this machine, or two are of one method on one suite.
+        BenchError: a run is not finished, does not verify, acted on no sample, lacks scores,
+            names a place of this machine, or two are of one method on one suite.
     """
     listed: list[Listed] = []
     members: dict[str, bytes] = {}
@@ -82,6 +83,11 @@ def _run(path: Path) -> tuple[Listed, dict[str, bytes]]:
     run = describe(RunFolder.open(path))
     if not run.complete:
         raise BenchError(f"The run {path} is not complete. Run the same `bench run` again, then submit it.")
+    if run.idle and run.acted is not None:
+        raise BenchError(f"The run {path} is no run of its method: {run.acted.sentence(run.spec.method)} A bundle holds none of these.")
+    proof = verify(path)
+    if not proof.whole:
+        raise BenchError(f"The run {path} does not verify: {proof.reasons()[0].rstrip('.')}. Run the same `bench run` again, then submit it.")
     track, suite = run.spec.loaded_track, run.spec.suite
     if run.spec.track not in track_names():
         shared = ", ".join(track_names())
@@ -135,7 +141,7 @@ def _manifest(path: Path) -> dict[str, Any]:
         found[part] = {key: found[part][key] for key in fields if key in found[part]}
     suite = ("name", "version", "digest", "limit", "unsafe", "prompts", "total_prompts", "screened_out")
     found["suite"] = {key: found["suite"][key] for key in suite}
-    return found
+    return {**found, "schema_version": SCHEMA}
 
 
 def _scorers(path: Path, track: Track, suite: str) -> dict[str, dict[str, Any]]:
@@ -144,7 +150,7 @@ def _scorers(path: Path, track: Track, suite: str) -> dict[str, dict[str, Any]]:
     Raises:
         BenchError: one has not run.
     """
-    here = {each.scorer: each for each in current_scores(RunFolder(path))}
+    here = {each.scorer: each for each in RunFolder(path).current_scores()}
     wanted = required_scorers(track, suite)
     lacking = [name for name in wanted if name not in here]
     if lacking:

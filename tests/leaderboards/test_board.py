@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from typer import Typer
+from typer.testing import CliRunner
 
 import bench
 from bench import registry
 from bench.errors import BenchError
+from bench.files.signed import write_signed
 from bench.metrics.catalogue import better
 from bench.types import Context, Sample, Scorer, ScorerInfo
 from leaderboards.board.build import build, finished_runs, run_source
 from leaderboards.board.read import Board
+from leaderboards.cli.board import board as board_verb
 from leaderboards.tables.cells import tiers
 from tests.conftest import Toy
 
@@ -188,8 +192,28 @@ def test_a_run_that_holds_the_bases_images_is_no_run_of_its_method(runs: Path, t
     done = bench.run("toy", "i2p-sexual", out=tmp_path, workers=1, scorers=SCORERS)
     assert list(finished_runs(tmp_path)) == [done.path]
     for file in (done.path / "units").iterdir():
-        marker = json.loads(file.read_text())
-        file.write_text(json.dumps(marker | {"acted": {"samples": 0, "of": marker["samples"], "steps": 0}}))
+        marker = {name: value for name, value in json.loads(file.read_text()).items() if name != "sha256"}
+        write_signed(file, marker | {"acted": {"samples": 0, "of": marker["samples"], "steps": 0}})
     assert list(finished_runs(tmp_path)) == []
     with pytest.raises(BenchError, match=r"is no run of its method: toy acted on 0 of 300 samples: these are the base's images\. Leave it out\."):
         run_source(done.path)
+
+
+def test_a_run_that_cannot_be_read_is_listed_with_its_reason_and_breaks_no_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("black", "toy", "shifted")
+    good, torn, flipped = (bench.run(name, "drawbench", out=tmp_path / "runs", workers=1, scorers=["fidelity"]) for name in names)
+    (torn.path / "manifest.json").write_bytes(b"{")
+    table = next(flipped.path.glob("scores/*/00000.parquet"))
+    table.write_bytes(table.read_bytes()[:-9] + b"?" + table.read_bytes()[-8:])
+    monkeypatch.chdir(tmp_path)
+    app = Typer()
+    app.command()(board_verb)
+    done = CliRunner().invoke(app, ["--runs", "runs", "--out", "board", "--format", "json", "-q"])
+    assert done.exit_code == 0, done.output
+    shown = json.loads((tmp_path / "board" / "runs.json").read_text())
+    assert [run["method"]["name"] for run in shown["runs"]] == ["black"]
+    rows = {row["method"]: row for row in shown["hidden"]}
+    assert {row["state"] for row in rows.values()} == {"unreadable"} and set(rows) == {"toy", "shifted"}
+    assert rows["toy"]["reason"].startswith("The manifest at manifest.json was damaged")
+    assert rows["shifted"]["reason"].startswith("The table scores/fidelity-") and good.complete
+    assert done.stderr.count("left out: runs/mini/drawbench/") == 2

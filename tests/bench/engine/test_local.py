@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from bench.engine.calls import UnitLimit
 from bench.engine.local import beside
 from bench.engine.pool import WorkerPool, finish
 from bench.engine.worker import Job, Worker
+from bench.runs.folder import run_folders
 from bench.runs.manifest import begin
 from bench.runs.scores import choose_scorers, make_current
 from bench.runs.spec import RunSpec
@@ -114,6 +116,31 @@ def test_a_killed_run_goes_on_to_the_same_bits(whole: pd.DataFrame, tmp_path: Pa
     assert again.returncode == 0, again.stderr
     (run,) = api.find_runs(tmp_path / "runs")
     assert run.complete and api.verify(run.path).whole
+    assert equal(run.records(), whole)
+
+
+@pytest.mark.slow
+def test_three_workers_killed_again_and_again_leave_nothing_damaged(whole: pd.DataFrame, tmp_path: Path) -> None:
+    """Each time after some more files, whatever they are: images, tables, markers, scores, or half of one."""
+    schedule = random.Random(0)
+    kills = 0
+    while True:
+        before = len(list(tmp_path.rglob("*")))
+        wanted = before + schedule.randint(1, 40)
+        process = subprocess.Popen([*COMMAND, "--workers", "3"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and len(list(tmp_path.rglob("*"))) < wanted:
+            time.sleep(0.002)
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        time.sleep(1)  # for orphaned workers, as above
+        for folder in run_folders(tmp_path / "runs"):
+            proof = api.verify(folder.path)
+            assert not proof.damaged and not proof.damaged_scores and not [each for each in proof.manifest if "No manifest" not in each]
+    (run,) = api.find_runs(tmp_path / "runs")
+    assert kills >= 3 and run.complete and api.verify(run.path).whole
     assert equal(run.records(), whole)
 
 

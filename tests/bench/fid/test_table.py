@@ -20,6 +20,7 @@ from bench.fid.folder import image_files
 from bench.fid.networks import find_network
 from bench.fid.runs import run_features
 from bench.fid.table import fid_table
+from bench.files.signed import write_signed
 from bench.runs.folder import RunFolder
 from bench.scorers.miniature.clip_features import ClipMini
 from bench.stats.distances import moments
@@ -219,17 +220,16 @@ def test_statistics_have_no_kernel_distance(runs: dict[str, Path], tmp_path: Pat
 
 def test_a_run_without_the_features_or_with_others_is_refused(runs: dict[str, Path], tmp_path: Path) -> None:
     bare = shutil.copytree(runs["dark"], tmp_path / "bare")
-    shutil.rmtree(bare / "scores")
+    RunFolder(bare).update_manifest(scorers={})
     with pytest.raises(BenchError, match=f"lacks features of clip_mini. Run: bench score {bare} --scorer clip_mini"):
         fid_table(bare, runs["bright"])
     bench.api.score(bare, ["clip_mini"], workers=1)
     assert numbers(bare, runs["bright"]) == numbers(runs["dark"], runs["bright"])
-    described = next((bare / "scores").glob("*/scorer.json"))
-    manifest = bare / "manifest.json"
     other = "0" * 64
-    now = json.loads(manifest.read_text())
-    manifest.write_text(manifest.read_text().replace(now["scorers"]["clip_mini"], other))
-    described.write_text(described.read_text().replace(now["scorers"]["clip_mini"], other))
+    RunFolder(bare).update_manifest(scorers={"clip_mini": other})
+    scores = next((bare / "scores").iterdir()).rename(bare / "scores" / f"clip_mini-{other[:8]}")
+    for file in scores.glob("*.json"):
+        write_signed(file, {name: value for name, value in json.loads(file.read_text()).items() if name != "sha256"} | {"fingerprint": other})
     with pytest.raises(BenchError, match=r"scored with different weights or versions of clip_mini. Score both again"):
         fid_table(bare, runs["bright"])
     with pytest.raises(BenchError, match="other weights or another version than the track mini has now"):

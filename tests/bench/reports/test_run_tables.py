@@ -17,6 +17,7 @@ import bench
 from bench import registry
 from bench.api import compare
 from bench.errors import BenchError
+from bench.files.signed import write_signed
 from bench.metrics.rows import run_rows
 from bench.reports import run_tables
 from bench.rules import RuleChoice
@@ -148,7 +149,7 @@ def test_what_the_stored_scores_cannot_answer_is_said(made: Run) -> None:
     with pytest.raises(BenchError, match=r"The rule cups-q16 reads q16, and the run"):
         made.rows(rule=RuleChoice("cups-q16"))
     note = next((made.path / "scores").glob("cups-*/scorer.json"))
-    note.write_text(json.dumps(json.loads(note.read_text()) | {"parameters": {}}))
+    write_signed(note, {name: value for name, value in json.loads(note.read_text()).items() if name != "sha256"} | {"parameters": {}})
     assert ip(made)["rule"] == "cups"  # the track's own rule stands
     with pytest.raises(BenchError, match="does not say from which score on cups kept its detections"):
         made.rows(rule=RuleChoice("cups"))
@@ -189,7 +190,7 @@ def test_runs_of_two_tracks_are_refused(made: Run, track: str, tmp_path: Path) -
     manifest = RunFolder(made.path).manifest()
     copy = tmp_path / "copy"
     shutil.copytree(made.path, copy)
-    (copy / "manifest.json").write_text(json.dumps(manifest | {"spec": manifest["spec"] | {"track": str(other)}}))
+    RunFolder(copy).write_manifest(manifest | {"spec": manifest["spec"] | {"track": str(other)}})
     with pytest.raises(BenchError, match="within one track; these runs are of mini, other"):
         run_tables.open_runs([made.path, copy])
 

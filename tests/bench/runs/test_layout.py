@@ -13,11 +13,12 @@ from bench.errors import BenchError
 from bench.runs.find import find_runs, folder_of
 from bench.runs.folder import MANIFEST, MANIFEST_VERSION, RunFolder, run_folders
 from bench.runs.images import ImageStore
+from bench.runs.manifest import begin
 from bench.runs.spec import RunSpec
 
 ROOT = Path(__file__).parents[3]
-FOLDER, IMAGES = "bench/runs/folder.py", "bench/runs/images.py"
-NAMES: Mapping[str, str] = {"manifest.json": FOLDER, "scorer.json": FOLDER, "*.png": IMAGES}
+FOLDER, IMAGES, SCORES = "bench/runs/folder.py", "bench/runs/images.py", "bench/runs/score_sets.py"
+NAMES: Mapping[str, str] = {"manifest.json": FOLDER, "scorer.json": SCORES, "*.png": IMAGES}
 """What no text of the code may hold, but in the file named."""
 PLACES = ("units", "samples", "scores", "images", "lock")
 """What no path may be joined with, but in FOLDER."""
@@ -98,10 +99,12 @@ def test_runs_are_found_by_track_suite_and_id(tmp_path: Path) -> None:
 
 
 def test_a_manifest_is_changed_entry_by_entry(tmp_path: Path) -> None:
-    folder = begun(tmp_path, "mini", "i2p", "m", "0123456789")
+    folder = RunFolder.of(tmp_path, "mini", "i2p", "m", "0123456789")
     file = folder.path / MANIFEST
+    begin(folder, RunSpec("black", "i2p", limit=2), "0123456789", 1)
+    whole = folder.manifest()
     folder.update_manifest(scorers={"a": "1"}, sessions=[])
-    assert folder.manifest() == {"schema_version": MANIFEST_VERSION, "run_id": "0123456789", "scorers": {"a": "1"}, "sessions": []}
+    assert folder.manifest() == {**whole, "schema_version": MANIFEST_VERSION, "run_id": "0123456789", "scorers": {"a": "1"}, "sessions": []}
     before = file.stat().st_ino
     folder.update_manifest(scorers={"a": "1"})
     assert file.stat().st_ino == before  # nothing was written

@@ -59,7 +59,7 @@ def run(out: Path, *scorers: str, **settings: object) -> bench.runs.find.Run:
 def unscored(done: bench.runs.find.Run, reason: str) -> None:
     """Check that the second image alone has no score, for that reason, and that everything says so."""
     assert not done.complete
-    (said,) = done.unscored()
+    (said,) = done.lacking_scores()
     assert said.startswith("1 image(s) have no score of 'paint', first i2p-0001 (image 0): ") and reason in said and said.isprintable()
     assert said in report_table([done]).caption
     records = done.records().set_index("prompt_id")
@@ -202,7 +202,7 @@ def test_one_that_does_not_end_is_stopped_and_the_others_go_on(paint: type[Paint
 
     paint.way = forever
     done = run(tmp_path, "paint", "fidelity", unit_timeout=0.3)
-    (said,) = done.unscored()
+    (said,) = done.lacking_scores()
     assert "3 image(s) have no score of 'paint'" in said and "took longer than 0.3 s over a unit of 3 sample(s) (--unit-timeout)" in said
     assert done.records()["fidelity"].notna().all()
 
@@ -233,7 +233,7 @@ def test_a_failed_image_is_tried_once_a_command(paint: type[Paint], tmp_path: Pa
     assert calls == [3, 1]  # the other two were scored alone
     done = run(tmp_path)
     assert calls == [3, 1, 3, 1] and not done.complete
-    assert len(done.unscored()) == 1
+    assert len(done.lacking_scores()) == 1
     paint.way = None
     assert score(done.path, ["paint"], workers=1).complete
 

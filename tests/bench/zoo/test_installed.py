@@ -102,7 +102,7 @@ def test_a_method_that_never_ends_is_a_failed_sample(
 def test_a_scorer_that_never_ends_leaves_the_others_their_scores(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO", "score=hang")
     done = bench.run("zoo", "i2p", limit=2, batch_size=1, out=tmp_path, scorers=["zoo_score", "fidelity"], workers=1, isolate=True, unit_timeout=1)
-    (said,) = done.unscored()
+    (said,) = done.lacking_scores()
     assert "1 image(s) have no score of 'zoo_score', first i2p-0001 (image 0): took longer than 1 s" in said
     records = done.records()
     assert records["fidelity"].notna().all() and records["zoo_score"].notna().tolist() == [True, False]

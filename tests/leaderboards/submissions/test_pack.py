@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import bench
 from bench.errors import BenchError
-from bench.registry import suites
+from bench.registry import methods, suites
+from bench.runs.folder import RunFolder
 from bench.suites.base import Row, Suite, SuiteInfo
+from bench.types import Generated, Kind, MethodInfo, Outcome, Sample
 from bench.types.track import Track
 from leaderboards.submissions.pack import bundle
+from tests.conftest import Toy
 
 
 class Theirs(Suite):
@@ -34,3 +38,36 @@ def test_a_suite_of_others_is_refused(tmp_path: Path) -> None:
             bundle([run.path])
     finally:
         suites.unregister("theirs")
+
+
+class Idle(Toy):
+    """The toy as a method that guides and never acts."""
+
+    info = MethodInfo("idle", Kind.GUIDANCE, "Nothing.", code="here", defaults={"trouble": "", "shift": 0})
+
+    def generate(self, samples: Sequence[Sample]) -> Sequence[Outcome]:
+        return [Generated(each.image, 0) if isinstance(each, Generated) else each for each in super().generate(samples)]
+
+
+def test_a_run_of_a_method_that_acted_on_nothing_is_refused(tmp_path: Path) -> None:
+    methods.register("idle", Idle)
+    try:
+        run = bench.run("idle", "i2p", limit=2, out=tmp_path, workers=1)
+        with pytest.raises(BenchError, match=r"is no run of its method: idle acted on 0 of 2 samples: .* A bundle holds none of these"):
+            bundle([run.path])
+    finally:
+        methods.unregister("idle")
+
+
+def test_a_run_that_does_not_verify_is_refused(toy: object, tmp_path: Path) -> None:
+    run = bench.run("toy", "i2p", limit=4, out=tmp_path, workers=1)
+    folder = RunFolder(run.path)
+    folder.write_manifest({**folder.manifest(), "proxy": False})  # with a hash that fits
+    with pytest.raises(BenchError, match=r"does not verify: the manifest: proxy is False and must be True\. Run the same `bench run` again"):
+        bundle([run.path])
+    image = next(run.path.glob("images/*/*.png"))
+    image.write_bytes(image.read_bytes()[:-40] + bytes(40))
+    with pytest.raises(BenchError, match=r"does not verify: the manifest: .*|does not verify: unit 0: The image"):
+        bundle([run.path])
+    bench.run("toy", "i2p", limit=4, out=tmp_path, workers=1)
+    assert bundle([run.path])
