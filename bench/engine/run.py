@@ -18,7 +18,7 @@ from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of, spec_of
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin, same_numerics
-from bench.runs.scores import ChosenScorer, check_sizes, choose_scorers, make_current, unscored, with_lapsed
+from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, unscored, with_lapsed
 from bench.runs.spec import RunSpec
 from bench.tracks import listed
 
@@ -122,6 +122,7 @@ def _score(
     if left:
         check_sizes(planned, spec.loaded_suite.samples)
         engine.work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _bars(spec, progress, (), left))
+    check_kinds(folder, planned)
     make_current(folder, planned)
 
 

@@ -13,6 +13,7 @@ from bench.runs.folder import RunFolder
 from bench.runs.score_sets import ScoreSet
 from bench.runs.sources import source
 from bench.runs.spec import digest
+from bench.runs.tables import kinds_in
 from bench.types import Context, Sample, Scorer
 from bench.types.track import MINIATURE, Track
 
@@ -133,3 +134,24 @@ def unscored(folder: RunFolder, planned: Sequence[ChosenScorer], tried: Collecti
 def make_current(folder: RunFolder, planned: Sequence[ChosenScorer]) -> None:
     """State in the manifest that these are the scores to read; other fingerprints stay on disk unread."""
     folder.update_manifest(scorers={**folder.manifest().get("scorers", {}), **{each.name: each.fingerprint for each in planned}})
+
+
+def check_kinds(folder: RunFolder, planned: Sequence[ChosenScorer]) -> None:
+    """Refuse what a scorer gave in one kind for one unit and in another for the next, as workers that know nothing of each other let pass.
+
+    The later unit's scores are dropped, so that the next command makes them anew. The harness's own scorers give one kind.
+
+    Raises:
+        BenchError: there are such scores.
+    """
+    for each in planned:
+        scores, found = score_set(folder, each), dict[str, tuple[str, int]]()
+        for unit in sorted(folder.markers()) if not scorers.is_own(each.name) else ():
+            for column, kind in kinds_in(scores.table(unit)).items():
+                before, first = found.setdefault(column, (kind, unit))
+                if before != kind:
+                    scores.table(unit).unlink()
+                    raise BenchError(
+                        f"The scorer {each.name!r} gave {before} in column {column!r} for unit {first} of {folder.path} and {kind} for unit {unit}, "
+                        "whose scores were dropped: a column holds one kind of value. Mend the scorer, then run the same command again."
+                    )

@@ -176,6 +176,19 @@ def test_vectors_are_of_one_length(paint: type[Paint], tmp_path: Path) -> None:
     unscored(run(tmp_path), "column 'note' holds a vector of 2 in other images; got a vector of 3")
 
 
+def test_a_column_is_of_one_kind_in_all_units(paint: type[Paint], tmp_path: Path) -> None:
+    """Two workers, each of which sees one unit alone."""
+    done = run(tmp_path, batch_size=1)
+    folder = RunFolder(done.path)
+    (scores,) = folder.score_sets()
+    for unit, value in enumerate((1.0, True, 2.0)):
+        key = folder.unit_rows(unit)[0]
+        folder.commit_scores(scores, unit, [{"prompt_id": key["prompt_id"], "image_index": 0, "paint": value, "note": None}])
+    with pytest.raises(BenchError, match=r"^The scorer 'paint' gave a number in column 'paint' for unit 0 of .* and yes or no for unit 1"):
+        run(tmp_path, batch_size=1)
+    assert run(tmp_path, batch_size=1).complete
+
+
 def test_a_bench_error_stops_the_run_and_names_scorer_and_sample(paint: type[Paint], zoo: ModuleType, tmp_path: Path) -> None:
     paint.way = zoo.raising(BenchError(""))
     with pytest.raises(BenchError) as found:
