@@ -75,7 +75,19 @@ def write_run(runs: Path, track: str, suite: str, method: str) -> RunFolder:
     identity = run_id(track, suite, method)
     folder = RunFolder(runs / track / suite / f"{method}-{identity[:8]}")
     folder.path.mkdir(parents=True)
-    folder.write_manifest({"run_id": identity, "suite": {"name": suite, "unsafe": suite == "i2p"}})
+    asked = {
+        "method": method,
+        "suite": suite,
+        "track": track,
+        "parameters": {},
+        "limit": None,
+        "batch_size": None,
+        "device": "cpu",
+        "dtype": "float32",
+    }
+    whole = {"spec": asked, "units": 1, "proxy": track == "mini", "versions": {}}
+    made_of = source(track, suite, method).manifest
+    folder.write_manifest({**made_of, **whole, "track": {"name": track}, "scorers": {}})
     rows = []
     for index, row in enumerate(records(suite, QUALITY[method], len(method)).to_dict("records")):
         pixels = np.zeros((32, 32, 3), dtype=np.uint8)
