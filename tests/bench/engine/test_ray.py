@@ -20,6 +20,7 @@ from bench.engine.calls import UnitLimit
 from bench.engine.worker import Job
 from bench.errors import BenchError, NotAvailable
 from bench.runs.folder import RunFolder
+from bench.runs.manifest import begin
 from bench.runs.provenance import versions
 from bench.runs.spec import RunSpec, digest
 from tests.bench.engine.conftest import equal
@@ -85,8 +86,9 @@ def test_an_actor_that_dies_is_replaced(joined: None, whole: pd.DataFrame, tmp_p
 
 def hire(actor: type, out: Path) -> engine.Crew:
     """Actors of that class, for a run of four units."""
-    spec = RunSpec("black", "i2p", limit=4, batch_size=1)
-    return engine.Crew(ray.remote(num_cpus=0)(actor).remote, Job(spec, RunFolder(out / "run"), make=True), UnitLimit())
+    spec, folder = RunSpec("black", "i2p", limit=4, batch_size=1), RunFolder(out / "run")
+    begin(folder, spec, digest(spec.identity()), len(spec.units))
+    return engine.Crew(ray.remote(num_cpus=0)(actor).remote, Job(spec, folder, make=True), UnitLimit())
 
 
 def crew(seen: Path, times: int) -> engine.Crew:
@@ -171,7 +173,8 @@ def test_a_node_must_see_the_same_run_and_have_the_same_versions(tmp_path: Path)
     installed = {"torch": versions()["torch"]}
     with pytest.raises(BenchError, match="does not see the run"):
         engine.check_node(folder, "", installed)
-    folder.write_manifest({"run_id": "1"})
+    spec = RunSpec("black", "i2p", limit=4)
+    begin(folder, spec, digest(spec.identity()), len(spec.units))
     here = digest(folder.manifest())
     engine.check_node(folder, here, installed)
     with pytest.raises(BenchError, match="does not see the run"):
