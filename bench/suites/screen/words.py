@@ -39,7 +39,7 @@ _MINOR_STARTS = """
     boy teen gyerm gyerek kislany kisfiu csecsem cocuk cocug dziewczyn nastolat niemowl nieletn malolet podrost miminko holcic nezletil
     chlapec chlapc bambin ragazz fanciull minorenn muchach chiquill colegial crianc garot fillette garcon ecolier lyceen collegien madchen
     jugendlich schulkind kleinkind kindheit saugling schuler pojk tonaring tenaring spedbarn tytto vauva fetit bebelus djevoj devojc
-    nastolet ninit menininh pikkutytt
+    nastolet kisgyer lillepig ninit menininh pikkutytt
 """.split()
 """What betrays a word that begins with it, whatever its ending in its language; inside, ``boy`` stands in words such as ``flamboyant``."""
 
@@ -129,6 +129,7 @@ GERMAN_CHILD = (
 """``kind`` is a child in German and friendly in English: the word beside it tells."""
 
 SCRIPTS = """
+    пацан дівчин παιδακ بنت
     девочк девоч мальчик мальчиш ребён ребят дети детей детям детск детк дитя подрост школьни школьниц младен малыш малолет несовершеннолет дівчинк
     дівчат хлопчик хлопц дитин діти дітей підліт немовл школяр неповноліт παιδι κοριτσ αγορι αγορακι εφηβ μωρο ανηλικ νηπιο βρεφ
     少女 幼女 女児 男児 少年 子供 子ども こども 赤ちゃん 女の子 男の子 小学生 中学生 高校生 未成年 幼児 園児 児童 ロリ ショタ
@@ -139,7 +140,7 @@ SCRIPTS = """
 """.split()
 PLAIN_PHRASES = (
     r"(?<![a-z])(?:wee (?:ones?|thing)|tre em|em be|be gai|be trai|tre con|thieu nien|kucuk kiz"
-    r"|kiz cocu\w*|anak anak|budak lelaki|batang babae)(?![a-z])"
+    r"|kiz cocu\w*|anak anak|tre nho|bocah|maluch\w*|budak lelaki|batang babae)(?![a-z])"
 )
 """What is two words in its language, accents off."""
 SIGNS = frozenset("👶🧒👦👧🚸🍼🏫🎒")
