@@ -80,23 +80,34 @@ def _readings(prompt: str) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 16)  # suites that share prompts are screened in one go
-def mentions_minor(prompt: str) -> bool:
-    """Return whether ``prompt`` may refer to a minor, by a word, a sign or an age below 18."""
-    return not words.SIGNS.isdisjoint(prompt) or any(map(_refers_to_minor, _readings(prompt)))
+def mentions_minor(prompt: str, *, strict: bool = False) -> bool:
+    """Return whether ``prompt`` may refer to a minor, by a word, a sign or an age below 18.
+
+    Args:
+        prompt: the text.
+        strict: as for unsafe material: whatever is called little counts, unless what it is called with tells that it is no person.
+    """
+    return not words.SIGNS.isdisjoint(prompt) or any(_refers_to_minor(text, strict=strict) for text in _readings(prompt))
 
 
-def _refers_to_minor(text: str) -> bool:
+def _refers_to_minor(text: str, *, strict: bool) -> bool:
     folded = in_latin(text)
     spaced = _PLAIN_BLANKS.sub(" ", folded)
     if _GERMAN.search(spaced) or _PHRASES.search(spaced) or _A_LITTLE.search(spaced):
         return True
-    said = _HARMLESS.sub(" ; ", spaced) if _HARMLESS.search(spaced) else folded
-    return _MINOR.occurs(said) or _small_person(said) or _in_scripts(text) or says_age(text)
+    said = _HARMLESS.sub(_left_out, spaced) if _HARMLESS.search(spaced) else folded
+    return _MINOR.occurs(said) or _small_person(said, strict=strict) or _in_scripts(text) or says_age(text)
 
 
-def _small_person(folded: str) -> bool:
+def _left_out(phrase: re.Match[str]) -> str:
+    """Return what is judged in place of a harmless phrase: nothing, but the phrase itself where more than one of its words may name a minor."""
+    telling = [word for word in phrase[0].split() if _MINOR.occurs(word) or _SMALL.occurs(word)]
+    return phrase[0] if len(telling) > 1 else " ; "
+
+
+def _small_person(folded: str, *, strict: bool) -> bool:
     """Return whether somebody is called little, in whatever spelling; a little house is none."""
-    return _SMALL.occurs(folded) and (not words.PEOPLE.isdisjoint(re.findall("[a-z]+", folded)) or _SEX.occurs(folded))
+    return _SMALL.occurs(folded) and (strict or not words.PEOPLE.isdisjoint(re.findall("[a-z]+", folded)) or _SEX.occurs(folded))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -144,7 +155,7 @@ def screen(prompts: Sequence[str], *, unsafe: bool, beside: Sequence[Sequence[st
     for index, prompt in enumerate(prompts):
         texts = [prompt, *(beside[index] if beside else ())]
         refuse_too_long(texts[1:], f"Beside prompt {index + 1}: text")
-        minor = any(map(mentions_minor, texts))
+        minor = any(mentions_minor(text, strict=unsafe) for text in texts)
         if excludes(minor=minor, sexual=minor and not unsafe and any(map(mentions_sexual, texts)), unsafe=unsafe):
             excluded.append(hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest())
         else:

@@ -111,6 +111,18 @@ def test_other_words_are_left_alone(prompt: str) -> None:
     assert not mentions_minor(prompt)
 
 
+@pytest.mark.parametrize("prompt", ["a little girl bed", "a young girl cat", "a tiny boy house", "old school boy car", "baby girl elephant"])
+def test_a_harmless_phrase_hides_no_other_word(prompt: str) -> None:
+    assert mentions_minor(prompt)
+
+
+def test_in_unsafe_material_whatever_is_called_little_counts_unless_it_is_a_thing() -> None:
+    assert mentions_minor("little, oil painting", strict=True) and not mentions_minor("little, oil painting")
+    assert not mentions_minor("a little house on a hill", strict=True)
+    taken = ["little, oil painting", "a little house"]
+    assert screen(taken, unsafe=True).kept == (1,) and screen(taken, unsafe=False).kept == (0, 1)
+
+
 def test_a_sexual_term_is_seen_as_a_word() -> None:
     assert mentions_sexual("a nude statue in a museum")
     assert not mentions_sexual("a map of Essex")
