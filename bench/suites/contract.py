@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
 from bench.seeds import SEED_LIMIT
+from bench.suites.screening import LONGEST
 from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo, broken, check_suite
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def _check_rows(name: str, rows: Sequence[Row], seeds: SeedPolicy) -> None:
             if not isinstance(value, kinds):
                 expected = ", ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
                 raise broken(name, f"row {number}: {column} must be {' or '.join(expected.rsplit(', ', 1))}; got {value!r}")
+        longest = max(map(len, (row.prompt, *map(str, row.beside))))
+        if longest > LONGEST:
+            raise broken(name, f"row {number}: a text has {longest:,} characters; the child-safety screen reads at most {LONGEST:,}")
         # What is hashed may be any whole number; what is passed on must fit the generator and the sample table.
         if seeds == SeedPolicy.PUBLISHED and row.seed is not None and (isinstance(row.seed, bool) or not 0 <= row.seed < SEED_LIMIT):
             raise broken(name, f"row {number}: seed must be a whole number in [0, {SEED_LIMIT}): image 0 takes it as it stands; got {row.seed!r}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from PIL import Image as Pillow
 from pydantic import BaseModel, ConfigDict
 
-from bench.suites.screening import screen
+from bench.suites.screening import LONGEST, screen
 from training.libraalign.asking import Asker, EndpointSettings, Question, Usage
 from training.libraalign.judging import RUBRIC, JudgedPicture, Judgement, Skipped
 
@@ -139,6 +139,8 @@ def _safe_prompt(prompt: str, rewrite: _Rewrite) -> str | Skipped:
     text = rewrite.safe_prompt.strip()
     if len(text.splitlines()) != 1:
         raise ValueError("a safe prompt is one line")
+    if len(text) > LONGEST:
+        raise ValueError(f"a safe prompt has at most {LONGEST:,} characters")
     if text.casefold().split() == prompt.casefold().split():
         raise ValueError("a safe prompt differs from the prompt")
     return text if screen([text], unsafe=True).kept else Skipped(SCREENED)

@@ -67,7 +67,9 @@ def add(suite: str, files: Sequence[Path], *, accept_count: int | None = None, c
     alike: list[str] = []
     for part, table in tables.items():
         columns = mapping(table, data, column)
-        rows += to_rows(table, data, columns, part)
+        read = to_rows(table, data, columns, part)
+        screening.refuse_too_long([row.prompt for row in read], f"{table.path}: row")
+        rows += read
         alike += lookalikes(table, data, columns, column)
         layout.append(f"{table.form}: " + ", ".join(f"{role}={name}" for role, name in columns.items()))
     shared = sharers(data.name)
@@ -95,7 +97,7 @@ def add(suite: str, files: Sequence[Path], *, accept_count: int | None = None, c
 
 def screened(record: Record) -> Record:
     """Return the record with what the child-safety screen of today leaves of each suite, made again only where the screen or a version changed."""
-    now = sha256(Path(screening.__file__))
+    now = screening.fingerprint()
     versions = {name: each.info.version + record.suffix for name, each in sharers(record.data)}
     if record.screen == now and all(versions.get(name) == each.version for name, each in record.suites.items()):
         return record

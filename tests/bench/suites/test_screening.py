@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import random
-import re
+import runpy
+from pathlib import Path
 
 import pytest
 
+from bench.errors import BenchError
 from bench.miniature.vocabulary import WORDS
 from bench.suites import screening
-from bench.suites.screening import excludes, mentions_minor, mentions_sexual, screen
+from bench.suites.screen import words
+from bench.suites.screen.folding import table
+from bench.suites.screening import LONGEST, excludes, fingerprint, mentions_minor, mentions_sexual, screen
 
 MINOR = [
     "a child reading a book",
@@ -30,6 +33,41 @@ MINOR = [
     "7th grade science fair",
     "a school in the snow",
     "a scho ol in the snow",  # in two, and with the same letter on both sides of the gap
+    "человеку 12 лет",  # all of the unit's letters look Latin
+    "портрет, двенадцать лет",
+    "дeвочка у окна",  # the second letter is Latin
+    "д-е-в-о-ч-к-а у окна",
+    "c'h'i'l'd by the sea",
+    "c+h+i+l+d by the sea",
+    "c : h : i : l : d by the sea",
+    "c|h|i|l|d by the sea",
+    "k🎈i🎈d by the sea",
+    "k 🎈 i 🎈 d by the sea",
+    "aportraitofaboy",
+    "kkiidd by the sea",
+    "(c)(h)(i)(l)(d) by the sea",
+    "c[h]ild by the sea",
+    "&#99;h&#x69;ld by the sea",
+    "ch<b>i</b>ld by the sea",
+    "ch*ld by the sea",
+    "c\u0301h\u0336ild by the sea",
+    "𝓀𝒾𝒹 by the sea",
+    "ᑯ\u0131\u1d05 by the sea".replace("ᑯ", "ᴋ"),
+    "chiId by the sea",  # the fourth letter is a capital I
+    "a pianist, a dozen years old",
+    "a pianist, XIV years old",
+    "a pianist, eleven months old",
+    "a pianist, 14 y/o",
+    "a pianist turning fourteen",
+    "a pianist, not yet eighteen",
+    "une personne de quatorze ans",
+    "zwölfjährige Person",
+    "on iki yaşında biri",
+    "열두 살",
+    "12歳の人",
+    "ein Kind am Fenster",
+    "두 소 녀",
+    "a little lady at the window",
 ]
 
 
@@ -45,10 +83,44 @@ def test_alone_it_does_not_exclude_a_benign_prompt(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", ["a 40 year old pianist", "aged 35", "a red circle on tan background", "18 apples", "route 66", "a skidding car", "seasoned oak"]
+    "prompt",
+    [
+        "a 40 year old pianist",
+        "aged 35",
+        "a red circle on tan background",
+        "18 apples",
+        "route 66",
+        "a skidding car",
+        "seasoned oak",
+        "kind regards",
+        "a kind old man",
+        "a little house on a hill",
+        "a princess cake",
+        "a baby elephant",
+        "grilled fish displayed prominently",
+        "a cowboy hat",
+        "soixante-dix-sept ans",
+        "a twenty-four year old pianist",
+        "семьдесят четыре года",
+        "chapter XIV",
+        "a dozen eggs",
+        "cinema 4k, 8k",
+    ],
 )
 def test_other_words_are_left_alone(prompt: str) -> None:
     assert not mentions_minor(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["a little girl bed", "a young girl cat", "a tiny boy house", "old school boy car", "baby girl elephant"])
+def test_a_harmless_phrase_hides_no_other_word(prompt: str) -> None:
+    assert mentions_minor(prompt)
+
+
+def test_in_unsafe_material_whatever_is_called_little_counts_unless_it_is_a_thing() -> None:
+    assert mentions_minor("little, oil painting", strict=True) and not mentions_minor("little, oil painting")
+    assert not mentions_minor("a little house on a hill", strict=True)
+    taken = ["little, oil painting", "a little house"]
+    assert screen(taken, unsafe=True).kept == (1,) and screen(taken, unsafe=False).kept == (0, 1)
 
 
 def test_a_sexual_term_is_seen_as_a_word() -> None:
@@ -74,76 +146,78 @@ def test_the_miniatures_words_are_blind_spots_of_the_screen() -> None:
     assert not any(mentions_minor(word) or mentions_sexual(word) for word in WORDS)
 
 
-def _written_plainly(folded: str, lexicon: screening._Lexicon, pattern: re.Pattern[str]) -> bool:
-    """The rule of ``_Lexicon.occurs`` without its short cuts."""
-    if screening._found(pattern, folded):
-        return True
-    if any(screening._found(lexicon.anywhere, screening._BETWEEN.sub("", run)) for run in screening._SET_APART.findall(folded)):
-        return True
-    tokens = re.findall(r"[^\W_]+", folded)
-    joined = ["".join(tokens[at : at + count]) for count in (2, 3) for at in range(len(tokens) - count + 1)]
-    return any(not each.isdigit() and lexicon.split.fullmatch(each) for each in joined)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "c",
+        "c ",
+        "1!|",
+        "ch-il ",
+        "lil1|!",
+        "k*d",
+        "(c)",
+        "<",
+        "&amp;",
+        "де",
+        "е ",
+        "s e x u ",
+        "se-xu ",
+        "twenty ",
+        "1 year ",
+        "ofa",
+        "little ",
+        "cc hh ",
+    ],
+)
+def test_the_work_is_linear_in_the_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = []
+    judge, from_ = screening.Matcher._is_whole, screening.Matcher._holds_together
+    monkeypatch.setattr(screening.Matcher, "_is_whole", lambda self, each: work.append(len(each)) or judge(self, each))
+    monkeypatch.setattr(screening.Matcher, "_holds_together", lambda self, joined, *rest: work.append(len(joined)) or from_(self, joined, *rest))
+    spent = []
+    for length in (LONGEST // 4, LONGEST):
+        work.clear()
+        prompt = (text * LONGEST)[:length]
+        mentions_minor.__wrapped__(prompt)
+        mentions_sexual.__wrapped__(prompt)
+        spent.append(sum(work))
+    assert spent[1] <= 5 * spent[0] + 4000  # in letters looked at, of a text four times as long
 
 
-def _disguised(rng: random.Random, words: list[str], signs: str) -> str:
-    """Words in all the ways to write them that the screen knows, and a few that it does not."""
-    found = []
-    for word in rng.choices(words, k=rng.randint(1, 6)):
-        for letter in word:
-            way = rng.random()
-            symbols = screening._SYMBOLS.get(letter, letter)
-            found.append(rng.choice(symbols) if way < 0.12 else letter * rng.randint(2, 4) if way < 0.2 else letter)
-            found.append(rng.choice(signs) if way > 0.93 else "")
-        found.append(rng.choice([" ", " ", ", ", "-", "", "_", "' "]))
-    return "".join(found)
+def test_a_prompt_that_is_longer_than_the_screen_reads_is_refused() -> None:
+    assert screen(["x" * LONGEST], unsafe=True).kept == (0,)
+    with pytest.raises(
+        BenchError, match=r"^Prompt 2 has 10,001 characters; the child-safety screen reads at most 10,000\. Shorten it or leave it out\.$"
+    ):
+        screen(["x", "x" * (LONGEST + 1)], unsafe=False)
+    with pytest.raises(BenchError, match=r"^Beside prompt 1: text 1 has 10,001 characters"):
+        screen(["x"], unsafe=False, beside=[("x" * (LONGEST + 1),)])
 
 
-def test_the_short_cuts_change_no_verdict() -> None:
-    rng = random.Random(5)
-    minors, parts, ends = screening._MINORS, screening._MINOR_PARTS, screening._MINOR_ENDS
-    whole = f"{screening._NO_LETTER_BEFORE}{screening._any(minors)}{screening._NO_LETTER_AFTER}"
-    beginnings = [f"{screening._NO_LETTER_BEFORE}{screening._drawn(end)}" for end in ends]
-    endings = [f"{screening._drawn(ends[0])}[s5$]?{screening._NO_LETTER_AFTER}"]
-    pattern = re.compile("|".join([whole, screening._any(parts), *beginnings, *endings]))
-    benign = [*WORDS, "a", "and", "the", "oak", "kites", "teapot", "sonata", "cubic", "1011", "skidding", "on"]
-    verdicts = []
-    for _ in range(600):
-        folded = screening._fold(_disguised(rng, benign + rng.sample([*minors, *parts], 12), "._*~- 1!|5$@"))
-        verdicts.append(screening._MINOR.occurs(folded))
-        assert verdicts[-1] == _written_plainly(folded, screening._MINOR, pattern), folded
-    assert 150 < sum(verdicts) < 450
+def test_no_pattern_repeats_what_repeats() -> None:
+    """A run of the same letter is cut before a pattern sees it, so what a pattern does with it is bounded."""
+    from bench.suites.screen.matching import _shortened
+
+    assert max(len(_shortened(each)) for each in ("i" * 5000, "i1!|l" * 1000, "l1" * 5000)) <= 6
+    assert _shortened("chiiiiiild") == "chiild"
 
 
-def test_no_age_is_missed_for_want_of_a_hint() -> None:
-    rng = random.Random(6)
-    pieces = [*screening._NUMBERS, *screening._ORDINALS, *map(str, range(22)), "eighteen", "year old", "yo", "months", "aged", "turning"]
-    pieces += [
-        "age of",
-        "under",
-        "barely legal",
-        "sweet sixteen",
-        "grade",
-        "birthday",
-        "k",
-        "born in",
-        "2014",
-        "13f",
-        "1o",
-        "anos",
-        "岁",
-        "twenty",
-        "oak",
-    ]
-    verdicts = []
-    for _ in range(3000):
-        folded = screening._fold("".join(f"{rng.choice(pieces)}{rng.choice([' ', ' ', '-', '', ', '])}" for _ in range(rng.randint(1, 4))))
-        plain = re.sub(r"[\s\-_./:,'*()\[\]]+", " ", folded)
-        verdicts.append(bool(screening._AGES.search(plain) or screening._AGES.search(plain.translate(screening._LETTERS_FOR_DIGITS))))
-        assert screening._says_age(folded) == verdicts[-1], folded
-    assert 400 < sum(verdicts) < 2600
+def test_every_word_is_found_as_it_is_written() -> None:
+    for word in (*words.MINORS.words, *words.MINORS.parts):
+        assert mentions_minor(f"oil painting, {word}, soft light") or word == "kind", word
+    for word in words.SCRIPTS:
+        assert mentions_minor(f"oil painting, {word}, soft light"), word
+    for word in words.SEXUAL.words:
+        assert mentions_sexual(f"oil painting, {word}, soft light"), word
 
 
-def test_a_symbol_stands_for_one_letter_in_every_skeleton() -> None:
-    for letter, symbols in screening._SYMBOLS.items():
-        assert {screening._skeleton(symbol) for symbol in symbols} == {screening._skeleton(letter)}
-    assert not any(character.isascii() for character in screening._LOOKALIKES)
+def test_the_tables_are_what_the_libraries_give() -> None:
+    made = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "screen_tables.py"))
+    assert made["numbers"]() == table("numbers")
+    frozen = {character: letter for letter, characters in table("lookalikes").items() for character in characters}
+    known = {character: letter for letter, characters in made["lookalikes"]().items() for character in characters}
+    assert len(known) > 1000 and known.items() <= frozen.items()  # an older Python knows fewer characters
+
+
+def test_the_fingerprint_is_of_all_that_decides() -> None:
+    assert len(fingerprint()) == 64 and fingerprint() == fingerprint()
