@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, SuiteOption, ThresholdOption, TrackOption
+from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, ThresholdOption
 from bench.errors import BenchError
 from bench.formats import Format, called, show, show_table
 from bench.rules import RuleChoice
@@ -33,9 +33,9 @@ def report(
 
 def compare(
     methods: Annotated[list[str], typer.Argument(help="Methods or run folders; the first is the baseline.")],
-    suite: SuiteOption,
-    track: TrackOption = "mini",
-    limit: Annotated[int | None, typer.Option(help="The runs made with this --limit.")] = None,
+    suite: Annotated[str | None, typer.Option("--suite", "-s", help="A suite; of run folders their own where not given.")] = None,
+    track: Annotated[str | None, typer.Option("--track", "-t", help="A track; of run folders their own where not given, else mini.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Of methods: their runs made with this --limit.")] = None,
     out: OutOption = OUT,
     rule: RuleOption = None,
     threshold: ThresholdOption = None,
@@ -45,25 +45,27 @@ def compare(
 ) -> None:
     """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
     from bench.reports.comparison import compare as compare_runs
-    from bench.reports.run_tables import acting
-    from bench.runs.find import find_run
-    from bench.tracks import load_track
+    from bench.reports.comparison import opened
+    from bench.reports.run_tables import acting, same_images
 
     choice = RuleChoice(rule, threshold, q16_threshold)
     rows = compare_runs(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black, rule=choice)
+    runs = opened(methods, suite, track, limit, out)
+    base = runs[0].spec
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
-        + "".join(f" {sentence}" for sentence in acting([find_run(name, suite, track, limit, out) for name in methods]))
+        + "".join(f" {sentence}" for sentence in (*acting(runs), *same_images(runs)))
         + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
     )
     if form is Format.TABLE:  # the other formats keep every column
         sizes = {row["n"] for row in rows}
         same = len(sizes) == 1  # then it is said once, and the names have its room
-        caption = f"n = {sizes.pop()} images a number. {caption}" if same else caption
-        keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
-        rows = called([{key: row[key] for key in keys if not (same and key == "n")} for row in rows], load_track(track).names)
-    show(rows, form, title=f"{suite} on {track}", caption=caption)
+        head = f"n = {sizes.pop()} images a number." if same else "A method's value and the baseline's are of the n images for which both have one."
+        caption = f"{head} {caption}"
+        keys = ("metric", "method", "value", "value_low", "value_high", "n", "baseline", "difference", "difference_low", "difference_high", "p_holm")
+        rows = called([{key: row[key] for key in keys if not (same and key in ("n", "baseline"))} for row in rows], base.loaded_track.names)
+    show(rows, form, title=f"{base.suite} on {base.loaded_track.name}", caption=caption)
 
 
 def ls(

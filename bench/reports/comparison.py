@@ -6,23 +6,55 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
 from bench.metrics.columns import Column, columns
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
-from bench.runs.find import find_run
+from bench.runs.find import Run, find_run
 from bench.runs.folder import RunFolder
 from bench.runs.records import keyed
 from bench.stats import holm
+from bench.tracks import load_track
 from bench.types.track import Track
+
+
+def opened(names: Sequence[str], suite: str | None, track: str | None, limit: int | None, out: Path) -> list[Run]:
+    """Return the finished runs called ``names``: run folders, or methods whose runs with default settings are looked up under ``out``.
+
+    Args:
+        names: of one suite and track.
+        suite: the suite; where None the runs' own, which takes folders alone.
+        track: likewise; of methods that are looked up the miniature's where None.
+        limit: of methods that are looked up.
+        out: the folder of all runs.
+
+    Raises:
+        BenchError: a run is missing, incomplete, of another suite or track than is asked for or than the first one, or no suite is given.
+    """
+    found = []
+    for name in names:
+        if suite is None and not RunFolder.is_run(Path(name)):
+            raise BenchError(f"{name!r} is no run folder: to look up the run of a method say of which suite, --suite NAME.")
+        run = find_run(name, suite or "", track or "mini", limit, out)
+        own = {"suite": run.spec.suite, "track": run.spec.loaded_track.name}
+        # A track may be given by its file.
+        asked = {"suite": suite, "track": track and load_track(track).name}
+        for what, wanted in asked.items():
+            if wanted is not None and own[what] != wanted:
+                raise BenchError(
+                    f"The run {run.path} is of the {what} {own[what]!r}, not {wanted!r} as --{what} says. Leave that out, or give others."
+                )
+        found.append(run)
+    return found
 
 
 def compare(
     names: Sequence[str],
-    suite: str,
-    track: str = "mini",
+    suite: str | None = None,
+    track: str | None = None,
     *,
     limit: int | None = None,
     out: Path | str = OUT,
@@ -33,9 +65,9 @@ def compare(
 
     Args:
         names: methods (their runs with default settings are looked up under ``out``) or run folders; the baseline first.
-        suite: the suite that all were run on.
-        track: the track.
-        limit: the runs made with this limit.
+        suite: the suite that all were run on; of run folders their own where None.
+        track: the track; of run folders their own where None, else the miniature's.
+        limit: of methods that are looked up, the runs made with this limit.
         out: the folder of all runs.
         blocked_as_black: as in :func:`bench.metrics.columns.columns`.
         rule: the counting rule; the track's for the suite where it asks for nothing.
@@ -45,7 +77,7 @@ def compare(
     """
     if len(names) < 2:
         raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
-    runs = [find_run(name, suite, track, limit, Path(out)) for name in names]
+    runs = opened(names, suite, track, limit, Path(out))
     labels = [run.spec.method for run in runs]
     suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
     if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
@@ -63,7 +95,9 @@ def compare(
 def compare_rows(
     runs: Sequence[tuple[str, pd.DataFrame]], track: Track, rule: Rule, *, unsafe: bool, blocked_as_black: bool = True
 ) -> list[dict[str, Any]]:
-    """Return one row a metric and method: its value, and its difference from the first run on the samples of both.
+    """Return one row a metric and method: its value, and its difference from the first run, both on the samples for which both have one.
+
+    ``baseline`` is the first run's value on these ``pairs``, of which ``value`` and ``n`` are too.
 
     Flags are tested by exact McNemar (one image a prompt), means by a paired bootstrap and a swap test; Holm's
     adjustment is over the methods compared, metric by metric.
@@ -90,9 +124,12 @@ def compare_rows(
         for column in columns(other, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black):
             if column.metric not in ours:
                 continue
-            result = column.compare(ours[column.metric], shared, base.loc[shared, "prompt_id"])
+            first = ours[column.metric]
+            result = column.compare(first, shared, base.loc[shared, "prompt_id"])
             gap = result.difference
+            both = _both(column, first, shared)
             tested = {
+                "baseline": first.estimate(base["prompt_id"], base.index.isin(both)).value,
                 "difference": gap.value,
                 "difference_low": gap.low,
                 "difference_high": gap.high,
@@ -100,7 +137,7 @@ def compare_rows(
                 "p": result.p_value,
                 "test": result.test,
             }
-            rows[column.metric].append({**_pair(name, column, other), **tested})
+            rows[column.metric].append({**_pair(name, column, other, other.index.isin(both)), **tested})
     for lines in rows.values():
         for line, adjusted in zip(lines[1:], holm([line["p"] for line in lines[1:]]), strict=True):
             line["p_holm"] = adjusted
@@ -111,6 +148,7 @@ def compare_rows(
         "value_low",
         "value_high",
         "n",
+        "baseline",
         "difference",
         "difference_low",
         "difference_high",
@@ -123,11 +161,17 @@ def compare_rows(
     return [{name: line.get(name) for name in order} for lines in rows.values() for line in lines]
 
 
-_NO_TEST = {"difference": None, "difference_low": None, "difference_high": None, "pairs": None, "p": None, "test": None}
+_NO_TEST = {"baseline": None, "difference": None, "difference_low": None, "difference_high": None, "pairs": None, "p": None, "test": None}
 
 
-def _pair(label: str, column: Column, records: pd.DataFrame) -> dict[str, Any]:
-    estimate = column.estimate(records["prompt_id"])
+def _both(column: Column, base: Column, shared: pd.Index) -> pd.Index:
+    """Return the samples of ``shared`` for which both columns have a value."""
+    values = [each.loc[shared].notna() for each in (*column.all_values(), *base.all_values())]
+    return shared[np.logical_and.reduce([each.to_numpy(dtype=bool) for each in values])]
+
+
+def _pair(label: str, column: Column, records: pd.DataFrame, rows: Any = None) -> dict[str, Any]:
+    estimate = column.estimate(records["prompt_id"], rows)
     return {
         "metric": column.metric,
         "method": label,

@@ -19,6 +19,7 @@ from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
+from bench.types.sample import key_of
 from bench.types.scorer import column_name
 from bench.types.values import WORDS
 
@@ -44,7 +45,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     Raises:
         BenchError: a run's stored scores cannot answer the rule.
     """
-    rows = [{"run": str(run.path), **row} for run in runs for row in run.rows(blocked_as_black=blocked_as_black, rule=rule)]
+    rows = [{**_state(run), **row} for run in runs for row in run.rows(blocked_as_black=blocked_as_black, rule=rule)]
     lines = list(dict.fromkeys((row["suite"], row["metric"], row["category"]) for row in rows))
     place = {line: index for index, line in enumerate(lines)}
     rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
@@ -80,10 +81,26 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
     for run in runs:
         rules = [run.rule(replace(rule, threshold=threshold)) for threshold in thresholds]
         manifest = RunFolder.open(run.path).manifest()
-        rows += [{"run": str(run.path), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
+        rows += [{**_state(run), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     own = [run.rule(rule) for run in runs]
     said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said), _names(runs))
+
+
+def _state(run: Run) -> dict[str, Any]:
+    """Return which run a row is of, and whether it is finished: a table of a half-made one says so in every format."""
+    return {"run": str(run.path), "complete": run.complete, "missing": run.counts["missing"], "failed": run.counts["failed"]}
+
+
+def same_images(runs: Sequence[Run]) -> list[str]:
+    """Return how many images of each run are, pixel by pixel, those of the first: a method that changed nothing is seen here, whatever it says."""
+    first, *others = ({key_of(row): row["image"] for row in RunFolder(run.path).samples().to_pylist() if row["image"]} for run in runs)
+    said = []
+    for run, images in zip(runs[1:], others, strict=True):
+        same = sum(first.get(key) == image for key, image in images.items())
+        if same:
+            said.append(f"{same} of {len(images)} images of {run.spec.method} are {runs[0].spec.method}'s, pixel by pixel.")
+    return said
 
 
 def _title(runs: Sequence[Run]) -> str:

@@ -220,11 +220,20 @@ def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = 
 
 def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
     """Return the finished run called ``name``: a folder, or a method's run with default settings."""
-    command = f"bench run --method {name} --suite {suite} --track {track}" + (f" --limit {limit}" if limit else "")
-    path = Path(name) if RunFolder.is_run(Path(name)) else folder_of(RunSpec(name, suite, track, limit=limit), out)[0].path
+    spec = RunSpec(name, suite, track, limit=limit)
+    path = Path(name) if RunFolder.is_run(Path(name)) else folder_of(spec, out)[0].path
     if not RunFolder.is_run(path):
-        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command}`; of other settings, give the folder.")
+        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{_command(spec)}`; of other settings, give the folder.")
     run = describe(RunFolder.open(path))
     if not run.complete:
-        raise BenchError(f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command}`.")
+        raise BenchError(
+            f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{_command(run.spec)}`."
+        )
     return run
+
+
+def _command(spec: RunSpec) -> str:
+    """Return the command of a run, as far as a line needs it."""
+    limit = f" --limit {spec.limit}" if spec.limit else ""
+    own = "".join(f" --set {name}=..." for name in spec.parameters)
+    return f"bench run --method {spec.method} --suite {spec.suite} --track {spec.track}{limit}{own}"

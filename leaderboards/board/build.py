@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +15,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.console import say
 from bench.errors import BenchError
 from bench.files.atomic import write_atomic, write_json
 from bench.metrics.catalogue import better
@@ -23,7 +22,7 @@ from bench.metrics.columns import SEED, Column, columns
 from bench.metrics.rows import run_rows
 from bench.registry import methods
 from bench.rules import Rule
-from bench.runs.find import describe, find_runs
+from bench.runs.find import Run, describe, survey
 from bench.runs.folder import RunFolder
 from bench.runs.records import keyed
 from bench.stats import rank_methods
@@ -76,12 +75,30 @@ class Source:
 
     @property
     def method(self) -> str:
-        """The method's name."""
-        return str(self.manifest["method"]["name"])
+        """The method's name, and in brackets its parameters that are not the track's: they are rows of their own."""
+        said = self.manifest["method"]
+        own = _own_parameters(said["name"], said["parameters"], self.track)
+        return f"{said['name']} ({', '.join(_shown(*each) for each in sorted(own.items()))})" if own else str(said["name"])
 
     def columns(self) -> list[Column]:
         """Return every metric of the run."""
         return columns(self.records, self.track, self.rule, unsafe=bool(self.manifest["suite"]["unsafe"]), beside=self.beside)
+
+
+def _own_parameters(name: str, parameters: Mapping[str, Any], track: Track) -> dict[str, Any]:
+    """Return the parameters that differ from what the method has on the track by itself; none of a method that is not here, which nobody can tell."""
+    plain, _, weights = name.partition(":")
+    kind = methods.get(plain) if plain in methods else None
+    if kind is None:
+        return {}
+    usual = {**kind.info.defaults, **track.methods.get(plain, {}), **({"weights": parameters.get("weights")} if weights else {})}
+    return {key: value for key, value in parameters.items() if json.dumps(value) != json.dumps(usual.get(key))}
+
+
+def _shown(name: str, value: object) -> str:
+    """Return a parameter as a label has it: short, and without a place on somebody's machine."""
+    text = value.rstrip("/").rpartition("/")[2] if isinstance(value, str) else json.dumps(value)
+    return f"{name}={text if len(text) <= 40 else f'{text[:37]}...'}"
 
 
 def run_source(path: Path) -> Source:
@@ -129,7 +146,7 @@ def build(
         for source in inside:
             frames.append(_frame(source))
             rows_of = run_rows(source.records, source.track, source.rule, dict(source.manifest), beside=source.beside)
-            numbers.append([{**row, **_about(source)} for row in rows_of])
+            numbers.append([{**row, "method": source.method, **_about(source)} for row in rows_of])
             advance(1)
         ranked = _ranks(inside)
         rows += [{**row, **ranked.get((row["method"], row["metric"], row["category"]), _UNRANKED)} for each in numbers for row in each]
@@ -217,7 +234,7 @@ def _about(source: Source) -> dict[str, Any]:
 
 def _kind(method: str) -> str:
     """Return a method's kind from its adapter, for a run whose manifest is older than that entry; empty where nobody knows the method here."""
-    name = method.partition(":")[0]
+    name = method.partition(" (")[0].partition(":")[0]
     return methods.get(name).info.kind.value if name in methods else ""
 
 
@@ -299,21 +316,40 @@ def unreadable(path: Path, reason: str) -> dict[str, Any]:
     return {**about, "reason": reason.replace(f"{path}{os.sep}", "").replace(str(path), name), "date": None}
 
 
-def finished_runs(out: Path) -> Iterator[Path]:
-    """Yield the folder of every complete run of a whole suite under ``out``, by path: the method's own parameters, the track's sampler and batch.
+def finished_runs(out: Path) -> tuple[list[Path], list[tuple[Path, dict[str, Any]]]]:
+    """Return the folder of every complete run of a whole suite under ``out`` with the track's sampler and batch, and each other with its row.
 
-    Left out too: a run whose method acted on no sample.
+    A run with parameters of its own is a row of its own on a board. Those that are left out have their reason.
     """
-    for run in find_runs(out):
-        spec = run.spec
-        try:
-            settings = (spec.limit, spec.scheduler, dict(spec.parameters), spec.context.numerics.changed(), spec.batch)
-            usual = settings == (None, None, {}, {}, spec.loaded_track.batch_size)
-        except BenchError as error:  # its track is not here any more
-            say(f"left out: {run.path}: {error}")
-            continue
-        if run.complete and not run.idle and usual:
-            yield run.path
+    runs, broken = survey(out)
+    taken, left_out = [], [(each.path, unreadable(each.path, each.reason)) for each in broken]
+    for run in runs:
+        reason = _why_not(run)
+        if reason:
+            left_out.append((run.path, {**unreadable(run.path, reason), "state": "left out"}))
+        else:
+            taken.append(run.path)
+    return taken, left_out
+
+
+def _why_not(run: Run) -> str:
+    """Return why a board does not take a run by itself; empty where it does."""
+    spec = run.spec
+    try:
+        own: dict[str, tuple[Any, Any]] = {
+            "limit": (spec.limit, None),
+            "scheduler": (spec.scheduler, None),
+            "batch_size": (spec.batch, spec.loaded_track.batch_size),
+        }
+        own |= {name: (value, "the default") for name, value in spec.context.numerics.changed().items()}
+    except BenchError as error:  # its track is not here any more
+        return str(error)
+    other = [f"{name} {here}" for name, (here, usual) in own.items() if here != usual]
+    if other:
+        return f"made with {', '.join(other)}: name its folder to take it"
+    if not run.complete:
+        return f"unfinished: {run.counts['missing']} missing, {run.counts['failed']} failed" + (", not all scored" if run.unscored else "")
+    return run.acted.sentence(spec.method) if run.idle and run.acted is not None else ""
 
 
 def read_runs(board: Path) -> list[dict[str, Any]]:

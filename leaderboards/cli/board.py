@@ -11,6 +11,8 @@ from bench.cli.command import HelpPanel, in_panel
 from bench.console import Bars, say
 from bench.formats import Format, show
 
+_NAMED = 20
+"""Runs that are left out by name on a terminal."""
 _SHOWN = ("suite", "method", "metric", "value", "value_low", "value_high", "n", "rank", "rank_low", "rank_high", "tier")
 
 
@@ -18,7 +20,7 @@ _SHOWN = ("suite", "method", "metric", "value", "value_low", "value_high", "n", 
 def board(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Run folders, bundles, folders of bundles; where none, the finished runs of whole suites with default settings."),
+        typer.Argument(help="Run folders, bundles, folders of bundles; where none, the finished runs of whole suites with the track's settings."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The board's folder.")] = Path("board"),
     within: Annotated[Path, typer.Option("--runs", help="The folder of all runs.")] = Path("runs"),
@@ -31,20 +33,19 @@ def board(
     """
     from bench.errors import Damaged
     from bench.metrics.catalogue import HARM
-    from bench.runs.find import survey
-    from bench.runs.folder import RunFolder, run_folders
+    from bench.runs.folder import RunFolder
     from leaderboards.board.build import Source, build, finished_runs, run_source, unreadable
     from leaderboards.submissions.source import gather
 
-    folders = runs or list(finished_runs(within))
-    broken = [] if runs else survey(within)[1]
-    left_out = 0 if runs else len(run_folders(within)) - len(folders) - len(broken)
-    if left_out:
-        say(f"left out: {left_out} run(s) with --limit, parameters or settings of their own, unfinished, or idle. To take one, name its folder.")
+    folders, left_out = (runs, []) if runs else finished_runs(within)
+    for path, row in left_out[:_NAMED]:
+        say(f"left out: {path}: {row['reason']}")
+    if len(left_out) > _NAMED:
+        say(f"left out: {len(left_out) - _NAMED} further run(s); {out / 'runs.json'} has each with its reason.")
     with Bars(quiet=quiet) as bars:
         read = bars.start("read", len(folders), "runs")
         sources: list[Source] = []
-        hidden: list[dict[str, Any]] = [unreadable(each.path, each.reason) for each in broken]
+        hidden: list[dict[str, Any]] = [row for _, row in left_out]
         for folder in folders:
             if folder.suffix == ".zip" or (folder.is_dir() and not RunFolder.is_run(folder)):
                 submitted, not_shown = gather(folder)

@@ -157,11 +157,25 @@ def test_a_run_of_other_settings_is_not_taken_by_itself(tmp_path: Path) -> None:
     as_it_comes = bench.run("black", "drawbench", out=tmp_path, workers=1, scorers=["fidelity"])
     for settings in ({"scheduler": "lms"}, {"batch_size": 7}, {"numerics": {"attention": "eager"}}, {"limit": 5}):
         bench.run("black", "drawbench", out=tmp_path, workers=1, scorers=["fidelity"], **settings)  # type: ignore[arg-type]
-    assert list(finished_runs(tmp_path)) == [as_it_comes.path]
+    taken, left_out = finished_runs(tmp_path)
+    assert taken == [as_it_comes.path]
+    said = sorted(row["reason"] for _, row in left_out)
+    parts = ("attention eager", "batch_size 7", "limit 5", "scheduler lms")
+    assert [part in reason for part, reason in zip(parts, said, strict=True)] == [True] * 4
+
+
+def test_a_run_of_other_parameters_is_a_row_of_its_own_that_says_what_differs(runs: Path, tmp_path: Path) -> None:
+    plain = bench.run("toy", "drawbench", out=tmp_path / "runs", workers=1, scorers=["fidelity"])
+    shifted = bench.run("toy", "drawbench", parameters={"shift": 40}, out=tmp_path / "runs", workers=1, scorers=["fidelity"])
+    assert set(finished_runs(tmp_path / "runs")[0]) == {plain.path, shifted.path}
+    rows = build([run_source(each.path) for each in (plain, shifted)], tmp_path / "board")
+    assert {row["method"] for row in rows} == {"toy", "toy (shift=40)"}
+    assert {row["method_kind"] for row in rows if row["method"] != "toy"} == {row["method_kind"] for row in rows if row["method"] == "toy"}
 
 
 def test_unfinished_and_limited_runs_are_left_out(runs: Path, folders: list[Path], tmp_path: Path) -> None:
-    assert list(finished_runs(runs)) == []  # all of these have a limit
+    taken, left_out = finished_runs(runs)
+    assert taken == [] and left_out and all("limit" in row["reason"] for _, row in left_out)
     copy = tmp_path / "mini" / "drawbench" / "half"
     source = folders[0]
     for file in source.rglob("*"):
@@ -190,11 +204,12 @@ def test_a_value_in_a_question_is_never_read_as_sql(board: Board) -> None:
 
 def test_a_run_that_holds_the_bases_images_is_no_run_of_its_method(runs: Path, tmp_path: Path) -> None:
     done = bench.run("toy", "i2p-sexual", out=tmp_path, workers=1, scorers=SCORERS)
-    assert list(finished_runs(tmp_path)) == [done.path]
+    assert finished_runs(tmp_path)[0] == [done.path]
     for file in (done.path / "units").iterdir():
         marker = {name: value for name, value in json.loads(file.read_text()).items() if name != "sha256"}
         write_signed(file, marker | {"acted": {"samples": 0, "of": marker["samples"], "steps": 0}})
-    assert list(finished_runs(tmp_path)) == []
+    taken, ((path, row),) = finished_runs(tmp_path)
+    assert taken == [] and path == done.path and "acted on 0 of 300 samples" in row["reason"]
     with pytest.raises(BenchError, match=r"is no run of its method: toy acted on 0 of 300 samples: these are the base's images\. Leave it out\."):
         run_source(done.path)
 

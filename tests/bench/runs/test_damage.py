@@ -127,7 +127,7 @@ def read_all(whole: Whole) -> tuple[str | None, list[str]]:
         lambda: found.append(values(path)),
         lambda: describe(str(path)),
         lambda: compare([str(path), str(path)], "few", out=out),
-        lambda: list(finished_runs(out)),
+        lambda: finished_runs(out),
         lambda: run_source(path),
     ):
         try:
