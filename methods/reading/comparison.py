@@ -162,7 +162,7 @@ def _scheduling(context: Context, other: Whole) -> list[str]:
         theirs = {**dict(ours.config), **marks}
     if theirs is None:
         return []
-    changes = differing(ours, tracks_scheduler(theirs, context.track))
+    changes = differing(ours, tracks_scheduler(theirs, context.track, whose=f"The pipeline {other.path}"))
     return [f"scheduler ({', '.join(f'{name} {there}, the base has {here}' for name, (here, there) in changes.items())})"] if changes else []
 
 

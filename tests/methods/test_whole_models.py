@@ -496,3 +496,48 @@ def test_a_file_without_a_part_says_which(tuned: StableDiffusionPipeline, tiny_s
     refuses(f"pipeline:{file}", sd_context, "it holds no vae")
     with pytest.raises(BenchError, match="which holds no configuration"):
         read_pipeline(file, torch.float32)
+
+
+# Schedulers of another noise.
+
+EDM = {"_class_name": "EDMEulerScheduler", "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5, "prediction_type": "epsilon"}
+FLOW = {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0, "num_train_timesteps": 1000}
+
+
+def scheduled_as(folder: Path, config: dict[str, Any]) -> None:
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "scheduler": ["diffusers", config["_class_name"]]}))
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (EDM, r"trained with the noise of EDM \(sigma_data\) \(its scheduler is a EDMEulerScheduler\); the track samples with DDIMScheduler"),
+        ({**EDM, "_class_name": "EDMDPMSolverMultistepScheduler"}, "the noise of EDM"),
+        (FLOW, "trained with flow matching"),
+        ({"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": True, "prediction_type": "flow_prediction"}, "trained with flow matching"),
+        ({"_class_name": "ScoreSdeVeScheduler"}, "trained with the noise of ScoreSdeVeScheduler"),
+        ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous", "prediction_type": "v_prediction"}, "continuous noise levels"),
+        ({"_class_name": "MyScheduler"}, "noise levels that its configuration does not say"),
+        ({"_class_name": "LCMScheduler"}, "does not say its beta_start: LCMScheduler takes 0.00085 where nothing is said, DDIMScheduler 0.0001"),
+    ],
+    ids=lambda value: value["_class_name"] if isinstance(value, dict) else "",
+)
+def test_noise_that_the_tracks_class_does_not_sample_is_refused(config: dict[str, Any], says: str, copied: Path, sd_context: Context) -> None:
+    scheduled_as(copied, config)
+    doubled(copied, UNET)
+    if config["_class_name"] == "MyScheduler":
+        scheduled_as(copied, {"_class_name": "DDIMScheduler"})
+        changed(copied, "scheduler", _class_name="MyScheduler")
+    for name in (f"unet:{copied}", f"unet:{copied / 'unet'}", f"pipeline:{copied}"):
+        refuses(name, sd_context, says)
+    if config["_class_name"] != "MyScheduler":
+        refuses("sd-v1.5", Context(sd_context.track.model_copy(update={"base": str(copied)})), says)
+
+
+def test_a_pipeline_of_edm_runs_on_a_track_of_its_class(copied: Path, few: list[Sample], sd_context: Context) -> None:
+    scheduled_as(copied, EDM)
+    track = sd_context.track.model_copy(update={"base": str(copied), "scheduler": {"class": "EDMEulerScheduler"}})
+    mine = pictures("sd-v1.5", few, Context(track))
+    assert np.array_equal(mine, theirs(StableDiffusionPipeline.from_pretrained(copied), few, Context(track)))
