@@ -113,8 +113,9 @@ def _refuse_another_noise(base: Mapping[str, Any], scheduler: SchedulerMixin, op
     name, chosen = str(base.get("_class_name") or ""), type(scheduler).__name__
     theirs, ours = _noise(name, base), _noise(chosen, scheduler.config)
     if theirs != ours:
+        said = f" (its scheduler is {name})" if name else ""
         raise BenchError(
-            f"{whose} was trained with {theirs}{f' (its scheduler is a {name})' if name else ''}; the track samples with {chosen}, which is for {ours}. "
+            f"{whose} was trained with {theirs}{said}; the track samples with {chosen}, which is for {ours}. "
             "Use a track whose `scheduler` names a class of its own kind (class: in a copy of the track's file)."
         )
     own = getattr(diffusers, name, None)

@@ -513,7 +513,7 @@ def scheduled_as(folder: Path, config: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        (EDM, r"trained with the noise of EDM \(sigma_data\) \(its scheduler is a EDMEulerScheduler\); the track samples with DDIMScheduler"),
+        (EDM, r"trained with the noise of EDM \(sigma_data\) \(its scheduler is EDMEulerScheduler\); the track samples with DDIMScheduler"),
         ({**EDM, "_class_name": "EDMDPMSolverMultistepScheduler"}, "the noise of EDM"),
         (FLOW, "trained with flow matching"),
         ({"_class_name": "DPMSolverMultistepScheduler", "use_flow_sigmas": True, "prediction_type": "flow_prediction"}, "trained with flow matching"),
@@ -541,3 +541,104 @@ def test_a_pipeline_of_edm_runs_on_a_track_of_its_class(copied: Path, few: list[
     track = sd_context.track.model_copy(update={"base": str(copied), "scheduler": {"class": "EDMEulerScheduler"}})
     mine = pictures("sd-v1.5", few, Context(track))
     assert np.array_equal(mine, theirs(StableDiffusionPipeline.from_pretrained(copied), few, Context(track)))
+
+
+# The same network named another way, and what else decides pictures.
+
+
+def test_a_part_of_a_pipeline_is_compared_however_it_is_named(
+    copied: Path, sd_context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubled(copied, UNET)
+    doubled(copied, "text_encoder/model.safetensors")
+    changed(copied, "scheduler", prediction_type="v_prediction")
+    (tmp_path / "folder").symlink_to(copied / "unet")
+    (tmp_path / "file.safetensors").symlink_to(copied / UNET)
+    shutil.copytree(copied / "unet", copied / "checkpoint-500" / "unet")
+    shutil.copytree(copied / "unet", copied / "unet_ema")
+    monkeypatch.chdir(copied / "unet")
+    named = ["./", ".", "../unet", copied / UNET, tmp_path / "folder", tmp_path / "file.safetensors"]
+    for name in [*named, copied / "checkpoint-500", copied / "checkpoint-500" / "unet", copied / "unet_ema"]:
+        refuses(f"unet:{name}", sd_context, r"prediction_type v_prediction, the base has epsilon\); text_encoder\. .*--method pipeline:\S*/copy\.$")
+    refuses(f"text-encoder:{copied / 'text_encoder/model.safetensors'}", sd_context, "prediction_type v_prediction, .*; unet")
+
+
+def test_a_part_of_the_hub_is_compared_with_its_pipelines_own_schedule(
+    copied: Path, sd_context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the hub's client lays it out: files are links to blobs of other names."""
+    doubled(copied, UNET)
+    changed(copied, "scheduler", prediction_type="v_prediction")
+    snapshot, blobs = tmp_path / "hub" / "models--o--v" / "snapshots" / ("a" * 40), tmp_path / "hub" / "models--o--v" / "blobs"
+    blobs.mkdir(parents=True)
+    for number, name in enumerate(["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", UNET]):
+        shutil.copy(copied / name, blobs / str(number))
+        (snapshot / name).parent.mkdir(parents=True, exist_ok=True)
+        (snapshot / name).symlink_to(blobs / str(number))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    for name in ("unet", UNET):
+        refuses(f"unet:o/v@{'a' * 40}/{name}", sd_context, "prediction_type v_prediction, the base has epsilon")
+
+
+@pytest.mark.parametrize(
+    ("part", "settings"),
+    [
+        ("unet", {"flip_sin_to_cos": False}),
+        ("unet", {"freq_shift": 1}),
+        ("unet", {"act_fn": "gelu"}),
+        ("unet", {"attention_head_dim": 8}),
+        ("unet", {"norm_eps": 1e-2}),
+        ("unet", {"center_input_sample": True}),
+        ("text_encoder", {"use_attention_mask": True}),
+        ("text_encoder", {"layer_norm_eps": 1e-1}),
+        ("text_encoder", {"num_attention_heads": 2}),
+        ("vae", {"norm_num_groups": 4}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+def test_the_bases_tensors_under_other_settings_are_another_model(
+    part: str, settings: dict[str, Any], copied: Path, few: list[Sample], sd_context: Context
+) -> None:
+    changed(copied, part, **settings)
+    expected = theirs(StableDiffusionPipeline.from_pretrained(copied), few, sd_context)
+    assert not np.array_equal(expected, pictures("sd-v1.5", few, sd_context))
+    assert np.array_equal(pictures(f"pipeline:{copied}", few, sd_context), expected)
+    method = {"unet": "unet", "text_encoder": "text-encoder"}
+    if part in method:
+        assert np.array_equal(pictures(f"{method[part]}:{copied}", few, sd_context), expected)
+    other = "text-encoder" if part == "unet" else "unet"
+    name, value = next(iter(settings.items()))
+    assert f"{name} {value}, the base has" in refuses(f"{other}:{copied}", sd_context, "in more than its")
+
+
+def test_settings_that_change_no_picture_are_no_difference(copied: Path, few: list[Sample], sd_context: Context) -> None:
+    changed(copied, "unet", sample_size=64, dropout=0.1, attention_head_dim=[4, 4], _name_or_path="elsewhere")
+    changed(copied, "text_encoder", attention_dropout=0.1, architectures=["CLIPModel"], eos_token_id=2)
+    for name in ("unet", "text-encoder"):
+        refuses(f"{name}:{copied}", sd_context, "the base's own")
+    refuses(f"pipeline:{copied}", sd_context, "is the track's base itself")
+
+
+def test_what_an_sdxl_index_says_is_compared(tiny_sdxl: Path, few: list[Sample], xl_context: Context, tmp_path: Path) -> None:
+    folder = tmp_path / "xl"
+    shutil.copytree(tiny_sdxl, folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "force_zeros_for_empty_prompt": False}))
+    expected = theirs(StableDiffusionXLPipeline.from_pretrained(folder, add_watermarker=False), few, xl_context)
+    assert np.array_equal(pictures(f"pipeline:{folder}", few, xl_context), expected)
+    doubled(folder, UNET)
+    refuses(f"unet:{folder}", xl_context, "force_zeros_for_empty_prompt False, the base has True")
+    (folder / "model_index.json").write_text(json.dumps(index))
+    changed(folder, "text_encoder_2", eos_token_id=5)
+    refuses(f"unet:{folder}", xl_context, r"text_encoder_2 \(eos_token_id 5, the base has \d+\)")
+    expected = theirs(StableDiffusionXLPipeline.from_pretrained(folder, add_watermarker=False), few, xl_context)
+    assert np.array_equal(pictures(f"pipeline:{folder}", few, xl_context), expected)
+
+
+@pytest.mark.parametrize("inside", ["", "/model.safetensors"])
+def test_a_second_text_encoder_does_not_take_the_firsts_place(inside: str, tiny_sdxl: Path, xl_context: Context, tmp_path: Path) -> None:
+    shutil.copytree(tiny_sdxl, tmp_path / "xl")
+    (tmp_path / "link").symlink_to(tmp_path / "xl" / "text_encoder_2")
+    for folder in (tmp_path / "xl" / "text_encoder_2", tmp_path / "link"):
+        refuses(f"text-encoder:{folder}{inside}", xl_context, r"it is a pipeline's text_encoder_2, .*the first.*--method pipeline:\S*/xl\.$")
