@@ -642,3 +642,54 @@ def test_a_second_text_encoder_does_not_take_the_firsts_place(inside: str, tiny_
     (tmp_path / "link").symlink_to(tmp_path / "xl" / "text_encoder_2")
     for folder in (tmp_path / "xl" / "text_encoder_2", tmp_path / "link"):
         refuses(f"text-encoder:{folder}{inside}", xl_context, r"it is a pipeline's text_encoder_2, .*the first.*--method pipeline:\S*/xl\.$")
+
+
+# Indexes.
+
+
+@pytest.mark.parametrize("how", ["pipeline", "base"])
+@pytest.mark.parametrize("value", [[None, None], None, "x"], ids=["off", "absent", "no pair"])
+@pytest.mark.parametrize("part", ["text_encoder", "tokenizer", "vae", "unet", "scheduler"])
+def test_an_index_without_a_part_is_refused_though_the_part_lies_there(part: str, value: Any, how: str, copied: Path, sd_context: Context) -> None:
+    doubled(copied, UNET)
+    index = json.loads((copied / "model_index.json").read_text())
+    index[part] = value
+    (copied / "model_index.json").write_text(json.dumps({name: each for name, each in index.items() if each is not None}))
+    says = rf"its model_index.json names no {part}, without which a StableDiffusionPipeline makes no picture: write its library and class into it"
+    if how == "base":
+        refuses("sd-v1.5", Context(sd_context.track.model_copy(update={"base": str(copied)})), says)
+    else:
+        refuses(f"pipeline:{copied}", sd_context, says)
+
+
+def test_a_class_that_is_a_list_is_refused(copied: Path, sd_context: Context, tuned: Any, compvis: Any, tmp_path: Path) -> None:
+    index = json.loads((copied / "model_index.json").read_text())
+    (copied / "model_index.json").write_text(json.dumps({**index, "_class_name": ["pipeline", "MyPipeline"]}))
+    says = r"it is a \['pipeline', 'MyPipeline'\]; expected one of: StableDiffusionPipeline"
+    own = Context(sd_context.track.model_copy(update={"base": str(copied)}))
+    refuses("sd-v1.5", own, says)
+    refuses(f"unet:{sd_context.track.base}", own, says)
+    save_file(compvis(tuned), tmp_path / "whole.safetensors")
+    of_file = Context(sd_context.track.model_copy(update={"base": str(tmp_path / "whole.safetensors"), "base_config": str(copied)}))
+    refuses("sd-v1.5", of_file, r"they are of a \['pipeline', 'MyPipeline'\]; expected one of")
+    refuses(f"pipeline:{copied}", sd_context, r"it is a \['pipeline', 'MyPipeline'\]; this track's base is a StableDiffusionPipeline")
+
+
+@pytest.mark.parametrize("how", ["unet", "pipeline", "base"])
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"in_channels": 9}, "takes 9 channels where latents have 4: it is an inpainting U-Net"),
+        ({"num_class_embeds": 5}, "takes class labels"),
+        ({"block_out_channels": [64, 64]}, "its weights are not those of its config.json, .*expected shape.* give the config.json that was saved"),
+    ],
+)
+def test_a_configuration_that_is_not_its_tensors_is_not_called_damage(
+    settings: dict[str, Any], says: str, how: str, copied: Path, sd_context: Context
+) -> None:
+    changed(copied, "unet", **settings)
+    if how == "pipeline" and "block_out_channels" in settings:
+        says = "is of another model than the track's base: its unet has block_out_channels"
+    where = Context(sd_context.track.model_copy(update={"base": str(copied)})) if how == "base" else sd_context
+    line = refuses("sd-v1.5" if how == "base" else f"{how}:{copied}", where, says)
+    assert "damaged" not in line
