@@ -15,7 +15,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from bench.errors import BenchError
 from bench.registry import find_method
@@ -693,3 +693,55 @@ def test_a_configuration_that_is_not_its_tensors_is_not_called_damage(
     where = Context(sd_context.track.model_copy(update={"base": str(copied)})) if how == "base" else sd_context
     line = refuses("sd-v1.5" if how == "base" else f"{how}:{copied}", where, says)
     assert "damaged" not in line
+
+
+# Stable Diffusion XL in one file.
+
+
+@pytest.fixture
+def two_widths(tiny_sdxl: Path, tmp_path: Path) -> StableDiffusionXLPipeline:
+    """A tiny SDXL whose second text encoder is wider, as the real one's, its projection no square; by the first's width the library tells them."""
+    pipeline = StableDiffusionXLPipeline.from_pretrained(tiny_sdxl, add_watermarker=False)
+    torch.manual_seed(12)
+    wider = {**pipeline.text_encoder_2.config.to_dict(), "hidden_size": 48, "intermediate_size": 96, "projection_dim": 40}
+    pipeline.text_encoder_2 = CLIPTextModelWithProjection(CLIPTextConfig(**wider))
+    network = {**pipeline.unet.config, "cross_attention_dim": 32 + 48, "projection_class_embeddings_input_dim": 40 + 6 * 8}
+    pipeline.unet = UNet2DConditionModel.from_config(network)
+    pipeline.save_pretrained(tmp_path / "two-widths")
+    return pipeline
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_an_sdxl_in_one_file_is_read_as_diffusers_does(
+    suffix: str, two_widths: Any, few: list[Sample], xl_context: Context, tmp_path: Path, compvis: Any
+) -> None:
+    tuned_xl, folder = two_widths, tmp_path / "two-widths"
+    context = Context(xl_context.track.model_copy(update={"base": str(folder)}))
+    with torch.no_grad():
+        for model in (tuned_xl.unet, tuned_xl.text_encoder, tuned_xl.text_encoder_2, tuned_xl.vae):
+            for parameter in model.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+    file = tmp_path / f"xl{suffix}"
+    tensors = compvis(tuned_xl)
+    save_file(tensors, file) if suffix == ".safetensors" else torch.save({"state_dict": tensors}, file)
+    judge = StableDiffusionXLPipeline.from_single_file(str(file), config=str(folder), local_files_only=True, add_watermarker=False)
+    for each in (judge, read_pipeline(file, torch.float32, folder)):
+        for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+            expected, found = getattr(tuned_xl, part).state_dict(), getattr(each, part).state_dict()
+            assert expected.keys() == found.keys() and all(torch.equal(value, found[name]) for name, value in expected.items()), part
+    expected_pictures = theirs(judge, few, context)
+    base = Context(context.track.model_copy(update={"base": str(file), "base_config": str(folder)}))
+    assert np.array_equal(pictures("sd-v1.5", few, base), expected_pictures)
+    assert np.array_equal(pictures(f"pipeline:{file}", few, context), expected_pictures)
+    assert "text_encoder; text_encoder_2; vae" in refuses(f"unet:{file}", context, "in more than its unet")
+    assert "text_encoder_2; vae; unet" in refuses(f"text-encoder:{file}", context, "in more than its text_encoder")
+
+
+def test_an_sdxl_in_one_file_without_a_tensor_or_a_text_encoder_says_so(two_widths: Any, xl_context: Context, tmp_path: Path, compvis: Any) -> None:
+    context = Context(xl_context.track.model_copy(update={"base": str(tmp_path / "two-widths")}))
+    tensors, file = compvis(two_widths), tmp_path / "lacks.safetensors"
+    lost = "conditioner.embedders.1.model.transformer.resblocks.1.ln_2.bias"
+    save_file({name: value for name, value in tensors.items() if name != lost}, file)
+    refuses(f"pipeline:{file}", context, r"its weights lack \S*layers\.1\.layer_norm2\.bias")
+    save_file({name: value for name, value in tensors.items() if "embedders.1" not in name}, file)
+    refuses(f"pipeline:{file}", context, "it holds no text_encoder_2")
