@@ -190,6 +190,6 @@ def _read_network(family: DenoiserFamily, folder: Path) -> Any:
             f"({theirs.get(first, 'missing')}, the base's {ours.get(first, 'missing')}). Give weights trained on this base."
         )
     network = network.to(base.device).eval()
-    if settings_of(network) == settings_of(base):
+    if settings_of(network, base.dtype) == settings_of(base, base.dtype):
         refuse_base(folder, base.state_dict(), network.state_dict())
     return network

@@ -76,7 +76,7 @@ class _Encoder(FineTuned):
                 raise BenchError(f"The text encoder in {place} does not fit the track's base: its {name} is {found}, expected {wanted}.")
         # A checkpoint of the whole CLIP may say other end tokens than its tokenizer's; the base model's count, for SDXL and SAFREE pool there.
         encoder.config.eos_token_id = before.config.eos_token_id
-        if settings_of(encoder) == settings_of(before):
+        if settings_of(encoder, before.dtype) == settings_of(before, before.dtype):
             refuse_base(place, before.state_dict(), encoder.state_dict())
         setattr(pipeline, part, encoder.to(before.device).eval())
         self.sampler = Sampler(pipeline, changed=True)

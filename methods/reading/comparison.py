@@ -35,6 +35,8 @@ _IDLE = {
     *("bos_token_id", "pad_token_id"),  # the tokenizer's count
 }
 """Settings of a network, an autoencoder or a text encoder by which the same weights compute the same. Every other one may change pictures."""
+_UPCASTS = {"upcast_attention", "force_upcast"}
+"""Settings that act in half precision alone."""
 
 
 class Whole:
@@ -174,7 +176,7 @@ def differences(context: Context, path: Path, but: Iterable[str] = ()) -> Iterat
             if (path / part).is_dir() and base.files(part) != other.files(part) and _tokens(base.configs / part) != _tokens(path / part):
                 yield part
     for part in (*encoders, "vae", *NETWORKS):
-        if part not in but and part in index and other.has(part) and (found := _otherwise(base, other, part, index[part][1])):
+        if part not in but and part in index and other.has(part) and (found := _otherwise(base, other, part, index[part][1], context.dtype)):
             yield found
 
 
@@ -203,8 +205,10 @@ def index_settings(folder: Path) -> dict[str, Any]:
     return {each: index.get(each, default) for each, default in known.items() if each not in KINDS[name].options}
 
 
-def settings_of(model: Any) -> dict[str, Any]:
-    """Return the settings of a model by which the same weights compute something."""
+def settings_of(model: Any, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the settings of a model by which the same weights compute something, in ``dtype``."""
+    import torch
+
     config = model.config
     if hasattr(config, "to_dict"):
         # Diffusers asks a text encoder for the last; no class of transformers names it.
@@ -214,10 +218,11 @@ def settings_of(model: Any) -> dict[str, Any]:
             found["eos_token_id"] = found["vocab_size"] - 1
     else:
         names, found = set(inspect.signature(type(model)).parameters), dict(config)
-    return {name: _setting(value) for name, value in found.items() if name in names - _IDLE and not name.startswith("_")}
+    idle = _IDLE | _UPCASTS if dtype == torch.float32 else _IDLE
+    return {name: _setting(value) for name, value in found.items() if name in names - idle and not name.startswith("_")}
 
 
-def _otherwise(base: Whole, other: Whole, part: str, kind: str) -> str:
+def _otherwise(base: Whole, other: Whole, part: str, kind: str, dtype: str) -> str:
     """Return a part with its settings that differ, or alone where its tensors do; empty where the two are one.
 
     Tensors are the same too where they are rounded to the half precision that one of the two files has.
@@ -231,7 +236,7 @@ def _otherwise(base: Whole, other: Whole, part: str, kind: str) -> str:
         if said[0] != said[1]:
             return part
     models = [each.read(part, kind) for each in (base, other)]
-    here, there = (settings_of(model) for model in models)
+    here, there = (settings_of(model, getattr(torch, dtype)) for model in models)
     if changes := [name for name in sorted({*here, *there}) if here.get(name) != there.get(name)]:
         return f"{part} ({', '.join(f'{name} {there.get(name)}, the base has {here.get(name)}' for name in changes)})"
     ours, theirs = ({name: value for name, value in model.state_dict().items() if not name.endswith("position_ids")} for model in models)

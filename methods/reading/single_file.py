@@ -21,6 +21,7 @@ NETWORK = COMPVIS[0]
 """How a network's tensors begin."""
 _TEXTS = {"text_encoder": ("cond_stage_model.", "conditioner.embedders.0."), "text_encoder_2": ("conditioner.embedders.1.",)}
 _AUTOENCODER = "first_stage_model."
+_LIBRARIES = ("diffusers", "transformers")
 
 
 def is_compvis(names: Iterable[str]) -> bool:
@@ -95,7 +96,7 @@ def refuse_without_part(what: str, folder: Path) -> None:
     """Refuse a pipeline of a known class whose index leaves out a part: one that lies there all the same is neither hashed nor fetched with it.
 
     Raises:
-        BenchError: one that its class needs is not named, or switched off.
+        BenchError: one that its class needs is not named, or switched off, or of its author's own code.
     """
     name = str(json.loads((folder / MODEL_INDEX).read_text(encoding="utf-8"))["_class_name"])
     kind, named = KINDS[name], model_parts(folder)
@@ -105,6 +106,9 @@ def refuse_without_part(what: str, folder: Path) -> None:
             raise unusable(
                 what, folder, f"its {MODEL_INDEX} names no {part}, without which a {name} makes no picture: write its library and class into it"
             )
+        if (library := named[part][0]) not in _LIBRARIES:
+            own = f"its {part} is a {named[part][1]} of {library}, and code that comes with weights is never run"
+            raise unusable(what, folder, f"{own}: expected a class of {' or '.join(_LIBRARIES)}")
 
 
 def read_part(file: Path, tensors: Mapping[str, torch.Tensor], part: str, kind: str, configs: Path, dtype: Any, what: str) -> Any:

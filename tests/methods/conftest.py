@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 
 from bench.runs.spec import RunSpec
 from bench.tracks import load_track
@@ -37,6 +39,25 @@ def sd_context(context: Context, tiny_sd: Path) -> Context:
 def xl_context(context: Context, tiny_sdxl: Path) -> Context:
     """The mini track on a tiny random SDXL."""
     return Context(context.track.model_copy(update={"name": "tiny-sdxl", "base": str(tiny_sdxl)}))
+
+
+@pytest.fixture
+def tuned(tiny_sd: Path, tmp_path: Path) -> StableDiffusionPipeline:
+    """The tiny Stable Diffusion, every part of it changed."""
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None, requires_safety_checker=False)
+    torch.manual_seed(11)
+    for model in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+    return pipeline
+
+
+@pytest.fixture
+def copied(tiny_sd: Path, tmp_path: Path) -> Path:
+    """A copy of the base."""
+    shutil.copytree(tiny_sd, tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 RESNET = {
