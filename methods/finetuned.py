@@ -39,10 +39,23 @@ class FineTuned(Method):
         Raises:
             NotAvailable: there are none for this track and none were given, or they cannot be had.
         """
-        given = self.parameters["weights"] or for_base(context.track, self.shipped)
+        given = self.given() or for_base(context.track, self.shipped)
         if given is None:
             raise no_weights(self.info.name, context.track.name, self.recipe)
         return resolve(str(given))
+
+    def given(self) -> str | None:
+        """Return the location that the user names; None where it was left out.
+
+        Raises:
+            BenchError: it is no text, or a blank one, in whose place other weights would be used.
+        """
+        given = self.parameters["weights"]
+        if given is not None and not (isinstance(given, str) and given.strip()):
+            raise BenchError(
+                f"{self.info.name} needs weights to be a folder, a file or OWNER/NAME on the hub; got {given!r}. Give one, or leave it out."
+            )
+        return given
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return the hashes of the weights' files, and of what beside them decides how they act."""
@@ -75,7 +88,7 @@ class ClosedForm(FineTuned):
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return the hashes of a saved edit's files; there are none where it is solved here."""
-        return super().weights(context) if self.parameters["weights"] else {}
+        return super().weights(context) if self.given() else {}
 
     def load(self, context: Context) -> None:
         """Read the base model and edit it.
@@ -84,7 +97,7 @@ class ClosedForm(FineTuned):
             NotAvailable: the track has no concepts and none were given.
             BenchError: a parameter does not fit, or cannot act on a saved edit.
         """
-        if self.parameters["weights"]:
+        if self.given():
             self._check_settings(context)
             super().load(context)
             return

@@ -17,7 +17,7 @@ from methods.adapters.refusals import base_name, refusal
 from methods.adapters.signs import GATED, Naming, layout
 from methods.denoisers import FAMILIES, family_of
 from methods.parts import read_config
-from methods.reading.comparison import refuse_base
+from methods.reading.comparison import refuse_base, settings_of
 from methods.reading.native import network_tensors, unwrapped
 
 if TYPE_CHECKING:
@@ -190,5 +190,6 @@ def _read_network(family: DenoiserFamily, folder: Path) -> Any:
             f"({theirs.get(first, 'missing')}, the base's {ours.get(first, 'missing')}). Give weights trained on this base."
         )
     network = network.to(base.device).eval()
-    refuse_base(folder, base.state_dict(), network.state_dict())
+    if settings_of(network, base.dtype) == settings_of(base, base.dtype):
+        refuse_base(folder, base.state_dict(), network.state_dict())
     return network

@@ -95,6 +95,10 @@ def read_model(folder: Path, dtype: Any, kind: str, what: str) -> Any:
     try:
         model, info = getattr(diffusers, kind).from_pretrained(folder, **options)
     except Exception as error:
+        if "expected shape" in str(error):
+            which = first_line(error).partition(" because ")[2].partition(". If you want")[0]
+            why = f"its weights are not those of its config.json ({which}): give the config.json that was saved with them"
+            raise unusable(what, folder, why) from error
         raise damaged(what, folder, first_line(error)) from error
     refuse_lacking(what, folder, model)
     if surplus := sorted(info["unexpected_keys"]):

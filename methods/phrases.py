@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bench.errors import BenchError
 from methods.denoisers.family import DenoiserFamily
 
 SHOWN = 40
 """Characters of a text that a message shows."""
+
+
+def refuse_blank(method: str, name: str, given: str | Sequence[str] | None) -> None:
+    """Refuse a parameter that names nothing: the track's own would be used under the record of an empty one.
+
+    Args:
+        method: whose parameter it is.
+        name: the parameter's.
+        given: what the user gave; None where it was left out.
+
+    Raises:
+        BenchError: it is an empty list, or a text in it is blank.
+    """
+    texts = [given] if isinstance(given, str) else given
+    if texts is not None and not (texts and all(text.strip() for text in texts)):
+        raise BenchError(f"{method} got {name}={given!r}, which names nothing: give a text, or leave {name} out and the track's own is used.")
 
 
 def refuse_cut(method: str, name: str, texts: Iterable[str], family: DenoiserFamily) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 from bench.errors import BenchError, first_line
+from bench.files.selection import MODEL_INDEX
 from bench.types import Context
-from methods.denoisers import KINDS, family_of
+from methods.denoisers import FAMILIES, KINDS, family_of
 from methods.numerics import note
 from methods.parts import damaged, quiet, read_model, read_text_encoder
-from methods.reading.single_file import model_parts, read_marks, read_whole
+from methods.reading.single_file import model_parts, read_marks, read_whole, refuse_without_part
 from methods.scheduling import refuse_untrained, tracks_scheduler
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ def read_pipeline(path: Path, dtype: Any, configs: Path | None = None, what: str
         kind = KINDS[type(pipeline).__name__]
     else:
         name, kind = _kind(path, what)
+        refuse_without_part(what, path)
+        for family in FAMILIES:
+            if name in family.kinds:
+                family.refuse_folder(path, kind, what)
         classes = {part: each for part, (library, each) in model_parts(path).items() if library == "diffusers" and (path / part).is_dir()}
         models: dict[str, Any] = {part: read_text_encoder(path / part, dtype, encoder, what) for part, encoder in kind.encoders.items()}
         # One by one: each part may be there in another form (fp16 alone, .bin alone), for which the pipeline has one word.
@@ -105,7 +110,8 @@ def read_pipeline(path: Path, dtype: Any, configs: Path | None = None, what: str
 def _kind(folder: Path, what: str) -> tuple[str, PipelineKind]:
     """Return the name of the pipeline's class, from ``model_index.json``, and what is known of it."""
     try:
-        name = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
+        # A pipeline of its author's own code has a list there.
+        name = str(json.loads((folder / MODEL_INDEX).read_text(encoding="utf-8"))["_class_name"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(what, folder, "no file named model_index.json that says its class") from error
     kind = KINDS.get(name)

@@ -56,8 +56,9 @@ class RECE(ClosedForm):
         """Read the base model and erase by UCE, the start before any epoch; return how many projections that changed."""
         chosen = self.parameters
         epochs = chosen["epochs"]
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
-            raise BenchError(f"rece needs epochs to be a whole number of at least 0; got {epochs!r}.")
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+            zero = " Without an epoch it is uce: run that (--method uce)." if epochs == 0 and not isinstance(epochs, bool) else ""
+            raise BenchError(f"rece needs epochs to be a whole number of at least 1; got {epochs!r}.{zero}")
         self.epochs = epochs
         self._regularizer = number("rece", "regularizer", chosen["regularizer"], above=0)
         self._scales = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
-from methods.phrases import refuse_cut
+from methods.phrases import refuse_blank, refuse_cut
 from methods.pipeline import load_pipeline
 from methods.safree_attention import re_attention
 from methods.safree_projection import basis, beta, last_step, triggers, without
@@ -227,6 +227,7 @@ class SAFREE(Method):
         phrases = [given] if isinstance(given, str) else given
         if phrases is not None and (not isinstance(phrases, (list, tuple)) or not all(isinstance(each, str) and each for each in phrases)):
             raise BenchError(f"safree needs concepts to be a text or a list of texts; got {given!r}.")
+        refuse_blank("safree", "concepts", phrases)
         alpha, up_t = chosen["alpha"], chosen["up_t"]
         if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not math.isfinite(alpha):
             raise BenchError(f"safree needs alpha to be a number; got {alpha!r}.")

@@ -5,7 +5,6 @@ Checked against diffusers' own pipelines, Stable Diffusion and SDXL: the same bi
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from bench.types import Context, Generated, Sample
 from methods.denoisers import family_of
 from methods.denoisers.family import Text, joined
 from methods.numerics import settle
+from methods.scheduling import step_options
 
 if TYPE_CHECKING:
     import torch
@@ -151,9 +151,7 @@ class Sampler:
         shape = (1, *family.latent_shape(first.height, first.width))
         noise = torch.cat([torch.randn(shape, generator=each) for each in generators])
         latents = noise.to(self.device, family.network.dtype) * scheduler.init_noise_sigma
-        # Stochastic schedulers draw from the samples' own generators too; eta is 0, as in diffusers' own pipelines, whatever a scheduler's default.
-        offered = {"generator": generators, "eta": 0.0}
-        extra = {name: value for name, value in offered.items() if name in inspect.signature(scheduler.step).parameters}
+        extra = step_options(scheduler, generators)
         for step, time in enumerate(scheduler.timesteps):
             texts = guidance.texts(step) if guided else guidance.texts(step)[1:2]
             expanded = scheduler.scale_model_input(torch.cat([latents] * len(texts)), time)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
-from methods.phrases import refuse_cut
+from methods.phrases import refuse_blank, refuse_cut
 from methods.pipeline import load_pipeline
 from methods.sampler import Guidance, Sampler, iterations
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PREFIX = "an image showing "
 """diffusers' pipeline puts it before the concept, the authors' package does not."""
+
+_CLIP_READS = 77
+"""Tokens of a text, start and end among them, on every real Stable Diffusion."""
 
 VARIANTS = ("diffusers", "original")
 NUMBERS = ("warmup", "scale", "threshold", "momentum_scale", "momentum_beta")
@@ -119,7 +122,8 @@ class _SLD(Method):
         if not self._on:
             least = "at least 1" if self.parameters["variant"] == "original" else "above 1"
             return f"{name} cannot act at scale {self.parameters['scale']:g}: its images would be the base's. Give one {least}: --set scale=NUMBER."
-        if warmup >= sample.steps and warmup >= (made := iterations(context, sample.steps)):
+        # Iterations are counted from 0: the last is one less than there are.
+        if warmup > sample.steps - 1 and warmup > (made := iterations(context, sample.steps)) - 1:
             return (
                 f"{name} cannot act with warmup {warmup:g}: these samples take {made} iterations, so its images would be the base's. "
                 f"Give a warm-up below that: --set warmup=NUMBER; or more `steps` in the track's file."
@@ -137,9 +141,10 @@ class _SLD(Method):
         concept = self.parameters["concept"] or ", ".join(context.track.concepts.get("sld", ()))
         if not concept:
             raise NotAvailable(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
-        # The miniature's text encoder has never met the prefix's words, and its 16 tokens would not hold them beside the concept.
-        self._concept = concept if self.parameters["variant"] == "original" or context.track.proxy else PREFIX + concept
         self.sampler = Sampler(load_pipeline(context))
+        # A text encoder that reads less than CLIP's, such as the miniature's, has never met the prefix's words and has no room for them.
+        prefixed = self.parameters["variant"] == "diffusers" and self.sampler.family.text_parts()[0].tokenizer.model_max_length >= _CLIP_READS
+        self._concept = PREFIX + concept if prefixed else concept
         refuse_cut(self.info.name, "a concept", [self._concept], self.sampler.family)
 
     def _check_parameters(self) -> None:
@@ -149,6 +154,7 @@ class _SLD(Method):
         given = self.parameters["concept"]
         if given is not None and not isinstance(given, str):
             raise BenchError(f"{self.info.name} needs concept to be one text, its phrases joined by commas; got {given!r}.")
+        refuse_blank(self.info.name, "concept", given)
         for name in NUMBERS:
             value = self.parameters[name]
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):

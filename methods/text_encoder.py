@@ -10,13 +10,17 @@ from bench.errors import BenchError
 from bench.files.hashes import hash_weights
 from bench.files.selection import weights_of
 from bench.types import Context, Kind, MethodInfo
-from methods.denoisers import family_of
+from methods.denoisers import KINDS, family_of
 from methods.finetuned import FineTuned
 from methods.generic import named
+from methods.parts import unusable
 from methods.pipeline import load_pipeline, read_text_encoder
-from methods.reading.comparison import refuse_base, refuse_dropping
+from methods.reading.comparison import places, refuse_base, refuse_dropping, settings_of
 from methods.reading.encoder_file import encoder_of_file
 from methods.sampler import Sampler
+
+_FURTHER = {part for kind in KINDS.values() for part in list(kind.encoders)[1:]}
+"""Text encoders that a pipeline has beside its first."""
 
 
 class _Encoder(FineTuned):
@@ -25,6 +29,15 @@ class _Encoder(FineTuned):
     def _place(self, context: Context) -> Path:
         """Return the encoder's folder, or the file with its tensors."""
         path = self.location(context)
+        for place in places(path):
+            folder = place if place.is_dir() else place.parent
+            if folder.name in _FURTHER:
+                raise unusable(
+                    "the text encoder",
+                    path,
+                    f"it is a pipeline's {folder.name}, and this method takes one in the place of the first. Take all of the pipeline: "
+                    f"--method pipeline:{folder.parent}",
+                )
         if path.is_file():
             return path
         folder = path / "text_encoder" if (path / "text_encoder").is_dir() else path
@@ -61,10 +74,10 @@ class _Encoder(FineTuned):
             found, wanted = getattr(encoder.config, name), getattr(before.config, name)
             if found != wanted:
                 raise BenchError(f"The text encoder in {place} does not fit the track's base: its {name} is {found}, expected {wanted}.")
-        if encoder.config.hidden_act == before.config.hidden_act:
-            refuse_base(place, before.state_dict(), encoder.state_dict())
         # A checkpoint of the whole CLIP may say other end tokens than its tokenizer's; the base model's count, for SDXL and SAFREE pool there.
         encoder.config.eos_token_id = before.config.eos_token_id
+        if settings_of(encoder, before.dtype) == settings_of(before, before.dtype):
+            refuse_base(place, before.state_dict(), encoder.state_dict())
         setattr(pipeline, part, encoder.to(before.device).eval())
         self.sampler = Sampler(pipeline, changed=True)
 

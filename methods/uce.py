@@ -9,7 +9,7 @@ from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, MethodInfo
 from methods.closed_form import TECHNIQUES, edit, number
 from methods.finetuned import ClosedForm
-from methods.phrases import refuse_cut
+from methods.phrases import refuse_blank, refuse_cut
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 
@@ -134,10 +134,15 @@ def concepts_and_guides(method: str, chosen: Mapping[str, Any], context: Context
         NotAvailable: the track has no concepts and none were given.
         BenchError: a parameter does not fit.
     """
-    concepts = read_texts(method, "concepts", chosen["concepts"]) or list(context.track.concepts.get("unsafe", ()))
+    given = read_texts(method, "concepts", chosen["concepts"])
+    refuse_blank(method, "concepts", None if chosen["concepts"] is None else given)
+    concepts = given or list(context.track.concepts.get("unsafe", ()))
     if not concepts:
         raise NotAvailable(f"The track {context.track.name!r} has no concepts to erase. Give them: --set 'concepts=[\"...\"]'.")
-    guides = read_texts(method, "guide", chosen["guide"]) or list(context.track.concepts.get("neutral", ())) or [""]
+    guides = read_texts(method, "guide", chosen["guide"])
+    if chosen["guide"] is not None and not guides:  # one text may be empty: it is the empty prompt
+        refuse_blank(method, "guide", guides)
+    guides = guides or list(context.track.concepts.get("neutral", ())) or [""]
     if len(guides) == 1:
         guides *= len(concepts)
     if len(guides) != len(concepts):

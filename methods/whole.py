@@ -17,7 +17,7 @@ from methods.pipeline import place, read_pipeline
 from methods.reading.comparison import class_in, differences, refuse_another_class
 from methods.reading.single_file import read_marks
 from methods.sampler import Sampler
-from methods.scheduling import own_config, refuse_untrained
+from methods.scheduling import own_config, refuse_untrained, tracks_scheduler
 
 _SIZES = ("block_out_channels", "cross_attention_dim", "layers_per_block")
 
@@ -73,6 +73,8 @@ class WholePipeline(UserNamed):
         _, scheduler = self.scheduled(context)
         if path.is_dir():
             _refuse_another_kind(path, context)
+            if (own := own_config(path)) is not None:
+                tracks_scheduler(own, context.track, scheduler, f"The pipeline {path}")
         pipeline = read_pipeline(path, getattr(torch, context.dtype), context.track.config_path(), "the pipeline")
         if not any(differences(context, path)):
             raise BenchError(f"The pipeline in {path} is the track's base itself: its pictures would be the base's. Run the base instead.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bench.errors import BenchError, NotAvailable, first_line
 from bench.files.hashes import sha256
@@ -113,7 +113,7 @@ def _chosen(at: HubLocation, names: set[str], snapshot: Path) -> tuple[tuple[str
     """Return which of a repository's files a location uses, and what is certainly missing beside them."""
     inside = f"{at.part}/" if at.part else ""
     if is_file(at.part):
-        return (at.part,), ()
+        return (at.part, *_around(at.part, names)), ()
     if at.files:
         return tuple(f"{inside}{file}" for file in at.files), ()
     below = {name.removeprefix(inside) for name in names if name.startswith(inside)}
@@ -125,7 +125,18 @@ def _chosen(at: HubLocation, names: set[str], snapshot: Path) -> tuple[tuple[str
         parts = components(index.read_bytes())
     files = used(below, parts)
     missing = lacking(below, parts) if parts is not None else [] if has_weights(files) else ["its weights"]
-    return tuple(f"{inside}{file}" for file in files), tuple(f"{inside}{part}" for part in missing)
+    around = _around(at.part, names) if files else ()
+    return (*(f"{inside}{file}" for file in files), *around), tuple(f"{inside}{part}" for part in missing)
+
+
+def _around(part: str, names: set[str]) -> tuple[str, ...]:
+    """Return what says how a pipeline is sampled, its index and its scheduler's configuration, where ``part`` is a folder or file of one's part."""
+    folder = PurePosixPath(part).parent if is_file(part) else PurePosixPath(part)
+    if not folder.name:
+        return ()
+    above = folder.parent
+    found = [(above / name).as_posix() for name in (MODEL_INDEX, "scheduler/scheduler_config.json")]
+    return tuple(name for name in found if name in names) if found[0] in names else ()
 
 
 def fetch(location: str) -> Path:

@@ -119,6 +119,20 @@ class DenoiserFamily(ABC):
         """Whether guidance is distilled into the network, which is told its scale, so that there is no second prediction to guide by."""
         return False
 
+    @classmethod
+    @abstractmethod
+    def refuse_folder(cls, path: Path, kind: PipelineKind, what: str) -> None:
+        """Refuse by its configuration alone, before any tensor is read, what :meth:`refuse_undriven` refuses of a pipeline's folder.
+
+        Args:
+            path: the folder.
+            kind: of its pipeline.
+            what: the weights are, for the message.
+
+        Raises:
+            BenchError: the network takes something that it is not given.
+        """
+
     @abstractmethod
     def refuse_undriven(self, what: str, path: Path) -> None:
         """Refuse a network that the sampler would not drive as it was trained.

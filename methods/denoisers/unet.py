@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from methods.denoisers.family import DenoiserFamily, PipelineKind, Text
-from methods.parts import read_model, unusable
+from methods.parts import read_config, read_model, unusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from torch.nn import Module, Parameter
 
     from methods.denoisers.family import Pipeline
+
+
+_CLASS = "UNet2DConditionModel"
 
 
 class UNetFamily(DenoiserFamily):
@@ -45,6 +50,12 @@ class UNetFamily(DenoiserFamily):
     def distilled(self) -> bool:
         """Whether the U-Net is told the guidance scale (LCM)."""
         return self.pipeline.unet.config.time_cond_proj_dim is not None
+
+    @classmethod
+    def refuse_folder(cls, path: Path, kind: PipelineKind, what: str) -> None:
+        """Refuse a U-Net of inpainting, of class labels and the like, by its configuration."""
+        channels = read_config(path / "vae").get("latent_channels", 4)  # AutoencoderKL's default
+        _refuse_config(path / cls.part, channels, "text_encoder_2" in kind.encoders, what, path)
 
     def refuse_undriven(self, what: str, path: Path) -> None:
         """Refuse a U-Net of inpainting, of class labels and the like."""
@@ -145,9 +156,9 @@ class UNetFamily(DenoiserFamily):
 
     def read_network(self, folder: Path) -> Any:
         """Return the U-Net in ``folder``, every tensor of it read."""
-        unet = read_model(folder, self.pipeline.unet.dtype, "UNet2DConditionModel", f"the {self.label}")
-        refuse_undriven(unet.config, self.pipeline.vae.config.latent_channels, self.is_xl, f"the {self.label}", folder)
-        return unet
+        what = f"the {self.label}"
+        _refuse_config(folder, self.pipeline.vae.config.latent_channels, self.is_xl, what, folder)
+        return read_model(folder, self.pipeline.unet.dtype, _CLASS, what)
 
     def lora_state(self, tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
         """Return a LoRA's tensors by the names of diffusers; SDXL's blocks are counted otherwise by other trainers."""
@@ -173,6 +184,16 @@ def residuals_of_the_way_up(unet: UNet2DConditionModel) -> list[tuple[Module, in
             found.append((residual, width))
             width = residual.out_channels
     return found
+
+
+def _refuse_config(folder: Path, channels: int, is_xl: bool, what: str, path: Path) -> None:
+    """Refuse a U-Net's folder by its configuration, so that the cause is named even where its tensors are another's."""
+    import diffusers
+
+    said = read_config(folder)
+    if said.get("_class_name", _CLASS) == _CLASS:
+        defaults = {name: option.default for name, option in inspect.signature(getattr(diffusers, _CLASS)).parameters.items()}
+        refuse_undriven(SimpleNamespace(**{**defaults, **said}), channels, is_xl, what, path)
 
 
 INPUTS = {9: "an inpainting U-Net, which also takes a masked picture", 8: "a U-Net that edits pictures (instruct-pix2pix), which also takes one"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +23,20 @@ if TYPE_CHECKING:
     import torch
 
 NETWORKS = tuple(family.part for family in FAMILIES)
-_COMPUTING = {
-    "vae": ("scaling_factor", "shift_factor", "latents_mean", "latents_std", "force_upcast", "act_fn", "norm_num_groups"),
-    "text_encoder": ("hidden_act", "layer_norm_eps", "num_attention_heads"),
+_DEEP = 2
+"""Folders above a part in which its pipeline's index may lie: trainers write ``checkpoint-500/unet`` into the pipeline's own."""
+_OLD_END = 2
+"""What old configurations of CLIP say for their end token; it is then found as the highest id."""
+_IDLE = {
+    *("architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "return_dict", "output_hidden_states", "output_attentions"),
+    *("id2label", "label2id", "problem_type", "is_encoder_decoder", "chunk_size_feed_forward", "initializer_range", "initializer_factor"),
+    *("dropout", "attention_dropout"),  # of training
+    *("sample_size", "projection_dim"),  # a size where none is asked for, and one that the tensors have too
+    *("bos_token_id", "pad_token_id"),  # the tokenizer's count
 }
-"""Settings that change what the same weights compute."""
+"""Settings of a network, an autoencoder or a text encoder by which the same weights compute the same. Every other one may change pictures."""
+_UPCASTS = {"upcast_attention", "force_upcast"}
+"""Settings that act in half precision alone."""
 
 
 class Whole:
@@ -74,14 +85,24 @@ class Whole:
         return {tensor.dtype for file in files for tensor in read_file(f"the {part}", file).tensors.values()}
 
 
+def places(path: Path) -> tuple[Path, ...]:
+    """Return where ``path`` lies: as it is written, made absolute, and where its links lead (a file in the hub's cache is a link)."""
+    return tuple(dict.fromkeys((Path(os.path.abspath(path)), path.resolve())))
+
+
 def whole_around(path: Path, part: str) -> Path | None:
-    """Return the pipeline of which ``path`` is the folder, the folder of ``part``, or the one file; None where it is none."""
-    if path.is_file():
-        return path if path.suffix in (".safetensors", ".ckpt", ".pt", ".pth", ".bin") else None
-    others = (MODEL_INDEX, "scheduler", "vae", "tokenizer", *NETWORKS, "text_encoder")
-    if (path / part).is_dir():
-        return path
-    return path.parent if path.name == part and any((path.parent / name).exists() for name in others if name != part) else None
+    """Return the folder of the pipeline that ``path`` is, or that ``path`` or its file is a part of; None where there is none."""
+    parts = (MODEL_INDEX, "scheduler", "vae", "tokenizer", *NETWORKS, "text_encoder")
+    for place in places(path):
+        own = place if place.is_dir() else place.parent
+        around = own.parents[:_DEEP]
+        if place.is_dir() and (place / part).is_dir():
+            around = [place, *around]
+        elif own.name == part and any((own.parent / name).exists() for name in parts if name != part):
+            return own.parent
+        if whole := next((each for each in around if (each / MODEL_INDEX).is_file()), None):
+            return whole
+    return path if path.is_dir() and (path / part).is_dir() else None
 
 
 def refuse_dropping(context: Context, path: Path, taken: str, method: str) -> None:
@@ -96,18 +117,21 @@ def refuse_dropping(context: Context, path: Path, taken: str, method: str) -> No
     Raises:
         BenchError: something differs; all that does is named.
     """
-    around = whole_around(path, taken)
-    if around is None:
+    names = names_and_header(path)[0] if path.is_file() else set()
+    if is_compvis(names):
+        if holds(names, taken):  # else whoever reads it says so
+            _refuse_differing(context, path, taken, method)
         return
-    names = names_and_header(around)[0] if around.is_file() else set()
-    if is_compvis(names) and not holds(names, taken):
-        return  # whoever reads it says so
-    if around.is_file() and not is_compvis(names):
+    if path.is_file():
         sampled = tracks_scheduler(own_config(context.track.config_path()) or {}, context.track).config
-        refuse_untrained("The weights", around, sampled, read_marks(around), "Use a track whose `scheduler` says the same")
-        return
-    if around.is_dir():
+        refuse_untrained("The weights", path, sampled, read_marks(path), "Use a track whose `scheduler` says the same")
+    around = whole_around(path, taken)
+    if around is not None:
         refuse_another_class("the weights", around, context.track.config_path())
+        _refuse_differing(context, around, taken, method)
+
+
+def _refuse_differing(context: Context, around: Path, taken: str, method: str) -> None:
     found = list(differences(context, around, {taken}))
     if found:
         raise BenchError(
@@ -136,7 +160,7 @@ def refuse_another_class(what: str, path: Path, base: Path) -> None:
 
 
 def differences(context: Context, path: Path, but: Iterable[str] = ()) -> Iterator[str]:
-    """Yield what a pipeline has otherwise than the track's base, each in words: scheduler, tokenizers, text encoders, autoencoder, network.
+    """Yield what a pipeline has otherwise than the track's base, each in words: scheduler, index, tokenizers, text encoders, autoencoder, network.
 
     What costs least to compare comes first, for whoever asks for one difference alone.
     """
@@ -146,12 +170,14 @@ def differences(context: Context, path: Path, but: Iterable[str] = ()) -> Iterat
     encoders = tuple(kind.encoders) if kind else ()
     yield from _scheduling(context, other)
     if path.is_dir():
+        ours, theirs = (index_settings(folder) for folder in (base.configs, path))
+        yield from (f"{name} {theirs[name]}, the base has {ours[name]}" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
         for part in (each.replace("text_encoder", "tokenizer") for each in encoders):
             if (path / part).is_dir() and base.files(part) != other.files(part) and _tokens(base.configs / part) != _tokens(path / part):
                 yield part
     for part in (*encoders, "vae", *NETWORKS):
-        if part not in but and part in index and other.has(part) and not _same_model(base, other, part, index[part][1]):
-            yield part
+        if part not in but and part in index and other.has(part) and (found := _otherwise(base, other, part, index[part][1], context.dtype)):
+            yield found
 
 
 def _scheduling(context: Context, other: Whole) -> list[str]:
@@ -162,29 +188,65 @@ def _scheduling(context: Context, other: Whole) -> list[str]:
         theirs = {**dict(ours.config), **marks}
     if theirs is None:
         return []
-    changes = differing(ours, tracks_scheduler(theirs, context.track))
+    changes = differing(ours, tracks_scheduler(theirs, context.track, whose=f"The pipeline {other.path}"))
     return [f"scheduler ({', '.join(f'{name} {there}, the base has {here}' for name, (here, there) in changes.items())})"] if changes else []
 
 
-def _same_model(base: Whole, other: Whole, part: str, kind: str) -> bool:
-    """Return whether two models are one: the same tensors, or rounded to half precision where one of the two files is, and the same settings."""
+def index_settings(folder: Path) -> dict[str, Any]:
+    """Return the settings of a pipeline itself that change pictures, such as SDXL's ``force_zeros_for_empty_prompt``; none of an unknown class."""
+    import diffusers
+
+    name = class_in(folder)
+    if name not in KINDS:
+        return {}
+    index = json.loads((folder / MODEL_INDEX).read_text(encoding="utf-8"))
+    options = inspect.signature(getattr(diffusers, name)).parameters
+    known = {each: option.default for each, option in options.items() if isinstance(option.default, (bool, int, float, str))}
+    return {each: index.get(each, default) for each, default in known.items() if each not in KINDS[name].options}
+
+
+def settings_of(model: Any, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the settings of a model by which the same weights compute something, in ``dtype``."""
     import torch
 
-    if base.path.is_dir() and other.path.is_dir() and base.files(part) == other.files(part):
-        return True
+    config = model.config
+    if hasattr(config, "to_dict"):
+        # Diffusers asks a text encoder for the last; no class of transformers names it.
+        names = {*type(config)().to_dict(), "use_attention_mask"}
+        found = {"use_attention_mask": None, **config.to_dict()}
+        if found.get("eos_token_id") == _OLD_END:
+            found["eos_token_id"] = found["vocab_size"] - 1
+    else:
+        names, found = set(inspect.signature(type(model)).parameters), dict(config)
+    idle = _IDLE | _UPCASTS if dtype == torch.float32 else _IDLE
+    return {name: _setting(value) for name, value in found.items() if name in names - idle and not name.startswith("_")}
+
+
+def _otherwise(base: Whole, other: Whole, part: str, kind: str, dtype: str) -> str:
+    """Return a part with its settings that differ, or alone where its tensors do; empty where the two are one.
+
+    Tensors are the same too where they are rounded to the half precision that one of the two files has.
+    """
+    import torch
+
     if base.path.is_dir() and other.path.is_dir():
+        if base.files(part) == other.files(part):
+            return ""
         said = [read_config(each.path / part).get("_class_name") for each in (base, other)]
         if said[0] != said[1]:
-            return False
+            return part
     models = [each.read(part, kind) for each in (base, other)]
-    settings = [[_setting(model.config, name) for name in _COMPUTING.get(part.removesuffix("_2"), ())] for model in models]
+    here, there = (settings_of(model, getattr(torch, dtype)) for model in models)
+    if changes := [name for name in sorted({*here, *there}) if here.get(name) != there.get(name)]:
+        return f"{part} ({', '.join(f'{name} {there.get(name)}, the base has {here.get(name)}' for name in changes)})"
     ours, theirs = ({name: value for name, value in model.state_dict().items() if not name.endswith("position_ids")} for model in models)
-    if settings[0] != settings[1] or {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
-        return False
+    if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
+        return part
     stored = {dtype for each in (base, other) for dtype in each.dtypes(part)}
     # Half precision is how models are handed on; fewer bits, of which the base is not made, give visibly other pictures.
     coarse = next((dtype for dtype in (torch.bfloat16, torch.float16) if dtype in stored), torch.float32)
-    return all(torch.equal(value.to(coarse).float(), theirs[name].to(coarse).float()) for name, value in ours.items())
+    same = all(torch.equal(value.to(coarse).float(), theirs[name].to(coarse).float()) for name, value in ours.items())
+    return "" if same else part
 
 
 def refuse_base(path: Path, ours: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor]) -> None:
@@ -208,9 +270,10 @@ def refuse_base(path: Path, ours: Mapping[str, torch.Tensor], theirs: Mapping[st
             raise BenchError(f"The weights in {path} are the base's own{rounded}: they change nothing, so their pictures would be the base's.")
 
 
-def _setting(config: Any, name: str) -> Any:
-    value = getattr(config, name, None)
-    return list(value) if isinstance(value, tuple) else value
+def _setting(value: Any) -> Any:
+    """Return a setting in one form: one for all blocks says the same as a list of equal ones."""
+    found = list(value) if isinstance(value, (list, tuple)) else value
+    return found[0] if isinstance(found, list) and found and all(each == found[0] for each in found) else found
 
 
 def _tokens(folder: Path) -> Any:

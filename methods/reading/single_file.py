@@ -21,6 +21,7 @@ NETWORK = COMPVIS[0]
 """How a network's tensors begin."""
 _TEXTS = {"text_encoder": ("cond_stage_model.", "conditioner.embedders.0."), "text_encoder_2": ("conditioner.embedders.1.",)}
 _AUTOENCODER = "first_stage_model."
+_LIBRARIES = ("diffusers", "transformers")
 
 
 def is_compvis(names: Iterable[str]) -> bool:
@@ -91,6 +92,25 @@ def model_parts(configs: Path) -> dict[str, tuple[str, str]]:
         raise damaged("the base model", configs, f"no file named {MODEL_INDEX} that says its class") from error
 
 
+def refuse_without_part(what: str, folder: Path) -> None:
+    """Refuse a pipeline of a known class whose index leaves out a part: one that lies there all the same is neither hashed nor fetched with it.
+
+    Raises:
+        BenchError: one that its class needs is not named, or switched off, or of its author's own code.
+    """
+    name = str(json.loads((folder / MODEL_INDEX).read_text(encoding="utf-8"))["_class_name"])
+    kind, named = KINDS[name], model_parts(folder)
+    tokenizers = [part.replace("text_encoder", "tokenizer") for part in kind.encoders]
+    for part in (*kind.encoders, *tokenizers, "vae", *kind.networks, "scheduler"):
+        if part not in named:
+            raise unusable(
+                what, folder, f"its {MODEL_INDEX} names no {part}, without which a {name} makes no picture: write its library and class into it"
+            )
+        if (library := named[part][0]) not in _LIBRARIES:
+            own = f"its {part} is a {named[part][1]} of {library}, and code that comes with weights is never run"
+            raise unusable(what, folder, f"{own}: expected a class of {' or '.join(_LIBRARIES)}")
+
+
 def read_part(file: Path, tensors: Mapping[str, torch.Tensor], part: str, kind: str, configs: Path, dtype: Any, what: str) -> Any:
     """Return one part of a checkpoint, converted as diffusers does.
 
@@ -157,10 +177,11 @@ def read_whole(file: Path, configs: Path, dtype: Any, what: str = "the base mode
     """
     import diffusers
 
-    name = json.loads((configs / MODEL_INDEX).read_text(encoding="utf-8")).get("_class_name")
+    name = str(json.loads((configs / MODEL_INDEX).read_text(encoding="utf-8")).get("_class_name"))
     kind = KINDS.get(name)
     if kind is None:
         raise BenchError(f"Cannot use the configurations in {configs}: they are of a {name}; expected one of: {', '.join(KINDS)}.")
+    refuse_without_part("the configurations", configs)
     tensors = read_file(what, file).tensors
     if not is_compvis(tensors):
         raise unusable(what, file, f"it is no checkpoint of a whole pipeline in one file: no tensor begins with {' or '.join(COMPVIS)}")

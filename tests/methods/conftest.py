@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 
 from bench.runs.spec import RunSpec
 from bench.tracks import load_track
@@ -37,6 +39,25 @@ def sd_context(context: Context, tiny_sd: Path) -> Context:
 def xl_context(context: Context, tiny_sdxl: Path) -> Context:
     """The mini track on a tiny random SDXL."""
     return Context(context.track.model_copy(update={"name": "tiny-sdxl", "base": str(tiny_sdxl)}))
+
+
+@pytest.fixture
+def tuned(tiny_sd: Path, tmp_path: Path) -> StableDiffusionPipeline:
+    """The tiny Stable Diffusion, every part of it changed."""
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None, requires_safety_checker=False)
+    torch.manual_seed(11)
+    for model in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+    return pipeline
+
+
+@pytest.fixture
+def copied(tiny_sd: Path, tmp_path: Path) -> Path:
+    """A copy of the base."""
+    shutil.copytree(tiny_sd, tmp_path / "copy")
+    return tmp_path / "copy"
 
 
 RESNET = {
@@ -109,13 +130,42 @@ def _autoencoder(vae: Any) -> dict[str, torch.Tensor]:
     return found
 
 
+OPEN_CLIP = {
+    "text_model.embeddings.position_embedding.weight": "positional_embedding",
+    "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
+    "text_model.final_layer_norm.weight": "ln_final.weight",
+    "text_model.final_layer_norm.bias": "ln_final.bias",
+    "text_projection.weight": "text_projection",
+}
+OPEN_CLIP_LAYER = {
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "self_attn.out_proj": "attn.out_proj",
+}
+
+
+def _open_clip(encoder: Any) -> dict[str, torch.Tensor]:
+    """A text encoder's tensors by the names of OpenCLIP, as Stability's SDXL has its second one: queries, keys and values in one tensor."""
+    state = encoder.state_dict()
+    found = {theirs: state[ours].T if theirs == "text_projection" else state[ours] for ours, theirs in OPEN_CLIP.items()}
+    for number in range(encoder.config.num_hidden_layers):
+        ours, theirs = f"text_model.encoder.layers.{number}.", f"transformer.resblocks.{number}."
+        for end in ("weight", "bias"):
+            found |= {f"{theirs}{there}.{end}": state[f"{ours}{here}.{end}"] for here, there in OPEN_CLIP_LAYER.items()}
+            found[f"{theirs}attn.in_proj_{end}"] = torch.cat([state[f"{ours}self_attn.{each}_proj.{end}"] for each in "qkv"])
+    return {f"conditioner.embedders.1.model.{name}": value for name, value in found.items()}
+
+
 def compvis_of(pipeline: Any) -> dict[str, torch.Tensor]:
-    """The tensors of a Stable Diffusion 1.x (of an SDXL: its U-Net's) in the layout of CompVis."""
-    found = _network(pipeline.unet)
-    if not hasattr(pipeline, "text_encoder_2"):
-        names = {name: name if name.startswith("text_model.") else f"text_model.{name}" for name in pipeline.text_encoder.state_dict()}
-        found |= {f"cond_stage_model.transformer.{names[name]}": value for name, value in pipeline.text_encoder.state_dict().items()}
-        found |= _autoencoder(pipeline.vae)
+    """The tensors of a Stable Diffusion 1.x or XL in the layout of CompVis and Stability."""
+    is_xl = hasattr(pipeline, "text_encoder_2")
+    names = {name: name if name.startswith("text_model.") else f"text_model.{name}" for name in pipeline.text_encoder.state_dict()}
+    before = "conditioner.embedders.0" if is_xl else "cond_stage_model"
+    found = _network(pipeline.unet) | _autoencoder(pipeline.vae)
+    found |= {f"{before}.transformer.{names[name]}": value for name, value in pipeline.text_encoder.state_dict().items()}
+    found |= _open_clip(pipeline.text_encoder_2) if is_xl else {}
     return {name: value.detach().clone().contiguous() for name, value in found.items()}
 
 

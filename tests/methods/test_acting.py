@@ -69,7 +69,8 @@ def test_a_warmup_is_held_against_the_schedulers_own_iterations(scheduler: str, 
     where = Context(context.track.model_copy(update={"scheduler": {"class": scheduler, **options}}))
     assert iterations(where, 6) == made
     assert not SLDMax(warmup=made - 1).cannot_act(where, few[0])
-    assert f"these samples take {made} iterations" in SLDMax(warmup=made).cannot_act(where, few[0])
+    for late in (made, made - 0.5):
+        assert f"these samples take {made} iterations" in SLDMax(warmup=late).cannot_act(where, few[0])
 
 
 def test_a_suite_some_of_whose_rows_it_can_act_on_runs(context: Context, few: list[Sample]) -> None:
@@ -149,10 +150,24 @@ def test_a_guidance_that_does_not_say_is_not_known_unless_it_cannot_have_acted(f
     assert {each.acted for each in sampler.generate(unguided, Reworded())} == {None}
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(UCE, "weights"), (UCE, "concepts"), (UCE, "guide"), (RECE, "weights"), (RECE, "concepts"), (RECE, "guide"), (methods.get("esd-u"), "weights")],
+)
+def test_a_parameter_that_names_nothing_is_not_the_default(kind: type[Method], name: str, context: Context) -> None:
+    with pytest.raises(BenchError, match=rf"weights to be a folder, a file or OWNER/NAME .*got ''|{name}=\[\], which names nothing") as raised:
+        kind(**{name: "" if name == "weights" else []}).load(context)
+    assert "\n" not in str(raised.value)
+
+
+def test_no_text_is_a_guide(sd_context: Context) -> None:
+    UCE(guide="").load(sd_context)
+
+
 @pytest.mark.parametrize("kind", [UCE, RECE])
 @pytest.mark.parametrize("parameters", [{"concepts": ["vorn"], "guide": "vorn"}])
 def test_an_edit_that_changes_no_weight_is_refused(kind: type[Method], parameters: dict[str, object], sd_context: Context) -> None:
-    parameters = parameters | ({"epochs": 0} if kind is RECE else {})
+    parameters = parameters | ({"erase_scale": 0, "preserve_scale": 0, "epochs": 1} if kind is RECE else {})
     with pytest.raises(BenchError, match="changes no weight with these settings: its images would be the base's"):
         kind(**parameters).load(sd_context)
 

@@ -21,8 +21,8 @@ def weights_of(method: RECE | UCE) -> dict[str, torch.Tensor]:
 
 
 def test_no_epoch_is_uce(context: Context) -> None:
-    rece, uce = RECE(epochs=0), UCE(preserve_scale=1.0)
-    rece.load(context)
+    rece, uce = RECE(), UCE(preserve_scale=1.0)
+    rece.begin(context)  # the start, before any epoch
     uce.load(context)
     assert all(torch.equal(a, b) for a, b in zip(weights_of(rece).values(), weights_of(uce).values(), strict=True))
 
@@ -101,7 +101,9 @@ def test_what_is_outside_the_cross_attention_is_untouched(xl_context: Context) -
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ({"epochs": 1.5}, "needs epochs to be a whole number of at least 0; got 1.5"),
+        ({"epochs": 1.5}, "needs epochs to be a whole number of at least 1; got 1.5"),
+        ({"epochs": 0}, r"at least 1; got 0\. Without an epoch it is uce: run that \(--method uce\)"),
+        ({"concepts": []}, r"rece got concepts=\[\], which names nothing"),
         ({"regularizer": 0}, "needs regularizer to be a number above 0; got 0"),
         ({"lamb": 0}, "needs lamb to be a number above 0; got 0"),
         ({"guide": ["a", "b"]}, "rece got 2 guides for 7 concepts"),

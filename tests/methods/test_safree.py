@@ -223,6 +223,8 @@ def test_a_track_without_concepts_says_so(context: Context) -> None:
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
+        ({"concepts": []}, r"safree got concepts=\[\], which names nothing: give a text, or leave concepts out"),
+        ({"concepts": ["vorn", " "]}, "which names nothing"),
         ({"concepts": 3}, "needs concepts to be a text or a list of texts; got 3"),
         ({"concepts": ["vorn", ""]}, "needs concepts to be a text or a list of texts"),
         ({"alpha": "high"}, "needs alpha to be a number; got 'high'"),

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from bench.errors import BenchError
 from bench.seeds import generator
+from bench.tracks.schedulers import SCHEDULERS
 from bench.types import Context, Sample
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
@@ -129,3 +131,28 @@ def test_nan_is_named(few: list[Sample], context: Context) -> None:
         pipeline.vae.post_quant_conv.bias.fill_(float("nan"))
     with pytest.raises(ValueError, match=f"NaN or infinite values for {few[0].prompt_id}"):
         Sampler(pipeline).generate(few)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "says"),
+    [
+        ({"class": "FlowMatchEulerDiscreteScheduler"}, "FlowMatchEulerDiscreteScheduler, which is for flow matching"),
+        ({"class": "LTXEulerAncestralRFScheduler"}, "which is for the noise of LTXEulerAncestralRFScheduler"),
+        ({"class": "KarrasVeScheduler"}, "which is for the noise of KarrasVeScheduler"),
+        ({"class": "EDMEulerScheduler"}, "which is for the noise of EDM"),
+        ({"class": "IPNDMScheduler"}, "which is for the noise of IPNDMScheduler"),
+        ({"class": "RePaintScheduler"}, "RePaintScheduler, which does not step as Stable Diffusion's schedulers do at 20 steps: "),
+        ({"class": "DDIMScheduler", "prediction_type": "nonsense"}, "DDIMScheduler, which does not step .*nonsense"),
+        ({"class": "DDIMScheduler", "prediction_type": "flow_prediction"}, "DDIMScheduler, which does not step .*flow_prediction"),
+    ],
+    ids=lambda value: value.get("prediction_type", value["class"]) if isinstance(value, dict) else "",
+)
+def test_a_scheduler_that_cannot_be_driven_is_refused_before_generating(scheduler: dict[str, str], says: str, context: Context) -> None:
+    with pytest.raises(BenchError, match=says) as raised:
+        load_pipeline(Context(context.track.model_copy(update={"scheduler": scheduler})))
+    assert "\n" not in str(raised.value) and "same command again" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", sorted({str(options["class"]) for options in SCHEDULERS.values()} | {"LCMScheduler", "TCDScheduler"}))
+def test_every_sampler_that_has_a_name_can_be_driven(name: str, context: Context) -> None:
+    load_pipeline(Context(context.track.model_copy(update={"scheduler": {"class": name}})))

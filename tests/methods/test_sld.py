@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipelineSafe
+from diffusers import StableDiffusionPipeline, StableDiffusionPipelineSafe
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from bench.errors import BenchError, NotAvailable
 from bench.registry import methods
@@ -108,14 +110,39 @@ def test_where_no_element_passes_the_threshold_it_is_plain_sampling(base: str, f
         assert int(np.abs(a.image.astype(int) - b.image.astype(int)).max()) <= 2  # type: ignore[union-attr]
 
 
-def test_the_variants_differ_in_the_concepts_prefix_on_a_real_track(context: Context) -> None:
-    real = Context(context.track.model_copy(update={"proxy": False}))
-    method = SLDMax(variant="original", concept="plain words")
-    method.load(real)
-    assert method._concept == "plain words"
-    # The miniature's text encoder does not read the longer one to its end, and says so.
-    with pytest.raises(BenchError, match="'an image showing plain words' has 20 tokens and 16 are read"):
-        SLDMax(variant="diffusers", concept="plain words").load(real)
+@pytest.fixture
+def as_long_as_clip(tiny_sd: Path, tmp_path: Path) -> str:
+    """A tiny Stable Diffusion that reads 77 tokens."""
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None, requires_safety_checker=False)
+    pipeline.tokenizer.model_max_length = 77
+    settings = {**pipeline.text_encoder.config.to_dict(), "max_position_embeddings": 77}
+    torch.manual_seed(4)
+    pipeline.text_encoder = CLIPTextModel(CLIPTextConfig(**settings))
+    pipeline.save_pretrained(tmp_path / "long")
+    return str(tmp_path / "long")
+
+
+@pytest.mark.parametrize("proxy", [True, False])
+def test_the_variants_differ_in_the_concepts_prefix_where_the_base_reads_as_much_as_clip(proxy: bool, as_long_as_clip: str, context: Context) -> None:
+    """And by nothing else of the track: what decides a picture is in the run's id."""
+    real = Context(context.track.model_copy(update={"proxy": proxy, "base": as_long_as_clip}))
+    mini = Context(context.track.model_copy(update={"proxy": proxy}))
+    for where, variant, expected in (
+        (real, "original", ""),
+        (real, "diffusers", "an image showing "),
+        (mini, "original", ""),
+        (mini, "diffusers", ""),
+    ):
+        method = SLDMax(variant=variant, concept="plain words")
+        method.load(where)
+        assert method._concept == f"{expected}plain words"
+
+
+@pytest.mark.parametrize("concept", ["", " "])
+def test_a_concept_that_names_nothing_is_not_the_tracks(concept: str, few: list[Sample], context: Context) -> None:
+    for refused in (lambda: SLDMax(concept=concept).load(context), lambda: SLDMax(concept=concept).cannot_act(context, few[0])):
+        with pytest.raises(BenchError, match=f"sld-max got concept='{concept}', which names nothing: give a text, or leave concept out"):
+            refused()
 
 
 def test_a_track_without_a_concept_says_so(context: Context) -> None:

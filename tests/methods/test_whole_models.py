@@ -19,75 +19,10 @@ from transformers import CLIPTextModel
 
 from bench.errors import BenchError
 from bench.registry import find_method
-from bench.seeds import generator
 from bench.types import Context, Generated, Sample
 from methods.pipeline import load_pipeline, read_pipeline
 from methods.sampler import Sampler
-
-UNET = "unet/diffusion_pytorch_model.safetensors"
-
-
-def pictures(name: str, samples: list[Sample], context: Context) -> np.ndarray:
-    adapter, parameters = find_method(name)
-    method = adapter(**parameters)
-    assert method.weights(context) or name == "sd-v1.5"
-    method.load(context)
-    return np.stack([outcome.image for outcome in method.generate(samples) if isinstance(outcome, Generated)])
-
-
-def theirs(pipeline: Any, samples: list[Sample], context: Context, scheduler: dict[str, Any] | None = None, **options: Any) -> np.ndarray:
-    """What diffusers' own pipeline gives, with the track's scheduler on its own configuration."""
-    chosen = dict(scheduler or context.track.scheduler)
-    pipeline.scheduler = getattr(diffusers, chosen.pop("class")).from_config(pipeline.scheduler.config, **chosen)
-    pipeline.set_progress_bar_config(disable=True)
-    first = samples[0]
-    found = pipeline(
-        [sample.prompt for sample in samples],
-        num_inference_steps=first.steps,
-        guidance_scale=first.guidance,
-        generator=[generator(sample) for sample in samples],
-        width=first.width,
-        height=first.height,
-        **options,
-    ).images
-    return np.stack([np.asarray(image) for image in found])
-
-
-def refuses(name: str, context: Context, says: str) -> str:
-    adapter, parameters = find_method(name)
-    with pytest.raises(BenchError, match=says) as raised:
-        adapter(**parameters).load(context)
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
-
-
-@pytest.fixture
-def tuned(tiny_sd: Path, tmp_path: Path) -> StableDiffusionPipeline:
-    """The tiny Stable Diffusion, every part of it changed."""
-    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, safety_checker=None, requires_safety_checker=False)
-    torch.manual_seed(11)
-    for model in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(0.02 * torch.randn_like(parameter))
-    return pipeline
-
-
-def changed(folder: Path, part: str, **settings: Any) -> None:
-    file = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
-    file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
-
-
-def doubled(folder: Path, file: str) -> None:
-    save_file({name: value * 1.1 for name, value in load_file(folder / file).items()}, folder / file, metadata={"format": "pt"})
-
-
-@pytest.fixture
-def copied(tiny_sd: Path, tmp_path: Path) -> Path:
-    """A copy of the base."""
-    shutil.copytree(tiny_sd, tmp_path / "copy")
-    return tmp_path / "copy"
-
+from tests.methods.whole import UNET, changed, doubled, pictures, refuses, theirs
 
 # A pipeline's other parts.
 

@@ -143,3 +143,20 @@ def test_another_form_is_refused_before_any_network(site: Site, location: str) -
 def test_what_is_pinned() -> None:
     assert hub.parse(f"hub:a/b@{COMMIT}").pinned and hub.parse(f"hub:a/b/c.pt#sha256={'0' * 64}").pinned
     assert not hub.parse("hub:a/b").pinned and not hub.parse("hub:a/b@main").pinned and not hub.parse("hub:a/b@ccccccc").pinned
+
+
+@pytest.mark.parametrize("part", ["unet", "unet/model.safetensors"])
+def test_a_part_of_a_pipeline_comes_with_what_says_how_it_is_sampled(part: str, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.put("owner/pipeline", **PIPELINE, **{"scheduler/scheduler_config.json": b"{ }", "scheduler/other.json": b"[]"})
+    found = resolve(f"hub:owner/pipeline@{COMMIT}/{part}")
+    alone = ["unet/model.safetensors"] if "/" in part else USED[1:]
+    assert site.sent() == sorted([*alone, "model_index.json", "scheduler/scheduler_config.json"])
+    assert list(hash_weights(found)) == ["model.safetensors"] if "/" in part else ["config.json", "model.safetensors"]
+    offline(monkeypatch)
+    assert resolve(f"hub:owner/pipeline@{COMMIT}/{part}") == found
+
+
+def test_a_part_of_no_pipeline_comes_alone(site: Site) -> None:
+    site.put("owner/folder", **{name: content for name, content in PIPELINE.items() if name != "model_index.json"})
+    resolve(f"hub:owner/folder@{COMMIT}/unet")
+    assert site.sent() == USED[1:]
