@@ -8,9 +8,12 @@ from typing import ClassVar
 
 from bench.errors import BenchError
 from bench.types import Context, Kind, Method, MethodInfo
+from methods.denoisers import FAMILIES
+from methods.finding import find
 from methods.finetuned import FineTuned
 from methods.overlay import lay_over
 from methods.pipeline import load_pipeline
+from methods.reading.comparison import refuse_dropping
 from methods.sampler import Sampler
 
 HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?(/[\w./-]+)?")
@@ -88,6 +91,9 @@ class LoRA(UserNamed):
             raise BenchError(f"lora needs scale to be a number; got {scale!r}.")
         if not scale:
             raise BenchError("lora at scale=0 is the base model: give another scale, or run the base.")
+        found = find(self.location(context))
+        if found.kind == "network":
+            refuse_dropping(context, found.path, FAMILIES[0].part, self.info.name)
         pipeline = load_pipeline(context)
         lay_over(pipeline, self.location(context), float(scale))
         self.sampler = Sampler(pipeline, changed=True)

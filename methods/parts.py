@@ -10,7 +10,7 @@ from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard 
 from bench.errors import BenchError, first_line
 from bench.files.locations import resolve
 from bench.files.recognised import convert_first, no_tensors, quantised
-from bench.files.selection import WeightsForm, weights_of
+from bench.files.selection import WeightsForm, shard_of, weights_of
 
 
 def damaged(what: str, path: Path, why: str) -> BenchError:
@@ -53,6 +53,16 @@ def refuse_pointers(what: str, file: Path) -> None:
     """
     if why := no_tensors(file):
         raise unusable(what, file, why)
+
+
+def refuse_shard(what: str, file: Path) -> None:
+    """Refuse one of the files into which weights were cut: the others would be left out.
+
+    Raises:
+        BenchError: its name says that it is one.
+    """
+    if count := shard_of(file.name):
+        raise unusable(what, file, f"it is one of {count} files that the weights are cut into: give their folder, {file.parent}")
 
 
 def form_in(folder: Path, what: str) -> WeightsForm:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from methods.denoisers.family import DenoiserFamily
 
 
-def lay_adapter(family: DenoiserFamily, published: Published, layout: Naming, scale: float) -> None:
+def lay_adapter(family: DenoiserFamily, published: Published, layout: Naming, scale: float, part: str | None = None) -> None:
     """Fuse an adapter into the base, in place.
 
     Args:
@@ -27,6 +27,7 @@ def lay_adapter(family: DenoiserFamily, published: Published, layout: Naming, sc
         published: the adapter's file.
         layout: of the file (:func:`methods.adapters.signs.layout`).
         scale: of its change.
+        part: that its folder is named after.
 
     Raises:
         BenchError: it is not laid whole, or changes nothing.
@@ -36,7 +37,7 @@ def lay_adapter(family: DenoiserFamily, published: Published, layout: Naming, sc
         # Tensors without a prefix are PEFT's where its configuration lies beside them.
         beside = layout is Naming.BARE and peft.CONFIG in published.settings.sidecars and not adapter_metadata(published)
         if layout is Naming.PEFT or beside:
-            peft.lay(family, published, scale)
+            peft.lay(family, published, scale, part)
         elif layout is Naming.LYCORIS:
             lycoris.lay(family, published, scale)
         else:

@@ -25,19 +25,29 @@ TENSORS = ("adapter_model.safetensors", "adapter_model.bin")
 _PREFIX = "base_model.model."
 _OLD = "text_model."
 _NAME = "laid"
+_SCALED = ("LORA", "LOHA", "LOKR", "ADALORA")
+"""Kinds whose layers multiply their change by the scale; the others' take one, and some of them pass it by."""
 
 
-def lay(family: DenoiserFamily, published: Published, scale: float) -> None:
+def lay(family: DenoiserFamily, published: Published, scale: float, named: str | None = None) -> None:
     """Merge an adapter of PEFT's, whichever its kind, into the part that it was trained on, its change times ``scale``.
 
+    Args:
+        family: the base's.
+        published: the adapter's file.
+        scale: of its change.
+        named: the part that its folder is named after.
+
     Raises:
-        BenchError: its configuration is not there, or it is of another base.
+        BenchError: its configuration is not there, or it is of another base, or of another part than its folder's.
         Exception: whatever PEFT says of it; :class:`methods.adapters.watch.Warned` where it only warned.
     """
     import torch
 
     config = _config(published)
     name, part = _part(family, published, config)
+    if named not in (None, name):
+        raise refusal(published.path, f"a PEFT adapter of the {name} in a folder named {named}: rename the folder")
     tensors = {key if key.startswith(_PREFIX) else _PREFIX + key: tensor for key, tensor in published.tensors.items()}
     config = dict(config)
     if not hasattr(part, _OLD[:-1]):
@@ -144,6 +154,6 @@ def _scale(model: Any, config: Mapping[str, Any], scale: float) -> None:
     if config.get("modules_to_save") or config.get("bias", "none") != "none":
         raise ValueError(f"scale={scale:g} cannot act: it replaces whole tensors beside its low rank (modules_to_save or bias)")
     for _, layer in layers(model):
-        if not hasattr(layer, "scale_layer") or str(config["peft_type"]) in ("OFT", "BOFT", "IA3"):
+        if not hasattr(layer, "scale_layer") or str(config["peft_type"]) not in _SCALED:
             raise ValueError(f"scale={scale:g} cannot act on an adapter of the kind {config['peft_type']}")
         layer.scale_layer(scale)

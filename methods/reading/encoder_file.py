@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.files.recognised import architecture
-from methods.parts import damaged, unusable
+from methods.parts import damaged, refuse_shard, unusable
 from methods.reading.native import plain, unwrapped
 from methods.reading.single_file import is_compvis, read_file, read_part
 
@@ -29,6 +29,7 @@ def encoder_of_file(file: Path, before: Any, part: str, configs: Path, what: str
     Raises:
         BenchError: a tensor is missing or has no place, or they are no text encoder's.
     """
+    refuse_shard(what, file)
     tensors = read_file(what, file, ("state_dict", part)).tensors
     if is_compvis(tensors):
         return read_part(file, tensors, part, type(before).__name__, configs, before.dtype, what)

@@ -12,7 +12,7 @@ from bench.files.published import Published, read_weights
 from bench.files.recognised import COMPVIS, convert_first, marked, quantised
 from bench.files.selection import MODEL_INDEX
 from methods.denoisers import FAMILIES, KINDS
-from methods.parts import damaged, quiet, refuse_lacking, refuse_pointers, unusable
+from methods.parts import damaged, quiet, refuse_lacking, refuse_pointers, refuse_shard, unusable
 
 if TYPE_CHECKING:
     import torch
@@ -161,6 +161,7 @@ def read_whole(file: Path, configs: Path, dtype: Any, what: str = "the base mode
     kind = KINDS.get(name)
     if kind is None:
         raise BenchError(f"Cannot use the configurations in {configs}: they are of a {name}; expected one of: {', '.join(KINDS)}.")
+    refuse_shard(what, file)
     tensors = read_file(what, file).tensors
     if not is_compvis(tensors):
         raise unusable(what, file, f"it is no checkpoint of a whole pipeline in one file: no tensor begins with {' or '.join(COMPVIS)}")

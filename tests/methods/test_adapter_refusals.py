@@ -18,8 +18,9 @@ from bench.errors import BenchError, NotAvailable
 from bench.runs.spec import RunSpec
 from bench.types import Context
 from methods.adapters.watch import Warned, strict
+from methods.finding import find
 from methods.generic import LoRA
-from methods.overlay import find, lay_over, save_partial
+from methods.overlay import lay_over, save_partial
 from methods.pipeline import load_pipeline
 from methods.rece import RECE
 from methods.uce import UCE
