@@ -14,8 +14,10 @@ from methods.adapters.refusals import base_name
 from methods.adapters.signs import Naming, layout
 from methods.denoisers import family_of
 from methods.finding import PARTIAL, find
+from methods.parts import refuse_whole_numbers
 from methods.reading.comparison import refuse_base
 from methods.reading.native import network_tensors, unwrapped
+from methods.reading.settings import refuse_other_settings
 
 if TYPE_CHECKING:
     import torch
@@ -44,11 +46,13 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
         published = read(file, list(family.adaptable()))
         form = layout(published, family)
         if form is not Naming.TENSORS:
-            refuse_few_bits(file)
+            refuse_few_bits(published)
             lay_adapter(family, published, form, scale, found.part_of(file))
             continue
         _check_scale(file, scale, f"tensors of a {family.label}")
         several = any(name.startswith(tuple(f"{part}." for part in family.adaptable() if part != family.part)) for name in published.tensors)
+        refuse_whole_numbers(f"the {family.label}", published)
+        refuse_other_settings(f"the {family.label}", published, family.network)
         _lay_tensors(family, file, unwrapped(published.tensors) if several else network_tensors(family, file, published.tensors))
 
 

@@ -120,6 +120,12 @@ def _check_base(family: DenoiserFamily, published: Published, layout: Naming) ->
         found = piece(f"{family.part}.{name}" if layout is Naming.BARE else name, tensor)
         if found is not None:
             known.append(found)
+        elif name.endswith("alpha") and layout is not Naming.KOHYA:
+            raise refusal(
+                published.path,
+                f"{what} with alphas, such as {name!r}, which diffusers reads in kohya's names alone: its strength would be another. "
+                "Give it in kohya's names, or its alpha as lora_adapter_metadata in the header",
+            )
         elif not name.endswith("alpha"):
             raise refusal(published.path, f"{what} with tensors of no known layout, such as {name!r}")
     widths = {f"{each.part}.{each.module}": each.tensor.shape[1] for each in known if each.side == "A" and each.tensor.dim() > 1}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from methods.denoisers.family import DenoiserFamily, PipelineKind, Text
-from methods.parts import read_model, unusable
+from methods.parts import read_config, read_model, unusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,6 +146,11 @@ class UNetFamily(DenoiserFamily):
 
     def read_network(self, folder: Path) -> Any:
         """Return the U-Net in ``folder``, every tensor of it read."""
+        said = read_config(folder)
+        if said.get("_class_name") == "UNet2DConditionModel":
+            # Before its weights, which need not fit a configuration of something else.
+            told = SimpleNamespace(**{**self.pipeline.unet.config, **said})
+            refuse_undriven(told, self.pipeline.vae.config.latent_channels, self.is_xl, f"the {self.label}", folder)
         unet = read_model(folder, self.pipeline.unet.dtype, "UNet2DConditionModel", f"the {self.label}")
         refuse_undriven(unet.config, self.pipeline.vae.config.latent_channels, self.is_xl, f"the {self.label}", folder)
         return unet

@@ -12,7 +12,7 @@ from bench.files.published import Published, read_weights
 from bench.files.recognised import COMPVIS, convert_first, marked, quantised
 from bench.files.selection import MODEL_INDEX
 from methods.denoisers import FAMILIES, KINDS
-from methods.parts import damaged, quiet, refuse_lacking, refuse_pointers, refuse_shard, unusable
+from methods.parts import damaged, quiet, refuse_lacking, refuse_pointers, refuse_shard, refuse_whole_numbers, unusable
 
 if TYPE_CHECKING:
     import torch
@@ -53,9 +53,14 @@ def read_file(what: str, file: Path, inside: tuple[str, ...] = ("state_dict",)) 
         why = first_line(error)
         if "holds more than tensors" in why:
             raise unusable(what, file, f"{why}: save its tensors as safetensors, or fetch it again if it was cut short") from error
+        if "keeps tensors under" in why:
+            raise unusable(what, file, why) from error
+        if "no mapping of names" in why:
+            raise unusable(what, file, f"{why}; expected {{name: tensor}}: save its tensors as safetensors") from error
         raise damaged(what, file, why) from error
     if form := quantised(published.tensors):
         raise unusable(what, file, convert_first(form))
+    refuse_whole_numbers(what, published)
     return published
 
 

@@ -95,7 +95,7 @@ NAMED: list[tuple[str, Tensors, dict[str, str], str]] = [
     ("textual inversion of A1111", {"emb_params": torch.ones(2, 32)}, {}, "--method embedding:FILE"),
     ("CompVis", {"model.diffusion_model.input_blocks.0.0.weight": one}, {}, "its first tensor has shape .*, no convolution's"),
     ("text encoder", {"text_model.encoder.layers.0.self_attn.q_proj.weight": one}, {}, "--method text-encoder:FOLDER"),
-    ("float8", {name: tensor.to(torch.float8_e4m3fn) for name, tensor in diffusers().items()}, {}, r"quantised weights \(.* is F8_E4M3\)"),
+    ("float8", {name: tensor.to(torch.float8_e4m3fn) for name, tensor in diffusers().items()}, {}, r"quantised weights \(.* is float8_e4m3fn\)"),
     ("uint8", {"conv_in.weight": torch.ones(2).to(torch.uint8), "conv_in.weight.absmax": one}, {}, "quantised weights"),
     ("T-LoRA", {f"{FLAT}.{end}": one for end in ("q_layer.weight", "p_layer.weight", "lambda_layer")}, {}, "a T-LoRA, whose rank depends"),
     ("LoHa of another base", {f"{FLAT}9.hada_w1_a": one}, {}, r"a LyCORIS adapter \(LoHa\) made for another base"),
