@@ -51,7 +51,7 @@ def refuse_few_bits(published: Published) -> None:
         BenchError: one of them is.
     """
     for name, tensor in published.tensors.items():
-        if tensor.element_size() == 1:
+        if tensor.element_size() == 1 and str(tensor.dtype) != "torch.bool":
             raise _quantised(published.path, f"{name} is {str(tensor.dtype).removeprefix('torch.')}")
 
 

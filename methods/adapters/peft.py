@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from methods.adapters.lora import check_patterns, layers
 from methods.adapters.refusals import fits, other_base, refusal
-from methods.adapters.taken import check_taken
+from methods.adapters.taken import Unfit, check_taken
 from methods.adapters.watch import strict
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _loaded(part: Any, config: Mapping[str, Any], tensors: Mapping[str, torch.Te
             result = model.load_adapter(folder, _NAME, torch_device="cpu")
         for keys, what in ((result.missing_keys, "it lacks"), (result.unexpected_keys, "the base has no place for")):
             if keys:
-                raise ValueError(f"{what} {len(keys)} tensors, such as {keys[0]}")
+                raise Unfit(f"{what} {len(keys)} tensors, such as {keys[0]}")
         # A layer's own bias may be the adapter's too.
         own = [tensor for name, tensor in model.state_dict().items() if f".{_NAME}" in name or name.endswith("bias")]
         check_taken(tensors, own, alone=False)
@@ -152,8 +152,8 @@ def _scale(model: Any, config: Mapping[str, Any], scale: float) -> None:
     if scale == 1.0:
         return
     if config.get("modules_to_save") or config.get("bias", "none") != "none":
-        raise ValueError(f"scale={scale:g} cannot act: it replaces whole tensors beside its low rank (modules_to_save or bias)")
+        raise Unfit(f"scale={scale:g} cannot act: it replaces whole tensors beside its low rank (modules_to_save or bias)")
     for _, layer in layers(model):
         if not hasattr(layer, "scale_layer") or str(config["peft_type"]) not in _SCALED:
-            raise ValueError(f"scale={scale:g} cannot act on an adapter of the kind {config['peft_type']}")
+            raise Unfit(f"scale={scale:g} cannot act on an adapter of the kind {config['peft_type']}")
         layer.scale_layer(scale)
