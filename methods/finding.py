@@ -84,7 +84,7 @@ def find(path: Path) -> Found:
     candidates = list(_candidates(path))
     if len(candidates) > 1:
         labels = [each.label for each in candidates]
-        first = next((each.label for each in candidates if each.found), labels[0]).partition(" and ")[0]
+        first = next((each.label for each in candidates if each.found and each.found != Found("network", path)), labels[0]).partition(" and ")[0]
         raise BenchError(
             f"{path} holds {len(labels)} sets of weights, and one is laid over the base model: {', '.join(labels)}. "
             f"Name one of them, such as {path / first}, or give a folder that holds it alone."

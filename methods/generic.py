@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import ClassVar
@@ -87,7 +88,7 @@ class LoRA(UserNamed):
             BenchError: the scale is no number or cannot act, or the weights are damaged or of another model.
         """
         scale = self.parameters["scale"]
-        if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+        if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale):
             raise BenchError(f"lora needs scale to be a number; got {scale!r}.")
         if not scale:
             raise BenchError("lora at scale=0 is the base model: give another scale, or run the base.")

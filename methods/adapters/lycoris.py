@@ -101,6 +101,8 @@ def _by_part(family: DenoiserFamily, published: Published, kind: str) -> dict[st
         if part not in parts or not near or (prefix == "lora_te_" and len(texts) > 1):
             strange.append(layer)
             continue
+        if f"{_PREFIX}_{near[0]}.{end}" in found[part]:
+            raise Unfit(f"it has two tensors for {part}.{near[0]} {end}, one of them {name}")
         found[part][f"{_PREFIX}_{near[0]}.{end}"] = tensor
     if strange:
         count = len(set(strange))

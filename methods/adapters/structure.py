@@ -49,7 +49,7 @@ def check_structure(published: Published, layout: Naming) -> None:
         if why := _trouble(ends, layout):
             what = f"an adapter ({layout} layout) whose layer {layer} {why}"
             raise refusal(published.path, f"{what}: save it again, or fetch it again if it was cut short")
-    if layout in (Naming.DIFFUSERS, Naming.BARE) and (why := _metadata(published)):
+    if layout in (Naming.DIFFUSERS, Naming.BARE) and (why := _metadata(published, layout)):
         raise refusal(published.path, f"a LoRA whose header's {METADATA} {why}: its strength is unknown. Take it out, or save the file again")
 
 
@@ -78,7 +78,7 @@ def _trouble(ends: Mapping[str, torch.Tensor], layout: Naming) -> str:
     return ""
 
 
-def _metadata(published: Published) -> str:
+def _metadata(published: Published, layout: Naming) -> str:
     """Return what is wrong with the settings that diffusers' trainers keep in the header; empty where nothing is, or there are none."""
     text = published.settings.header.get(METADATA)
     if text is None:
@@ -90,5 +90,7 @@ def _metadata(published: Published) -> str:
     if not isinstance(found, dict):
         return "is no JSON object"
     parts = {name.partition(".")[0] for name in found} if all("." in name for name in found) else {""}
+    if layout is Naming.DIFFUSERS and parts == {""}:
+        return "says of no part what it says, as unet.r does"
     wanted = [f"{part}.{name}".lstrip(".") for part in sorted(parts) for name in ("r", "target_modules")]
     return next((f"lacks {name}" for name in wanted if name not in found), "")

@@ -26,6 +26,7 @@ from methods.rece import RECE
 from methods.uce import UCE
 
 LAYER = "mid_block.attentions.0.transformer_blocks.0.attn2.to_v"
+TEXT = "text_model_encoder_layers_0_self_attn_q_proj"
 FLAT = "lora_unet_" + LAYER.replace(".", "_")
 
 Tensors = dict[str, torch.Tensor]
@@ -124,7 +125,7 @@ NAMED: list[tuple[str, Tensors, dict[str, str], str]] = [
     ),
     ("metadata of another shape", diffusers(), {"lora_adapter_metadata": "[]"}, "lora_adapter_metadata is no JSON object"),
     ("metadata without layers", diffusers(), {"lora_adapter_metadata": json.dumps({"unet.r": 4})}, "lora_adapter_metadata lacks unet.target_modules"),
-    ("metadata without parts", diffusers(), {"lora_adapter_metadata": json.dumps({"r": 4})}, "lora_adapter_metadata lacks target_modules"),
+    ("metadata without parts", diffusers(), {"lora_adapter_metadata": json.dumps({"r": 4})}, "lora_adapter_metadata says of no part"),
     ("a down of kohya alone", {f"{FLAT}.lora_down.weight": torch.ones(2, 32)}, {}, "has lora_down.weight and no lora_up.weight"),
     ("an alpha alone", pair() | {f"{FLAT}9.alpha": one}, {}, "9 has an alpha and no tensors that it could scale"),
     ("an alpha of many", pair() | {f"{FLAT}.alpha": torch.ones(3)}, {}, r"has an alpha of shape \(3,\), expected one number"),
@@ -134,6 +135,7 @@ NAMED: list[tuple[str, Tensors, dict[str, str], str]] = [
     ("LoKr without alpha", {f"{FLAT}.lokr_w1": torch.ones(4, 4), f"{FLAT}.lokr_w2": torch.ones(16, 8)}, {}, "has no alpha"),
     ("half a LoKr", {f"{FLAT}.lokr_w1": torch.ones(4, 4), f"{FLAT}.alpha": one}, {}, "one of the two factors of a LoKr, lokr_w1"),
     ("LoKr of low ranks", _lokr(), {}, "LyCORIS cannot read it and says: AttributeError: "),
+    ("one text encoder twice", pair(32, flat=f"lora_te_{TEXT}") | pair(32, flat=f"lora_te1_{TEXT}"), {}, "it has two tensors for text_encoder"),
     ("bias alone", {f"{FLAT}.diff_b": torch.ones(64)}, {}, r"changes its bias \(diff_b\) and has no diff"),
     ("IA3 of LyCORIS", {f"{FLAT}.weight": torch.ones(64, 1), f"{FLAT}.on_input": torch.tensor(False)}, {}, "is an IA3's, which LyCORIS saves"),
     *(
@@ -283,6 +285,9 @@ def test_a_scale_acts_on_an_adapter_alone(sd_context: Context, tmp_path: Path) -
     with pytest.raises(BenchError, match=r"scale=0\.1 cannot act"):
         LoRA(weights=str(tmp_path / "part"), scale=0.1).load(sd_context)
     LoRA(weights=str(tmp_path / "part")).load(sd_context)
+    for number in (float("nan"), float("inf")):
+        with pytest.raises(BenchError, match="lora needs scale to be a number"):
+            LoRA(weights=str(tmp_path / "part"), scale=number).load(sd_context)
     with pytest.raises(BenchError, match="lora at scale=0 is the base model"):
         LoRA(weights=str(tmp_path / "part"), scale=0.0).load(sd_context)
 

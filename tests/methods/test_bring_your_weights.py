@@ -267,3 +267,15 @@ def test_half_the_scale_is_half_the_change_or_refused(row: Row, request: pytest.
     lay_over(half, path, 0.5)
     lay_over(full, path)
     assert change(state(half), state(plain)) == pytest.approx(0.5 * change(state(full), state(plain)), rel=1e-4)
+
+
+def test_a_text_encoders_layers_alone_are_their_products(sd_context: Context, tmp_path: Path) -> None:
+    """Each at its own alpha over rank: the file is read by the fallback, of which nobody else is the judge."""
+    path = kohya_text(load_pipeline(sd_context), tmp_path / "adapter", "q fc1")
+    given, ours, plain = load_file(path), load_pipeline(sd_context), load_pipeline(sd_context)
+    lay_over(ours, path)
+    for name, alpha in (("self_attn.q_proj", 1.0), ("mlp.fc1", 2.0)):
+        flat = "lora_te_text_model_encoder_layers_0_" + name.replace(".", "_")
+        found, before = (each.text_encoder.get_submodule(f"encoder.layers.0.{name}").weight for each in (ours, plain))
+        product = given[f"{flat}.lora_up.weight"] @ given[f"{flat}.lora_down.weight"]
+        torch.testing.assert_close(found - before, alpha / 4 * product, rtol=1e-4, atol=1e-5)
