@@ -13,7 +13,8 @@ from bench.files.locations import resolve
 from bench.tracks import for_base
 from bench.types import Context, Method, Outcome, Sample
 from methods.denoisers import FAMILIES, family_of
-from methods.overlay import find, lay_over
+from methods.finding import find
+from methods.overlay import lay_over
 from methods.pipeline import load_pipeline
 from methods.reading.comparison import refuse_dropping
 from methods.sampler import Sampler
@@ -23,7 +24,7 @@ SOLVED_IN = "float32"
 
 
 class FineTuned(Method):
-    """The base model with trained weights laid over it: a LoRA, a U-Net, or some of its tensors (see :func:`methods.overlay.find`).
+    """The base model with trained weights laid over it: a LoRA, a U-Net, or some of its tensors (see :func:`methods.finding.find`).
 
     Attributes:
         shipped: where the weights of a track are, ``{track: location}``; the parameter ``weights`` goes before it.

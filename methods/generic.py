@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import ClassVar
 
 from bench.errors import BenchError
 from bench.types import Context, Kind, Method, MethodInfo
+from methods.denoisers import FAMILIES
+from methods.finding import find
 from methods.finetuned import FineTuned
 from methods.overlay import lay_over
 from methods.pipeline import load_pipeline
+from methods.reading.comparison import refuse_dropping
 from methods.sampler import Sampler
 
 HUB = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?(/[\w./-]+)?")
@@ -84,10 +88,13 @@ class LoRA(UserNamed):
             BenchError: the scale is no number or cannot act, or the weights are damaged or of another model.
         """
         scale = self.parameters["scale"]
-        if isinstance(scale, bool) or not isinstance(scale, (int, float)):
+        if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale):
             raise BenchError(f"lora needs scale to be a number; got {scale!r}.")
         if not scale:
             raise BenchError("lora at scale=0 is the base model: give another scale, or run the base.")
+        found = find(self.location(context))
+        if found.kind == "network":
+            refuse_dropping(context, found.path, FAMILIES[0].part, self.info.name)
         pipeline = load_pipeline(context)
         lay_over(pipeline, self.location(context), float(scale))
         self.sampler = Sampler(pipeline, changed=True)

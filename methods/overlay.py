@@ -4,93 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
 from bench.files.atomic import write_atomic
-from bench.files.hashes import hash_weights
-from bench.files.selection import weights_of
 from methods.adapters import lay_adapter
 from methods.adapters.opening import read, refuse_few_bits
-from methods.adapters.peft import CONFIG, TENSORS
-from methods.adapters.refusals import base_name, refusal
-from methods.adapters.signs import GATED, Naming, layout
-from methods.denoisers import FAMILIES, family_of
-from methods.parts import read_config
+from methods.adapters.refusals import base_name
+from methods.adapters.signs import Naming, layout
+from methods.denoisers import family_of
+from methods.finding import PARTIAL, find
+from methods.parts import refuse_whole_numbers
 from methods.reading.comparison import refuse_base, settings_of
 from methods.reading.native import network_tensors, unwrapped
+from methods.reading.settings import refuse_other_settings
 
 if TYPE_CHECKING:
     import torch
 
     from methods.denoisers.family import DenoiserFamily, Pipeline
-
-LORA = "pytorch_lora_weights.safetensors"
-PARTIAL = "unet_partial.safetensors"
-PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-"""Read by ``torch.load(weights_only=True)``, which takes tensors and nothing that could run."""
-
-
-class Found(NamedTuple):
-    """What lies at a location.
-
-    Attributes:
-        kind: ``network`` (a folder of diffusers), ``tensors`` (one file: an adapter, or tensors of the network) or ``adapters`` (a folder of PEFT's
-            folders, one a part of the pipeline).
-        path: the folder or the file.
-        files: the files of tensors; none for a network.
-    """
-
-    kind: str
-    path: Path
-    files: tuple[Path, ...] = ()
-
-    def hashes(self) -> dict[str, str]:
-        """Return the hashes of all that decides what is laid over the base: PEFT's configuration, which says the strength, is part of it."""
-        if self.kind == "network":
-            return hash_weights(self.path)
-        root = self.path if self.kind == "adapters" else self.path.parent
-        every = [beside for file in self.files for beside in (file, file.with_name(CONFIG)) if beside.is_file()]
-        return {file.relative_to(root).as_posix(): digest for file in every for digest in hash_weights(file).values()}
-
-
-def find(path: Path) -> Found:
-    """Return which weights ``path`` holds: a file of tensors, a folder with one such file, or a network's folder, itself or inside a pipeline's.
-
-    Raises:
-        BenchError: none of these.
-    """
-    if path.is_file():
-        return Found("tensors", path, (path,))
-    for file in (*(_peft(path) or ()), path / LORA, path / PARTIAL):
-        if file.is_file():
-            return Found("tensors", file, (file,))
-    if (path / "eraser_config.json").is_file():
-        raise refusal(path, GATED.format("Receler"))
-    inside = tuple(file for folder in sorted(path.glob("*")) for file in _peft(folder) or ())
-    if inside:
-        return Found("adapters", path, inside)
-    for folder in (*(path / family.part for family in FAMILIES), path):
-        if (folder / "config.json").is_file():
-            return Found("network", folder)
-        if folder != path and (files := weights_of(each.name for each in folder.glob("*")).files):
-            raise BenchError(f"{folder} has {files[0]} and no config.json beside it: a part is missing. Give the whole folder, or the file itself.")
-    if (path / "transformer" / "config.json").is_file():
-        said = read_config(path / "transformer").get("_class_name", "transformer")
-        raise BenchError(f"{path} is a pipeline around a {said}; the bases of tracks are {' or '.join(f'{family.label}s' for family in FAMILIES)}.")
-    files = sorted(file for file in path.glob("*") if file.suffix in (".safetensors", *PICKLES))
-    if len(files) == 1:
-        return Found("tensors", files[0], (files[0],))
-    several = f" It has {len(files)} files of tensors: name one of them." if files else ""
-    networks = " or ".join(f"a {family.label}'s config.json" for family in FAMILIES)
-    raise BenchError(f"{path} holds no weights that can be laid over the base model; expected {LORA}, {PARTIAL} or {networks}.{several}")
-
-
-def _peft(folder: Path) -> tuple[Path, ...] | None:
-    """Return the tensors of a folder that PEFT saved; None where it is none."""
-    if not (folder / CONFIG).is_file():
-        return None
-    return tuple(folder / name for name in TENSORS if (folder / name).is_file())[:1] or None
 
 
 def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
@@ -98,7 +30,7 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
 
     Args:
         pipeline: the base model.
-        path: see :func:`find`.
+        path: see :func:`methods.finding.find`.
         scale: of an adapter's change.
 
     Raises:
@@ -114,11 +46,13 @@ def lay_over(pipeline: Pipeline, path: Path, scale: float = 1.0) -> None:
         published = read(file, list(family.adaptable()))
         form = layout(published, family)
         if form is not Naming.TENSORS:
-            refuse_few_bits(file)
-            lay_adapter(family, published, form, scale)
+            refuse_few_bits(published)
+            lay_adapter(family, published, form, scale, found.part_of(file))
             continue
         _check_scale(file, scale, f"tensors of a {family.label}")
         several = any(name.startswith(tuple(f"{part}." for part in family.adaptable() if part != family.part)) for name in published.tensors)
+        refuse_whole_numbers(f"the {family.label}", published)
+        refuse_other_settings(f"the {family.label}", published, family.network)
         _lay_tensors(family, file, unwrapped(published.tensors) if several else network_tensors(family, file, published.tensors))
 
 

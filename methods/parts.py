@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 from bench.errors import BenchError, first_line
 from bench.files.locations import resolve
-from bench.files.recognised import convert_first, no_tensors, quantised
-from bench.files.selection import WeightsForm, weights_of
+from bench.files.published import Published
+from bench.files.recognised import convert_first, no_tensors, quantised, whole_numbers, whole_numbers_in
+from bench.files.selection import WeightsForm, shard_of, weights_of
 
 
 def damaged(what: str, path: Path, why: str) -> BenchError:
@@ -55,6 +57,26 @@ def refuse_pointers(what: str, file: Path) -> None:
         raise unusable(what, file, why)
 
 
+def refuse_shard(what: str, file: Path) -> None:
+    """Refuse one of the files into which weights were cut: the others would be left out.
+
+    Raises:
+        BenchError: its name says that it is one.
+    """
+    if count := shard_of(file.name):
+        raise unusable(what, file, f"it is one of {count} files that the weights are cut into: give their folder, {file.parent}")
+
+
+def refuse_whole_numbers(what: str, published: Published) -> None:
+    """Refuse a model whose weights are integers: the numbers that these stand for are said elsewhere, if at all.
+
+    Raises:
+        BenchError: a tensor of it is.
+    """
+    if found := whole_numbers(published.tensors):
+        raise unusable(what, published.path, convert_first(found))
+
+
 def form_in(folder: Path, what: str) -> WeightsForm:
     """Return the form of the weights in ``folder`` that is read: the same that is hashed and fetched.
 
@@ -71,6 +93,13 @@ def form_in(folder: Path, what: str) -> WeightsForm:
         raise unusable(what, folder, convert_first("GGUF"))
     if said := quantised((), read_config(folder)):
         raise unusable(what, folder, convert_first(said))
+    for name in form.files if form.safetensors else ():
+        try:
+            said = whole_numbers_in(folder / name)
+        except Exception as error:
+            raise damaged(what, folder, first_line(error)) from error
+        if said:
+            raise unusable(what, folder, convert_first(said))
     return form
 
 
@@ -88,18 +117,12 @@ def read_model(folder: Path, dtype: Any, kind: str, what: str) -> Any:
     import diffusers
 
     quiet()
-    said = read_config(folder).get("_class_name", kind)
-    if said != kind:
-        raise unusable(what, folder, f"it is a {said}, expected a {kind}")
+    _refuse_class(what, folder, kind)
     options = _options(folder, dtype, what)
     try:
         model, info = getattr(diffusers, kind).from_pretrained(folder, **options)
     except Exception as error:
-        if "expected shape" in str(error):
-            which = first_line(error).partition(" because ")[2].partition(". If you want")[0]
-            why = f"its weights are not those of its config.json ({which}): give the config.json that was saved with them"
-            raise unusable(what, folder, why) from error
-        raise damaged(what, folder, first_line(error)) from error
+        raise _unread(what, folder, error) from error
     refuse_lacking(what, folder, model)
     if surplus := sorted(info["unexpected_keys"]):
         raise unusable(
@@ -108,6 +131,33 @@ def read_model(folder: Path, dtype: Any, kind: str, what: str) -> Any:
             f"its weights hold {len(surplus)} tensors that its config.json has no place for, first {surplus[0]}: without them it is another model",
         )
     return model
+
+
+def _refuse_class(what: str, folder: Path, kind: str) -> None:
+    """Refuse a folder whose configuration is of another class than ``kind``; of transformers' classes, of another family of models."""
+    import transformers
+
+    config = read_config(folder)
+    architectures = " and ".join(map(str, config.get("architectures") or ()))
+    said, model_type = config.get("_class_name"), str(config.get("model_type") or "")
+    known = getattr(transformers, kind, None)
+    if known is not None and said is None and model_type:
+        # A CLIP of both halves has its text's tensors too.
+        if model_type.partition("_")[0] != known.config_class.model_type.partition("_")[0]:
+            raise unusable(what, folder, f"it is a {model_type} ({architectures}), expected a {kind}")
+    elif said not in (None, kind) or (said is None and model_type):
+        raise unusable(what, folder, f"it is a {said or architectures or model_type}, expected a {kind}")
+
+
+def _unread(what: str, folder: Path, error: Exception) -> BenchError:
+    """Return the error for what a library could not read: damage, or weights of another model than their configuration's."""
+    why = first_line(error)
+    if re.search(r"shape|size mismatch|mismatched", str(error)):
+        which = why.partition(" because ")[2].partition(". If you want")[0] or why
+        return unusable(what, folder, f"its weights are not those of its config.json ({which}): give the config.json that was saved with them")
+    if re.search(r"divisible|must provide|Must provide|unknown|not supported", str(error)):
+        return unusable(what, folder, f"its config.json describes no network: {why}")
+    return damaged(what, folder, why)
 
 
 def refuse_lacking(what: str, path: Path, model: Any) -> None:
@@ -130,11 +180,12 @@ def read_text_encoder(folder: Path, dtype: Any, kind: str, what: str = "the base
     import transformers
 
     quiet()
+    _refuse_class(what, folder, kind)
     options = _options(folder, dtype, what)
     try:
         encoder, info = getattr(transformers, kind).from_pretrained(folder, **options)
     except Exception as error:
-        raise damaged(what, folder, first_line(error)) from error
+        raise _unread(what, folder, error) from error
     if info["missing_keys"]:
         raise damaged(what, folder, f"its weights lack {min(info['missing_keys'])}")
     return encoder

@@ -25,7 +25,7 @@ from bench.console import Progress
 from bench.errors import BenchError
 from bench.files.atomic import read_json, write_atomic, write_json
 from bench.files.locations import resolve
-from methods.overlay import LORA
+from methods.finding import LORA
 from training.backbone import Backbone
 from training.draws import Draws
 from training.libraalign.dataset import Part

@@ -52,18 +52,19 @@ class Published:
     settings: PublishedSettings
 
 
-def read_weights(file: Path, inside: Sequence[str] = ("state_dict",)) -> Published:
+def read_weights(file: Path, inside: Sequence[str] = ("state_dict",), parts: Sequence[str] = ()) -> Published:
     """Return the tensors of a file and their settings.
 
     Args:
         file: safetensors, or what ``torch.save`` wrote.
         inside: entries that a checkpoint may keep its tensors in (see :func:`bench.files.tensors.read_tensors`).
+        parts: entries that are read all where none of these is there.
 
     Raises:
         ValueError: the file is damaged, or holds anything but finite tensors.
         Exception: whatever torch or safetensors say of a damaged file.
     """
-    tensors, header = read_tensors(file, inside)
+    tensors, header = read_tensors(file, inside, parts)
     sidecars: dict[str, Mapping[str, Any]] = {}
     unreadable: dict[str, str] = {}
     for name in SIDECARS:

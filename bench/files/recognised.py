@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from bench.files.selection import WEIGHTS
+
+if TYPE_CHECKING:
+    import torch
 
 _HEADS = (
     (b"version https://git-lfs", "it is a git-lfs pointer, not weights: run `git lfs pull` in its folder"),
@@ -12,6 +17,9 @@ _HEADS = (
     (b"<!DOCTYPE", "it is a web page, not weights: download the file itself"),
     (b"<html", "it is a web page, not weights: download the file itself"),
 )
+_RENAME = "rename it, or link to it under such a name, so that all of what it says is read"
+_COUNTS = ("position_ids", "relative_position_index")
+"""How tensors of integers end that a model counts by."""
 _QUANTISED = (
     (".absmax", "bitsandbytes, 4 bits"),
     (".quant_map", "bitsandbytes, 4 bits"),
@@ -41,8 +49,33 @@ COMPVIS = ("model.diffusion_model.", "cond_stage_model.", "first_stage_model.", 
 def no_tensors(file: Path) -> str:
     """Return why a file that may be undamaged is no file of tensors, and the way out; empty where nothing speaks against it."""
     with file.open("rb") as opened:
-        head = opened.read(64).lstrip()
-    return next((why for start, why in _HEADS if head.startswith(start)), "")
+        head = opened.read(64)
+    for start, why in _HEADS:
+        if head.lstrip().startswith(start):
+            return why
+    # Eight bytes say how long the header is, which is JSON.
+    if head[8:9] == b"{" and file.suffix != ".safetensors":
+        return f"it holds safetensors, and its name does not end in .safetensors: {_RENAME}"
+    known = [suffix for suffixes in WEIGHTS for suffix in suffixes]
+    return "" if file.suffix in known else f"its name does not end in {', '.join(known)}: {_RENAME}"
+
+
+def whole_numbers(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return the first of a model's tensors that is one of integers, and its type: what quantised weights are; empty where there is none."""
+    found = ((name, tensor) for name, tensor in tensors.items() if not tensor.is_floating_point() and tensor.numel() > 1)
+    return next((f"{name} is {str(tensor.dtype).removeprefix('torch.')}" for name, tensor in found if not name.endswith(_COUNTS)), "")
+
+
+def whole_numbers_in(file: Path) -> str:
+    """Return the same of a safetensors file, of which the header alone is read."""
+    from safetensors import safe_open
+
+    with safe_open(file, framework="pt") as opened:
+        for name in opened.keys():  # noqa: SIM118  # it is no mapping
+            found = opened.get_slice(name)
+            if found.get_dtype()[0] in "IU" and found.get_shape() not in ([], [1]) and not name.endswith(_COUNTS):
+                return f"{name} is {found.get_dtype()}"
+    return ""
 
 
 def quantised(names: Collection[str], config: Mapping[str, Any] | None = None) -> str:

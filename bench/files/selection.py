@@ -45,6 +45,12 @@ class WeightsForm:
         return bool(self.files) and all(len(shards) == int(match[1]) for match in shards)
 
 
+def shard_of(name: str) -> int:
+    """Return in how many files the weights are cut of which ``name`` is one; 0 where it is no such file's."""
+    match = _SHARD.search(name)
+    return int(match[1]) if match else 0
+
+
 def is_file(name: str) -> bool:
     """Return whether ``name``, of a part of a repository, is a file's and not a folder's."""
     return PurePosixPath(name).suffix in (*PLAIN, *(suffix for suffixes in WEIGHTS for suffix in suffixes))

@@ -18,7 +18,6 @@ import glob
 import hashlib
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -32,7 +31,7 @@ from bench.files.atomic import mendable, sweep
 from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
-from bench.runs.models import MEND, RunManifest, UnitMarker, read_document
+from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, read_document
 from bench.runs.provenance import NUMERIC
 from bench.runs.score_sets import ScoreSet
 from bench.runs.tables import SAMPLES, joined, read_table, write_table
@@ -40,7 +39,6 @@ from bench.runs.tables import SAMPLES, joined, read_table, write_table
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = VERSION
 _SAMPLES, _LOCK = "samples", "lock"
-STATUSES = ("generated", "blocked", "failed")
 
 
 class RunFolder:
@@ -370,12 +368,6 @@ class RunFolder:
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
         return joined(tables) if tables else None
-
-
-def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many rows there are, and how many of each status, as a marker states it."""
-    found = Counter(str(row["status"]) for row in rows)
-    return {"samples": len(rows), **{status: found.get(status, 0) for status in STATUSES}}
 
 
 def _origin(manifest: Mapping[str, Any]) -> dict[str, Any]:

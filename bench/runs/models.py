@@ -5,6 +5,8 @@ A key that is not known is refused, since a document's version says which keys i
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,10 @@ MEND = "Run the same `bench run` again: it makes what is damaged anew and keeps 
 
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+STATUSES = ("generated", "blocked", "failed")
+"""Of a sample, once its unit is finished."""
 
 
 class RunDocument(BaseModel):
@@ -128,6 +134,12 @@ class RunManifest(RunDocument):
     scorers: dict[str, str] = {}
     acted: ActedCounts | None = None
     sessions: list[dict[str, Any]] = []
+
+
+def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many rows there are, and how many of each status, as a marker states it."""
+    found = Counter(str(row["status"]) for row in rows)
+    return {"samples": len(rows), **{status: found.get(status, 0) for status in STATUSES}}
 
 
 def read_document(path: Path, model: type[RunDocument], what: str, place: str) -> tuple[dict[str, Any], bool]:

@@ -11,8 +11,9 @@ from typing import Any
 from bench.console import Progress, Quiet
 from bench.errors import BenchError, Damaged
 from bench.runs.find import spec_of, suite_since
-from bench.runs.folder import RunFolder, counts
+from bench.runs.folder import RunFolder
 from bench.runs.manifest import contradictions, id_of, reopen
+from bench.runs.models import counts
 from bench.runs.score_sets import ScoreSet
 from bench.runs.spec import digest
 from bench.suites.load import LoadedSuite

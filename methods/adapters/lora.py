@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from methods.adapters.refusals import fits, other_base, refusal
+from methods.adapters.refusals import fits, other_base, prefix_of, refusal
 from methods.adapters.signs import Naming, adapter_metadata
-from methods.adapters.taken import check_taken, digest
+from methods.adapters.taken import Unfit, check_taken, digest
 from methods.adapters.watch import strict
 
 if TYPE_CHECKING:
@@ -120,6 +120,12 @@ def _check_base(family: DenoiserFamily, published: Published, layout: Naming) ->
         found = piece(f"{family.part}.{name}" if layout is Naming.BARE else name, tensor)
         if found is not None:
             known.append(found)
+        elif name.endswith("alpha") and layout is not Naming.KOHYA:
+            raise refusal(
+                published.path,
+                f"{what} with alphas, such as {name!r}, which diffusers reads in kohya's names alone: its strength would be another. "
+                "Give it in kohya's names, or its alpha as lora_adapter_metadata in the header",
+            )
         elif not name.endswith("alpha"):
             raise refusal(published.path, f"{what} with tensors of no known layout, such as {name!r}")
     widths = {f"{each.part}.{each.module}": each.tensor.shape[1] for each in known if each.side == "A" and each.tensor.dim() > 1}
@@ -134,8 +140,14 @@ def _check_base(family: DenoiserFamily, published: Published, layout: Naming) ->
             if module is not None and each.side in "AB" and not each.name.endswith(".bias"):
                 wrong = fits(module, **{"down" if each.side == "A" else "up": each.tensor})
                 trouble = f"{each.part}.{each.module} {wrong}" if wrong else None
+            if each.part == family.part and ".lora_linear_layer." in each.name:
+                trouble = f"{each.name} has the end of a text encoder's layer; a network's ends in .lora.down.weight"
         if trouble:
             lacking, why = lacking + 1, why or trouble
+    if lacking == len(known) and (prefix := prefix_of((f"{each.part}.{each.module}" for each in known), parts)):
+        raise refusal(
+            published.path, f"{what} whose names have {prefix!r} in front of the layers', which diffusers does not read: save its tensors without it"
+        )
     if lacking:
         raise other_base(published.path, what, header, family, f"{lacking} of its {len(known)} tensors fit nowhere: {why}", widths)
 
@@ -182,12 +194,12 @@ def check_patterns(config: Any, names: list[str]) -> None:
     """Compare the patterns of PEFT's configuration with the layers that an adapter wraps.
 
     Raises:
-        ValueError: a pattern matches no layer, so its rank or alpha would be dropped without a word.
+        Unfit: a pattern matches no layer, so its rank or alpha would be dropped without a word.
     """
     for setting in ("rank_pattern", "alpha_pattern"):
         for pattern in getattr(config, setting, None) or {}:
             if not any(re.match(rf"(.*\.)?({pattern})$", name) for name in names):
-                raise ValueError(f"its {setting} names {pattern!r}, which is none of its layers")
+                raise Unfit(f"its {setting} names {pattern!r}, which is none of its layers")
 
 
 def _uneven(tensors: Mapping[str, torch.Tensor]) -> bool:
@@ -226,5 +238,5 @@ def _check_strengths(tensors: Mapping[str, torch.Tensor], parts: Any) -> None:
             strength = round(1.0 if alpha is None else float(alpha) / tensor.shape[0], 6)
             key = next((key for dtype in dtypes if found[key := (digest(tensor.to(dtype)), strength)] > 0), None)
             if key is None:
-                raise ValueError(f"diffusers would lay {module} at another strength than alpha over rank, {strength:g}")
+                raise Unfit(f"diffusers would lay {module} at another strength than alpha over rank, {strength:g}")
             found[key] -= 1

@@ -11,6 +11,7 @@ from bench.errors import NotAvailable
 from methods.adapters.lora import piece
 from methods.adapters.refusals import other_base, refusal
 from methods.adapters.signs import KOHYA
+from methods.adapters.taken import Unfit
 from methods.adapters.watch import strict
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _by_part(family: DenoiserFamily, published: Published, kind: str) -> dict[st
         if part not in parts or not near or (prefix == "lora_te_" and len(texts) > 1):
             strange.append(layer)
             continue
+        if f"{_PREFIX}_{near[0]}.{end}" in found[part]:
+            raise Unfit(f"it has two tensors for {part}.{near[0]} {end}, one of them {name}")
         found[part][f"{_PREFIX}_{near[0]}.{end}"] = tensor
     if strange:
         count = len(set(strange))
@@ -162,7 +165,7 @@ def _of_outputs(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, torch.Te
         if end == "dora_scale" and tensor.dim() > 1 and tensor.shape[0] == 1 and tensor.numel() > 1:
             outputs = next((sent[f"{layer}.{up}"].shape[0] for up in ("lora_up.weight", "hada_w1_a") if f"{layer}.{up}" in sent), None)
             if outputs is None:
-                raise ValueError(f"{name} is a scale for each input, which the library does not read for this kind")
+                raise Unfit(f"{name} is a scale for each input, which the library does not read for this kind")
             of_inputs[layer] = tensor
             sent[name] = torch.ones(outputs, *[1] * (tensor.dim() - 1))
     return sent, of_inputs
@@ -175,6 +178,6 @@ def _check(network: Any, tensors: Mapping[str, torch.Tensor]) -> None:
         layer, _, end = name.partition(".")
         module = taken.get(layer)
         if module is None or getattr(module, "not_supported", False):
-            raise ValueError(f"the library takes nothing of {name}")
+            raise Unfit(f"the library takes nothing of {name}")
         if end not in module.weight_list:
-            raise ValueError(f"the library, which takes {module.name} for this layer, leaves out {name}")
+            raise Unfit(f"the library, which takes {module.name} for this layer, leaves out {name}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from methods.adapters.lora import check_patterns, layers
 from methods.adapters.refusals import fits, other_base, refusal
-from methods.adapters.taken import check_taken
+from methods.adapters.taken import Unfit, check_taken
 from methods.adapters.watch import strict
 
 if TYPE_CHECKING:
@@ -25,19 +25,29 @@ TENSORS = ("adapter_model.safetensors", "adapter_model.bin")
 _PREFIX = "base_model.model."
 _OLD = "text_model."
 _NAME = "laid"
+_SCALED = ("LORA", "LOHA", "LOKR", "ADALORA")
+"""Kinds whose layers multiply their change by the scale; the others' take one, and some of them pass it by."""
 
 
-def lay(family: DenoiserFamily, published: Published, scale: float) -> None:
+def lay(family: DenoiserFamily, published: Published, scale: float, named: str | None = None) -> None:
     """Merge an adapter of PEFT's, whichever its kind, into the part that it was trained on, its change times ``scale``.
 
+    Args:
+        family: the base's.
+        published: the adapter's file.
+        scale: of its change.
+        named: the part that its folder is named after.
+
     Raises:
-        BenchError: its configuration is not there, or it is of another base.
+        BenchError: its configuration is not there, or it is of another base, or of another part than its folder's.
         Exception: whatever PEFT says of it; :class:`methods.adapters.watch.Warned` where it only warned.
     """
     import torch
 
     config = _config(published)
     name, part = _part(family, published, config)
+    if named not in (None, name):
+        raise refusal(published.path, f"a PEFT adapter of the {name} in a folder named {named}: rename the folder")
     tensors = {key if key.startswith(_PREFIX) else _PREFIX + key: tensor for key, tensor in published.tensors.items()}
     config = dict(config)
     if not hasattr(part, _OLD[:-1]):
@@ -125,7 +135,7 @@ def _loaded(part: Any, config: Mapping[str, Any], tensors: Mapping[str, torch.Te
             result = model.load_adapter(folder, _NAME, torch_device="cpu")
         for keys, what in ((result.missing_keys, "it lacks"), (result.unexpected_keys, "the base has no place for")):
             if keys:
-                raise ValueError(f"{what} {len(keys)} tensors, such as {keys[0]}")
+                raise Unfit(f"{what} {len(keys)} tensors, such as {keys[0]}")
         # A layer's own bias may be the adapter's too.
         own = [tensor for name, tensor in model.state_dict().items() if f".{_NAME}" in name or name.endswith("bias")]
         check_taken(tensors, own, alone=False)
@@ -142,8 +152,8 @@ def _scale(model: Any, config: Mapping[str, Any], scale: float) -> None:
     if scale == 1.0:
         return
     if config.get("modules_to_save") or config.get("bias", "none") != "none":
-        raise ValueError(f"scale={scale:g} cannot act: it replaces whole tensors beside its low rank (modules_to_save or bias)")
+        raise Unfit(f"scale={scale:g} cannot act: it replaces whole tensors beside its low rank (modules_to_save or bias)")
     for _, layer in layers(model):
-        if not hasattr(layer, "scale_layer") or str(config["peft_type"]) in ("OFT", "BOFT", "IA3"):
-            raise ValueError(f"scale={scale:g} cannot act on an adapter of the kind {config['peft_type']}")
+        if not hasattr(layer, "scale_layer") or str(config["peft_type"]) not in _SCALED:
+            raise Unfit(f"scale={scale:g} cannot act on an adapter of the kind {config['peft_type']}")
         layer.scale_layer(scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,26 @@ def other_base(path: Path, what: str, header: Mapping[str, str], family: Denoise
     known = next((WIDTHS[width] for width in read if width in WIDTHS), None)
     made = f"{said} (its header says)" if said else known or "another base"
     return BenchError(f"Cannot lay {path} over the base model: it is {what} made for {made}; this track's base is {base_name(family)}. {why}.")
+
+
+def prefix_of(names: Iterable[str], parts: Mapping[str, Any]) -> str:
+    """Return what stands in front of every layer's name and, taken off, leaves layers of the base; empty where there is no such prefix.
+
+    Args:
+        names: of layers, as an adapter has them, a part's name in front or not.
+        parts: of the base, by name.
+    """
+    own = {name for module in parts.values() for name, _ in module.named_modules() if name.count(".") > 1}
+    own |= {f"text_model.{name}" for name in own}
+    found = set()
+    for name in names:
+        words = name.split(".")
+        start = next((start for start in range(1, len(words)) if ".".join(words[start:]) in own), None)
+        if start is None or (start == 1 and words[0] in parts):
+            return ""
+        # A part's own name, which stands there by right or was put there to tell whose the layer is.
+        found.add(".".join(words[words[0] in parts : start]))
+    return f"{found.pop()}." if len(found) == 1 else ""
 
 
 def fits(module: Any, down: Any = None, up: Any = None) -> str | None:

@@ -24,6 +24,9 @@ GATED = (
 KOHYA = ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_", "lycoris_")
 """What names begin with in files of kohya's scripts and of LyCORIS."""
 
+METADATA = "lora_adapter_metadata"
+"""Where diffusers' trainers keep an adapter's settings, in the header."""
+
 _LYCORIS = re.compile(r"\.(hada_|lokr_|oft_blocks|diff|diff_b|w_norm|b_norm|a1\.|lora_mid\.|dora_scale|on_input|lambda_layer|rescale)")
 _LOW_RANK = re.compile(r"\.lora_[AB]\.|[._]lora\.(down|up)\.|\.lora_(down|up)\.|\.lora_linear_layer\.|\.lora_magnitude_vector|\.lora_embedding_[AB]")
 _FLUX = re.compile(r"(^|[._])(double_blocks|single_blocks|single_transformer_blocks)[._]\d")
@@ -115,7 +118,7 @@ def _other_prediction(published: Published, family: DenoiserFamily) -> BenchErro
 def adapter_metadata(published: Published) -> dict[str, object]:
     """Return the settings that diffusers' trainers keep in the header, by part; empty where there are none or they are no JSON object."""
     try:
-        found = json.loads(published.settings.header.get("lora_adapter_metadata", "{}"))
+        found = json.loads(published.settings.header.get(METADATA, "{}"))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
+class Unfit(ValueError):
+    """An adapter does not lie on the base whole; it says why in this project's words, not in a library's."""
+
+
 def digest(tensor: torch.Tensor) -> str:
     """Return a hash of a tensor's values in its dtype; a shape with more axes of one row is the same."""
     import torch
@@ -29,20 +33,20 @@ def check_taken(held: Mapping[str, torch.Tensor], found: Iterable[torch.Tensor],
         alone: whether no others are among these.
 
     Raises:
-        ValueError: a tensor was left out, or one stands in the model that is not the file's.
+        Unfit: a tensor was left out, or one stands in the model that is not the file's.
     """
     there = list(found)
     if not there:
-        raise ValueError(f"none of its {len(held)} tensors fits the base model")
+        raise Unfit(f"none of its {len(held)} tensors fits the base model")
     counts = Counter(digest(tensor) for tensor in there)
     dtypes = list(dict.fromkeys(tensor.dtype for tensor in there))
     for name, tensor in held.items():
         key = next((key for dtype in dtypes if counts[key := digest(tensor.to(dtype))] > 0), None)
         if key is None:
-            raise ValueError(f"{len(held)} tensors are in the file and {len(there)} were taken; {name} is none of these")
+            raise Unfit(f"{len(held)} tensors are in the file and {len(there)} were taken; {name} is none of these")
         counts[key] -= 1
     if alone and (extra := sum(counts.values())):
-        raise ValueError(f"{len(held)} tensors are in the file and {len(there)} were taken: {extra} are not the file's")
+        raise Unfit(f"{len(held)} tensors are in the file and {len(there)} were taken: {extra} are not the file's")
 
 
 def sums(parts: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -64,10 +68,10 @@ def check_acts(before: Mapping[str, tuple[int, ...]], parts: Mapping[str, Any]) 
     """Compare models with their :func:`sums` before something was laid over them.
 
     Raises:
-        ValueError: they gained or lost a tensor, or none changed.
+        Unfit: they gained or lost a tensor, or none changed.
     """
     after = sums(parts)
     if strange := sorted(after.keys() ^ before.keys()):
-        raise ValueError(f"it left the model with other tensors than before, such as {strange[0]}")
+        raise Unfit(f"it left the model with other tensors than before, such as {strange[0]}")
     if after == before:
-        raise ValueError("it changes no weight of the base model, so its pictures would be the base's")
+        raise Unfit("it changes no weight of the base model, so its pictures would be the base's")

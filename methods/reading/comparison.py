@@ -27,7 +27,7 @@ _DEEP = 2
 """Folders above a part in which its pipeline's index may lie: trainers write ``checkpoint-500/unet`` into the pipeline's own."""
 _OLD_END = 2
 """What old configurations of CLIP say for their end token; it is then found as the highest id."""
-_IDLE = {
+IDLE = {
     *("architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "return_dict", "output_hidden_states", "output_attentions"),
     *("id2label", "label2id", "problem_type", "is_encoder_decoder", "chunk_size_feed_forward", "initializer_range", "initializer_factor"),
     *("dropout", "attention_dropout"),  # of training
@@ -218,7 +218,7 @@ def settings_of(model: Any, dtype: torch.dtype) -> dict[str, Any]:
             found["eos_token_id"] = found["vocab_size"] - 1
     else:
         names, found = set(inspect.signature(type(model)).parameters), dict(config)
-    idle = _IDLE | _UPCASTS if dtype == torch.float32 else _IDLE
+    idle = IDLE | _UPCASTS if dtype == torch.float32 else IDLE
     return {name: _setting(value) for name, value in found.items() if name in names - idle and not name.startswith("_")}
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.files.recognised import architecture
-from methods.parts import damaged, unusable
+from methods.parts import damaged, refuse_shard, unusable
 from methods.reading.native import plain, unwrapped
+from methods.reading.settings import refuse_other_settings
 from methods.reading.single_file import is_compvis, read_file, read_part
 
 _INNER = "text_model."
@@ -29,9 +30,12 @@ def encoder_of_file(file: Path, before: Any, part: str, configs: Path, what: str
     Raises:
         BenchError: a tensor is missing or has no place, or they are no text encoder's.
     """
-    tensors = read_file(what, file, ("state_dict", part)).tensors
+    refuse_shard(what, file)
+    published = read_file(what, file, ("state_dict", part))
+    tensors = published.tensors
     if is_compvis(tensors):
         return read_part(file, tensors, part, type(before).__name__, configs, before.dtype, what)
+    refuse_other_settings(what, published, before)
     found = unwrapped(plain(tensors), (f"{part}.", "transformer.", _INNER))
     own = {name: value for name, value in before.state_dict().items() if not name.endswith(_NO_PARAMETER)}
     inner = _INNER if any(name.startswith(_INNER) for name in own) else ""

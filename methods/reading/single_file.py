@@ -12,7 +12,7 @@ from bench.files.published import Published, read_weights
 from bench.files.recognised import COMPVIS, convert_first, marked, quantised
 from bench.files.selection import MODEL_INDEX
 from methods.denoisers import FAMILIES, KINDS
-from methods.parts import damaged, quiet, refuse_lacking, refuse_pointers, unusable
+from methods.parts import damaged, quiet, refuse_lacking, refuse_pointers, refuse_shard, refuse_whole_numbers, unusable
 
 if TYPE_CHECKING:
     import torch
@@ -54,9 +54,14 @@ def read_file(what: str, file: Path, inside: tuple[str, ...] = ("state_dict",)) 
         why = first_line(error)
         if "holds more than tensors" in why:
             raise unusable(what, file, f"{why}: save its tensors as safetensors, or fetch it again if it was cut short") from error
+        if "keeps tensors under" in why:
+            raise unusable(what, file, why) from error
+        if "no mapping of names" in why:
+            raise unusable(what, file, f"{why}; expected {{name: tensor}}: save its tensors as safetensors") from error
         raise damaged(what, file, why) from error
     if form := quantised(published.tensors):
         raise unusable(what, file, convert_first(form))
+    refuse_whole_numbers(what, published)
     return published
 
 
@@ -182,6 +187,7 @@ def read_whole(file: Path, configs: Path, dtype: Any, what: str = "the base mode
     if kind is None:
         raise BenchError(f"Cannot use the configurations in {configs}: they are of a {name}; expected one of: {', '.join(KINDS)}.")
     refuse_without_part("the configurations", configs)
+    refuse_shard(what, file)
     tensors = read_file(what, file).tensors
     if not is_compvis(tensors):
         raise unusable(what, file, f"it is no checkpoint of a whole pipeline in one file: no tensor begins with {' or '.join(COMPVIS)}")

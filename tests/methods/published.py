@@ -100,6 +100,21 @@ def kohya(pipeline: Any, path: Path, text: bool = False) -> Path:
     return path / "kohya.safetensors"
 
 
+def kohya_text(pipeline: Any, path: Path, which: str) -> Path:
+    """Some of a text encoder's layers alone, each with an alpha of its own."""
+    path.mkdir()
+    tensors: Tensors = {}
+    layer = pipeline.text_encoder.get_submodule("encoder.layers.0")
+    for number, name in enumerate(which.split()):
+        module = {"q": "self_attn.q_proj", "fc1": "mlp.fc1"}[name]
+        out, width = layer.get_submodule(module).weight.shape
+        flat = "lora_te_text_model_encoder_layers_0_" + module.replace(".", "_")
+        tensors |= {f"{flat}.lora_up.weight": torch.randn(out, 4), f"{flat}.lora_down.weight": torch.randn(4, width)}
+        tensors[f"{flat}.alpha"] = torch.tensor(1.0 + number)
+    save_file(tensors, path / "text.safetensors")
+    return path / "text.safetensors"
+
+
 def peft_folder(pipeline: Any, path: Path, part: str = "unet", kind: Any = LoraConfig, plain: bool = False, **settings: Any) -> Path:
     common = {"target_modules": QV if part == "unet" else ["q_proj", "v_proj"]}
     if kind is LoraConfig:
@@ -112,6 +127,17 @@ def peft_folder(pipeline: Any, path: Path, part: str = "unet", kind: Any = LoraC
     if plain:
         file = path / "adapter_config.json"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"auto_mapping": None}))
+    model.unload()
+    return path
+
+
+def peft_drawn(pipeline: Any, path: Path, kind: str, **settings: Any) -> Path:
+    """A folder of one of PEFT's other kinds, which know no way to begin with a change: what is trained is moved."""
+    model = peft.get_peft_model(pipeline.unet, getattr(peft, kind)(target_modules=QV, **settings))
+    with torch.no_grad():
+        for parameter in (each for each in model.parameters() if each.requires_grad):
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    model.save_pretrained(path)
     model.unload()
     return path
 

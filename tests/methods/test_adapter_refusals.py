@@ -18,13 +18,15 @@ from bench.errors import BenchError, NotAvailable
 from bench.runs.spec import RunSpec
 from bench.types import Context
 from methods.adapters.watch import Warned, strict
+from methods.finding import find
 from methods.generic import LoRA
-from methods.overlay import find, lay_over, save_partial
+from methods.overlay import lay_over, save_partial
 from methods.pipeline import load_pipeline
 from methods.rece import RECE
 from methods.uce import UCE
 
 LAYER = "mid_block.attentions.0.transformer_blocks.0.attn2.to_v"
+TEXT = "text_model_encoder_layers_0_self_attn_q_proj"
 FLAT = "lora_unet_" + LAYER.replace(".", "_")
 
 Tensors = dict[str, torch.Tensor]
@@ -46,10 +48,23 @@ def refused(context: Context, path: Path, says: str, scale: float = 1.0) -> None
     before = [{name: value.clone() for name, value in part.state_dict().items()} for part in parts]
     with pytest.raises(BenchError, match=says) as caught:
         lay_over(pipeline, path, scale)
-    assert "\n" not in str(caught.value) and "make env" not in str(caught.value)
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value) and "make env" not in str(caught.value)
     for part, held in zip(parts, before, strict=True):
         after = part.state_dict()
         assert after.keys() == held.keys() and all(torch.equal(value, held[name]) for name, value in after.items())
+
+
+def _linear() -> Tensors:
+    return {f"unet.{LAYER}.lora_linear_layer.down.weight": torch.ones(2, 32), f"unet.{LAYER}.lora_linear_layer.up.weight": torch.ones(64, 2)}
+
+
+def _loha() -> Tensors:
+    return {f"{FLAT}.hada_w{n}_{side}": torch.ones(64, 2) if side == "a" else torch.ones(2, 32) for n in (1, 2) for side in "ab"}
+
+
+def _lokr() -> Tensors:
+    sizes = {"w1_a": (4, 2), "w1_b": (2, 4), "w2_a": (16, 2), "w2_b": (2, 8)}
+    return {f"{FLAT}.lokr_{end}": torch.ones(*size) for end, size in sizes.items()} | {f"{FLAT}.alpha": one}
 
 
 NAMED: list[tuple[str, Tensors, dict[str, str], str]] = [
@@ -78,8 +93,13 @@ NAMED: list[tuple[str, Tensors, dict[str, str], str]] = [
     ("sgm", pair(width=2048, flat="lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"), {}, "made for Stable Diffusion XL"),
     ("v", pair(), {"ss_v_parameterization": "True"}, "trained for v_prediction .* this track samples epsilon. Use a track with"),
     ("modelspec v", pair(), {"modelspec.prediction_type": "v"}, "trained for v_prediction"),
-    ("metadata", diffusers(), {"lora_adapter_metadata": json.dumps({"unet.r": 3, "unet.nothing": 4})}, "could not be instantiated"),
-    ("metadata no JSON", diffusers(), {"lora_adapter_metadata": "{"}, "Cannot lay the adapter"),
+    (
+        "metadata",
+        diffusers(),
+        {"lora_adapter_metadata": json.dumps({"unet.r": 3, "unet.target_modules": [LAYER], "unet.nothing": 4})},
+        "could not be instantiated",
+    ),
+    ("metadata no JSON", diffusers(), {"lora_adapter_metadata": "{"}, "lora_adapter_metadata is no JSON: its strength is unknown"),
     (
         "a pattern of nothing",
         diffusers(),
@@ -88,16 +108,46 @@ NAMED: list[tuple[str, Tensors, dict[str, str], str]] = [
     ),
     ("no change", diffusers() | {f"unet.{LAYER}.lora_B.weight": torch.zeros(64, 2)}, {}, "it changes no weight of the base model"),
     ("foreign keys", pair() | {"note": one}, {}, "an adapter in kohya's names with 1 other tensors in it, such as 'note'"),
-    ("half a pair", {f"unet.{LAYER}.lora_A.weight": torch.ones(2, 32)}, {}, "Cannot lay the adapter"),
+    ("half a pair", {f"unet.{LAYER}.lora_A.weight": torch.ones(2, 32)}, {}, "has lora_A.weight and no lora_B.weight"),
     ("Custom Diffusion", {f"{LAYER}.processor.to_v_custom_diffusion.weight": one}, {}, "Custom Diffusion's attention processors"),
     ("textual inversion", {"<vorn>": torch.ones(2, 32)}, {}, "a textual inversion"),
     ("textual inversion of A1111", {"emb_params": torch.ones(2, 32)}, {}, "--method embedding:FILE"),
     ("CompVis", {"model.diffusion_model.input_blocks.0.0.weight": one}, {}, "its first tensor has shape .*, no convolution's"),
     ("text encoder", {"text_model.encoder.layers.0.self_attn.q_proj.weight": one}, {}, "--method text-encoder:FOLDER"),
-    ("float8", {name: tensor.to(torch.float8_e4m3fn) for name, tensor in diffusers().items()}, {}, r"quantised weights \(.* is F8_E4M3\)"),
+    ("float8", {name: tensor.to(torch.float8_e4m3fn) for name, tensor in diffusers().items()}, {}, r"quantised weights \(.* is float8_e4m3fn\)"),
     ("uint8", {"conv_in.weight": torch.ones(2).to(torch.uint8), "conv_in.weight.absmax": one}, {}, "quantised weights"),
     ("T-LoRA", {f"{FLAT}.{end}": one for end in ("q_layer.weight", "p_layer.weight", "lambda_layer")}, {}, "a T-LoRA, whose rank depends"),
-    ("LoHa of another base", {f"{FLAT}9.hada_w1_a": one}, {}, r"a LyCORIS adapter \(LoHa\) made for another base"),
+    (
+        "LoHa of another base",
+        {name.replace(FLAT, f"{FLAT}9"): value for name, value in (_loha() | {f"{FLAT}.alpha": one}).items()},
+        {},
+        r"a LyCORIS adapter \(LoHa\) made for another base",
+    ),
+    ("metadata of another shape", diffusers(), {"lora_adapter_metadata": "[]"}, "lora_adapter_metadata is no JSON object"),
+    ("metadata without layers", diffusers(), {"lora_adapter_metadata": json.dumps({"unet.r": 4})}, "lora_adapter_metadata lacks unet.target_modules"),
+    ("metadata without parts", diffusers(), {"lora_adapter_metadata": json.dumps({"r": 4})}, "lora_adapter_metadata says of no part"),
+    ("a down of kohya alone", {f"{FLAT}.lora_down.weight": torch.ones(2, 32)}, {}, "has lora_down.weight and no lora_up.weight"),
+    ("an alpha alone", pair() | {f"{FLAT}9.alpha": one}, {}, "9 has an alpha and no tensors that it could scale"),
+    ("an alpha of many", pair() | {f"{FLAT}.alpha": torch.ones(3)}, {}, r"has an alpha of shape \(3,\), expected one number"),
+    ("text's ends in a network", _linear(), {}, "has the end of a text encoder's layer"),
+    ("half a LoHa", {f"{FLAT}.hada_w1_a": torch.ones(64, 2), f"{FLAT}.hada_w1_b": torch.ones(2, 32)}, {}, "has hada_w1_a and no hada_w2_a"),
+    ("LoHa without alpha", _loha(), {}, "has no alpha, so that its strength is unknown"),
+    ("LoKr without alpha", {f"{FLAT}.lokr_w1": torch.ones(4, 4), f"{FLAT}.lokr_w2": torch.ones(16, 8)}, {}, "has no alpha"),
+    ("half a LoKr", {f"{FLAT}.lokr_w1": torch.ones(4, 4), f"{FLAT}.alpha": one}, {}, "one of the two factors of a LoKr, lokr_w1"),
+    ("LoKr of low ranks", _lokr(), {}, "LyCORIS cannot read it and says: AttributeError: "),
+    ("one text encoder twice", pair(32, flat=f"lora_te_{TEXT}") | pair(32, flat=f"lora_te1_{TEXT}"), {}, "it has two tensors for text_encoder"),
+    ("bias alone", {f"{FLAT}.diff_b": torch.ones(64)}, {}, r"changes its bias \(diff_b\) and has no diff"),
+    ("IA3 of LyCORIS", {f"{FLAT}.weight": torch.ones(64, 1), f"{FLAT}.on_input": torch.tensor(False)}, {}, "is an IA3's, which LyCORIS saves"),
+    *(
+        (f"prefix {prefix}", {name.replace("unet.", prefix): value for name, value in diffusers().items()}, {}, f"names have '{said}' in front")
+        for prefix, said in (
+            ("module.", "module."),
+            ("diffusion_model.", "diffusion_model."),
+            ("model.diffusion_model.", "model.diffusion_model."),
+            ("unet.base_model.model.", "base_model.model."),
+            ("module.unet.", "module.unet."),
+        )
+    ),
     ("LoHa with more", {f"{FLAT}.diff": torch.ones(64, 32), f"{FLAT}.extra": one}, {}, "leaves out .*extra"),
 ]
 
@@ -140,6 +190,8 @@ PEFT: list[tuple[str, Callable[[Path], None], str]] = [
         "a PEFT adapter of a FluxTransformer2DModel",
     ),
     ("a pattern of nothing", _edit(dict, alpha_pattern={"nowhere": 4}), "alpha_pattern"),
+    ("a kind of later releases", _edit(dict, peft_type="NEWLORA"), "PEFT cannot read it and says: KeyError: 'NEWLORA'"),
+    ("an alpha in quotes", _edit(dict, lora_alpha="8"), "PEFT cannot read it and says: TypeError: "),
     ("a setting of later releases", _edit(dict, brand_new=True), "brand_new"),
     ("no kind", _edit(dict, peft_type=None), "names no peft_type"),
     ("no configuration", lambda folder: (folder / "adapter_config.json").unlink(), "without its adapter_config.json"),
@@ -233,6 +285,9 @@ def test_a_scale_acts_on_an_adapter_alone(sd_context: Context, tmp_path: Path) -
     with pytest.raises(BenchError, match=r"scale=0\.1 cannot act"):
         LoRA(weights=str(tmp_path / "part"), scale=0.1).load(sd_context)
     LoRA(weights=str(tmp_path / "part")).load(sd_context)
+    for number in (float("nan"), float("inf")):
+        with pytest.raises(BenchError, match="lora needs scale to be a number"):
+            LoRA(weights=str(tmp_path / "part"), scale=number).load(sd_context)
     with pytest.raises(BenchError, match="lora at scale=0 is the base model"):
         LoRA(weights=str(tmp_path / "part"), scale=0.0).load(sd_context)
 

@@ -28,6 +28,7 @@ from tests.methods.published import (
     both,
     diffusers_lora,
     kohya,
+    kohya_text,
     kohya_xl,
     lokr_xl,
     lycoris,
@@ -35,6 +36,7 @@ from tests.methods.published import (
     old_2023,
     old_clip_names,
     partial,
+    peft_drawn,
     peft_folder,
     processors,
 )
@@ -156,6 +158,10 @@ ROWS = [
     Row("DoRA, diffusers' names", "alpha", lambda p, f: diffusers_lora(p, f, lora_alpha=8, use_dora=True), by_diffusers),
     Row("LoRA, kohya's names", "alphas", kohya, by_lycoris),
     Row("LoRA, kohya's names", "text", lambda p, f: kohya(p, f, text=True), by_lycoris),
+    *(
+        Row("LoRA, kohya's names", f"text alone: {which}", lambda p, f, which=which: kohya_text(p, f, which), by_lycoris)
+        for which in ("q", "fc1", "q fc1")
+    ),
     Row("LoRA, kohya's names", "SDXL", kohya_xl, by_diffusers, "xl_context"),
     Row("PEFT folder, network", "alpha", peft_folder, by_peft),
     Row("PEFT folder, network", "no class", lambda p, f: peft_folder(p, f, plain=True), by_peft),
@@ -167,6 +173,9 @@ ROWS = [
     Row("PEFT folder, network", "LoHa", lambda p, f: peft_folder(p, f, kind=peft.LoHaConfig, r=2, alpha=4), by_peft),
     Row("PEFT folder, network", "LoKr", lambda p, f: peft_folder(p, f, kind=peft.LoKrConfig, r=2, alpha=4), by_peft),
     Row("PEFT folder, network", "OFT", lambda p, f: peft_folder(p, f, kind=peft.OFTConfig, oft_block_size=4), by_peft),
+    Row("PEFT folder, network", "IA3", lambda p, f: peft_drawn(p, f, "IA3Config", feedforward_modules=[]), by_peft),
+    Row("PEFT folder, network", "HRA", lambda p, f: peft_drawn(p, f, "HRAConfig", r=2), by_peft),
+    Row("PEFT folder, network", "AdaLoRA", lambda p, f: peft_drawn(p, f, "AdaLoraConfig", init_r=3, target_r=2, total_step=100), by_peft),
     Row("PEFT folder, text encoder", "new names", lambda p, f: peft_folder(p, f, "text_encoder"), by_transformers),
     Row("PEFT folder, text encoder", "no class", lambda p, f: peft_folder(p, f, "text_encoder", plain=True), by_transformers),
     Row("PEFT folder, text encoder", "old names", lambda p, f: old_clip_names(peft_folder(p, f, "text_encoder")), by_transformers),
@@ -250,7 +259,7 @@ def test_half_the_scale_is_half_the_change_or_refused(row: Row, request: pytest.
     context = request.getfixturevalue(row.base)
     path = row.make(load_pipeline(context), tmp_path / "adapter")
     plain, half, full = (load_pipeline(context) for _ in range(3))
-    if row.case in ("OFT", "bias", "whole layers"):
+    if row.case in ("OFT", "IA3", "HRA", "bias", "whole layers"):
         with pytest.raises(Exception, match=r"scale=0\.5 cannot act"):
             lay_over(half, path, 0.5)
         assert change(state(half), state(plain)) == 0
@@ -258,3 +267,15 @@ def test_half_the_scale_is_half_the_change_or_refused(row: Row, request: pytest.
     lay_over(half, path, 0.5)
     lay_over(full, path)
     assert change(state(half), state(plain)) == pytest.approx(0.5 * change(state(full), state(plain)), rel=1e-4)
+
+
+def test_a_text_encoders_layers_alone_are_their_products(sd_context: Context, tmp_path: Path) -> None:
+    """Each at its own alpha over rank: the file is read by the fallback, of which nobody else is the judge."""
+    path = kohya_text(load_pipeline(sd_context), tmp_path / "adapter", "q fc1")
+    given, ours, plain = load_file(path), load_pipeline(sd_context), load_pipeline(sd_context)
+    lay_over(ours, path)
+    for name, alpha in (("self_attn.q_proj", 1.0), ("mlp.fc1", 2.0)):
+        flat = "lora_te_text_model_encoder_layers_0_" + name.replace(".", "_")
+        found, before = (each.text_encoder.get_submodule(f"encoder.layers.0.{name}").weight for each in (ours, plain))
+        product = given[f"{flat}.lora_up.weight"] @ given[f"{flat}.lora_down.weight"]
+        torch.testing.assert_close(found - before, alpha / 4 * product, rtol=1e-4, atol=1e-5)

@@ -16,8 +16,9 @@ from bench.registry import find_method
 from bench.runs.find import folder_of
 from bench.runs.spec import RunSpec
 from bench.types import Context, Generated, Sample
+from methods.finding import PARTIAL
 from methods.generic import UNet, as_location
-from methods.overlay import PARTIAL, save_partial
+from methods.overlay import save_partial
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 from methods.text_encoder import AdvUnlearn, SafeCLIP, TextEncoder

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from bench.errors import BenchError, NotAvailable
 from bench.tracks import load_track
 from bench.types import Context, Sample
-from methods.overlay import LORA, PARTIAL, find, lay_over, save_partial
+from methods.finding import LORA
+from methods.overlay import lay_over, save_partial
 from methods.pipeline import load_pipeline
 from methods.t2i_spo import T2ISPO
 
@@ -176,17 +177,6 @@ def test_a_sdxl_unet_and_lora_lay_over_sdxl(xl_context: Context, tmp_path: Path)
     assert any(not torch.equal(value, base[name]) for name, value in by_lora.unet.state_dict().items())
     for name, value in by_unet.unet.state_dict().items():
         torch.testing.assert_close(value, by_lora.unet.state_dict()[name].float(), rtol=0, atol=0)
-
-
-def test_a_folder_with_several_files_asks_which(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        save_file({"x": torch.zeros(1)}, tmp_path / f"{name}.safetensors")
-    with pytest.raises(BenchError, match="2 files of tensors: name one of them"):
-        find(tmp_path)
-    (tmp_path / "b.safetensors").unlink()
-    assert find(tmp_path).path.name == "a.safetensors"
-    save_partial(tmp_path, {"x": torch.zeros(1)})
-    assert find(tmp_path).path.name == PARTIAL
 
 
 def test_a_track_under_another_name_has_the_weights_of_its_base(context: Context) -> None:

@@ -15,7 +15,7 @@ from bench.errors import BenchError
 from bench.runs.spec import method_on
 from bench.tracks import load_track
 from bench.types import Context
-from methods.overlay import PARTIAL
+from methods.finding import PARTIAL
 from methods.rece import RECE
 from methods.uce import UCE
 from training.edits import EditConfig, train

@@ -16,7 +16,7 @@ from torch import nn
 from bench.console import Quiet
 from bench.errors import BenchError
 from bench.seeds import derive_seed
-from methods.overlay import PARTIAL
+from methods.finding import PARTIAL
 from training.esd import Eraser, ESDConfig, target, train, trained_names
 from training.recipes import config_path, configurations, load_config
 

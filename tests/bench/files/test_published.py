@@ -38,8 +38,15 @@ def test_weights_without_settings_have_none(name: str, tmp_path: Path) -> None:
 
 
 def test_the_entry_with_the_tensors_is_the_first_that_is_there(tmp_path: Path) -> None:
-    torch.save({"unet": {"conv": {"weight": torch.ones(1), "bias": torch.zeros(1)}}, "text": {"b": torch.ones(2)}}, tmp_path / "w.pt")
+    torch.save({"unet": {"conv": {"weight": torch.ones(1), "bias": torch.zeros(1)}}, "optimizer": {"b": torch.ones(2)}}, tmp_path / "w.pt")
     assert set(read_weights(tmp_path / "w.pt", ("state_dict", "unet")).tensors) == {"conv.weight", "conv.bias"}
+
+
+def test_tensors_beside_the_entry_that_is_read_are_refused_or_read_too(tmp_path: Path) -> None:
+    torch.save({"unet": {"a": torch.ones(2)}, "text": {"b": torch.ones(2)}, "step": 5}, tmp_path / "w.pt")
+    with pytest.raises(ValueError, match="it keeps tensors under 'unet' and under 'text'"):
+        read_weights(tmp_path / "w.pt", ("state_dict", "unet"))
+    assert set(read_weights(tmp_path / "w.pt", parts=("unet", "text")).tensors) == {"unet.a", "text.b"}
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
