@@ -19,6 +19,7 @@ from bench.errors import BenchError
 add(runs.run, HelpPanel.RUN, "bench run --method uce --suite i2p --limit 64 --gallery")
 add(runs.score, HelpPanel.RUN, "bench score runs/mini/i2p/uce-1a2b3c4d --scorer nudenet")
 add(runs.status, HelpPanel.RUN, "bench status")
+add(runs.rm, HelpPanel.RUN, "bench rm runs/mini/i2p/uce-1a2b3c4d")
 add(runs.verify, HelpPanel.RUN, "bench verify runs/mini/i2p/uce-1a2b3c4d --regenerate 8")
 add(speed, HelpPanel.RUN, "bench speed sld-medium --batch-size 16 --rounds 5")
 add(results.report, HelpPanel.READ, "bench report runs/mini/i2p/uce-1a2b3c4d --rule glyphs --threshold 0.3")

@@ -123,6 +123,27 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
     show(rows, form, title=f"runs in {out}")
 
 
+def rm(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove runs with their images and scores, after asking."""
+    from bench.runs.folder import RunFolder
+    from bench.runs.remove import remove
+
+    folders = [RunFolder(path) for path in dict.fromkeys(runs)]
+    for folder in folders:  # all or none
+        if not RunFolder.is_run(folder.path):
+            raise BenchError(f"{folder.path} is not a run folder: nothing is removed. List runs with `bench status`.")
+        say(f"{folder.path}: {len(folder.marked_units())} finished unit(s)")
+    if not yes and not typer.confirm(f"Remove {len(folders)} run(s) for good?"):
+        say("nothing is removed.")
+        raise typer.Exit(1)
+    for folder in folders:
+        remove(folder)
+        say(f"removed: {folder.path}")
+
+
 def verify(
     run: Annotated[Path, typer.Argument(help="A run folder, or a bundle that `bench submit` wrote.")],
     regenerate: Annotated[str, typer.Option(help="Also make random samples again and compare them: a number, or a share such as 5%.")] = "0",

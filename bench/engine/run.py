@@ -12,12 +12,13 @@ from bench.console import Progress, Quiet
 from bench.engine.calls import own
 from bench.engine.engines import Engine
 from bench.engine.worker import Job, Told
-from bench.errors import BenchError, blaming
+from bench.errors import BenchError, blaming, first_line
 from bench.runs import OUT
 from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of, spec_of
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin, same_numerics
+from bench.runs.remove import left_nothing
 from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, unscored, with_lapsed
 from bench.runs.spec import RunSpec
 from bench.tracks import listed
@@ -84,7 +85,9 @@ def run(
         folder, run_id = folder_of(spec, Path(out))
     if not folder.exists():
         _check_acts(spec)
-    with folder.lock():
+    if engine == "local":
+        check_device(spec.device)
+    with folder.lock(), left_nothing(folder, Path(out)):
         begin(folder, spec, run_id, len(units))
         missing = folder.missing_units(len(units))
         planned = with_lapsed(folder, planned, spec.loaded_track)
@@ -93,6 +96,22 @@ def run(
             _generate(Job(spec, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
         _score(spec, folder, planned, workforce, progress, tried=missing if scoring == "during" else ())
     return describe(folder, spec)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that nothing can be computed on here.
+
+    Raises:
+        BenchError: it is none, or not there.
+    """
+    import torch
+
+    try:
+        if torch.device(device).type == "meta":
+            raise RuntimeError("it holds no numbers")
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise BenchError(f"Cannot use the device {device!r}: {first_line(error)}. Choose another: --device cpu.") from error
 
 
 def _check_acts(spec: RunSpec) -> None:

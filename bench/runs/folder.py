@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.errors import BenchError, Damaged
-from bench.files.atomic import mendable, sweep
+from bench.files.atomic import TEMPORARY, mendable, sweep
 from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
@@ -392,4 +392,4 @@ def run_folders(out: Path, *, track: str | None = None, suite: str | None = None
     names = ["*" if name is None else glob.escape(name) for name in (track, suite)]
     run = "*" if run_id is None else f"*-{glob.escape(_short(run_id))}"
     found = [RunFolder(path) for path in sorted(out.glob("/".join([*names, run])))]
-    return [folder for folder in found if RunFolder.is_run(folder.path)]
+    return [folder for folder in found if not folder.path.name.startswith(TEMPORARY) and RunFolder.is_run(folder.path)]

@@ -1,0 +1,84 @@
+"""A start that fails leaves nothing, and `bench rm` takes away runs and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import bench
+from bench.cli import app
+from bench.errors import BenchError
+from bench.files.atomic import TEMPORARY
+from bench.runs.find import survey
+from bench.runs.folder import RunFolder, run_folders
+from bench.runs.remove import remove
+
+
+def made(out: Path, **settings: object) -> Path:
+    return bench.run("black", "i2p", limit=2, workers=1, scorers=["fidelity"], out=out, **settings).path  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "says"),
+    [
+        ("uce", {"parameters": {"rows": "none"}}, "uce has no rows"),
+        ("uce", {"parameters": {"rows": "none"}, "workers": 2}, "uce has no rows"),
+        ("lora:methods", {}, "methods"),
+        ("black", {"device": "nonsense"}, "Cannot use the device 'nonsense'"),
+        ("black", {"device": "meta"}, "Cannot use the device 'meta'"),
+        ("sd-v1.5", {"device": "cuda:9"}, "Cannot use the device 'cuda:9'"),
+    ],
+)
+def test_a_start_that_fails_leaves_nothing(method: str, settings: dict[str, object], says: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    for out in (tmp_path, tmp_path / "runs"):
+        with pytest.raises(BenchError, match=says):
+            bench.run(method, "i2p", limit=2, scorers=["fidelity"], out=out, **{"workers": 1, **settings})  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_run_that_was_there_before_stays_when_going_on_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made(tmp_path)
+    for file in (path / "units").iterdir():
+        file.unlink()
+    with monkeypatch.context() as broken:
+        broken.setattr("methods.black.Black.load", lambda self, context: (_ for _ in ()).throw(BenchError("black: not now.")))
+        with pytest.raises(BenchError, match="not now"):
+            made(tmp_path)
+    assert (path / "manifest.json").is_file() and made(tmp_path) == path
+
+
+def test_a_run_is_removed_and_its_neighbours_stay(tmp_path: Path) -> None:
+    path, other = made(tmp_path), made(tmp_path, batch_size=1)
+    remove(RunFolder(path))
+    assert not path.exists() and [run.path for run in run_folders(tmp_path)] == [other]
+    with pytest.raises(BenchError, match="is not a run folder"):
+        remove(RunFolder(tmp_path / "mini"))
+
+
+def test_what_a_killed_removal_leaves_is_no_run_and_is_swept_by_the_next(tmp_path: Path) -> None:
+    path, other = made(tmp_path), made(tmp_path, batch_size=1)
+    half = path.rename(path.with_name(f"{TEMPORARY}{path.name}"))
+    assert [run.path for run in survey(tmp_path)[0]] == [other] and survey(tmp_path)[1] == []
+    remove(RunFolder(other))
+    assert not half.exists()
+
+
+def test_a_run_that_somebody_works_on_is_not_removed(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    with RunFolder(path).lock(), pytest.raises(BenchError, match="Another bench process is working on"):
+        remove(RunFolder(path))
+    assert (path / "manifest.json").is_file()
+
+
+def test_the_verb_asks_and_takes_all_or_none(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    no = CliRunner().invoke(app, ["rm", str(path)], input="n\n")
+    assert no.exit_code == 1 and path.is_dir() and "1 finished unit(s)" in no.stderr
+    mixed = CliRunner().invoke(app, ["rm", "--yes", str(path), str(tmp_path)])
+    assert isinstance(mixed.exception, BenchError) and path.is_dir()
+    (path / "manifest.json").write_bytes(b"{")  # a damaged one too
+    yes = CliRunner().invoke(app, ["rm", str(path)], input="y\n")
+    assert yes.exit_code == 0 and not path.exists()
