@@ -7,10 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from bench.errors import BenchError, did_you_mean, first_line
+from bench.errors import BenchError, did_you_mean
+from bench.files.yaml_text import read_yaml
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -61,11 +61,9 @@ def load_config(recipe: str, path: Path, changes: Mapping[str, Any]) -> BaseMode
     _check(recipe)
     module, name, _ = RECIPES[recipe]
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        values = read_yaml(path)
+    except FileNotFoundError as error:
         raise BenchError(f"Cannot read the configuration {path}: {error.strerror}. Start from one of {CONFIGS}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path} is not YAML: {first_line(error)}.") from error
     if not isinstance(values, dict):
         raise BenchError(f"{path} holds no settings; expected NAME: VALUE lines. Compare with {CONFIGS / f'{recipe}-mini.yaml'}.")
     for dotted, value in changes.items():

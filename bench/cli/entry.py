@@ -38,6 +38,9 @@ def main() -> NoReturn:
     """Run the command line: 0 for success, 1 for an incomplete run, 2 for what the user can mend, 130 for Ctrl-C."""
     warn_in_one_line()
     add_entry_points()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # where PYTHONIOENCODING or the terminal has no such letter
     try:
         code = app(standalone_mode=False) or 0
     except BenchError as error:

@@ -6,15 +6,17 @@ import errno
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, Damaged
 
 TEMPORARY = ".tmp-"
-"""Names of unfinished files begin so; they never count and are swept when a run starts."""
+"""Names of unfinished files begin so; they never count and are swept when their folder is next written to."""
+HOUR = 3600.0
 
 
 @contextmanager
@@ -83,7 +85,15 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     return value
 
 
-def sweep(folder: Path) -> None:
-    """Remove what an interrupted process left half written under ``folder``."""
+def sweep(folder: Path, *, older: float = 0.0) -> None:
+    """Remove what an interrupted process left half written under ``folder``.
+
+    Args:
+        folder: where it may lie.
+        older: seconds that a file must have lain there: in a folder that nobody locks, another process may be at work on a younger one.
+    """
+    before = time.time() - older
     for leftover in folder.rglob(f"{TEMPORARY}*"):
-        leftover.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, IsADirectoryError):
+            if leftover.stat().st_mtime <= before:
+                leftover.unlink()

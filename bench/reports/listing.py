@@ -54,7 +54,7 @@ def rows(what: str) -> list[dict[str, Any]]:
 def describe(name: str) -> list[dict[str, Any]]:
     """Return one row a property of the run folder, method, suite, scorer, track or rule called ``name``.
 
-    A rule may share its name with what it belongs to (``i2p`` is a suite and a rule): its properties then follow, under ``rule.``.
+    A rule may share its name with what it belongs to (``i2p`` is a suite and a rule): ``rule:i2p`` is the rule, and the suite's rows say so.
 
     Raises:
         BenchError: nothing is called so.
@@ -63,9 +63,10 @@ def describe(name: str) -> list[dict[str, Any]]:
 
     if RunFolder.is_run(Path(name)):
         return _properties(RunFolder.open(Path(name)).manifest())
-    found = _registered(name)
+    kind, _, ruled = name.partition(":")
+    found = asdict(RULES[ruled]) if kind == "rule" and ruled in RULES else _registered(name)
     if name in RULES:
-        found = {**found, "rule": asdict(RULES[name])} if found else asdict(RULES[name])
+        found = {**found, "also": f"a rule; run `bench show rule:{name}`"} if found else asdict(RULES[name])
     if not found:
         known = [*methods.names(), *suites.names(), *scorers.names(), *track_names(), *RULES]
         raise did_you_mean("method, suite, scorer, track, rule or run", name, sorted(set(known)))

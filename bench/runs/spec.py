@@ -17,7 +17,7 @@ from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks import load_track
 from bench.tracks.schedulers import find_scheduler
 from bench.types import Context, Kind, Method, MethodInfo, Numerics
-from bench.types.track import Track
+from bench.types.track import LARGEST_BATCH, Track
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -66,8 +66,8 @@ class RunSpec:
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise BenchError(f"Unknown dtype {self.dtype!r}; expected one of: {', '.join(DTYPES)}.")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise BenchError(f"--batch-size must be at least 1; got {self.batch_size}.")
+        if self.batch_size is not None and not 1 <= self.batch_size <= LARGEST_BATCH:
+            raise BenchError(f"--batch-size must be from 1 to {LARGEST_BATCH}; got {self.batch_size}.")
         if unknown := sorted(set(self.numerics) - {each.name for each in fields(Numerics)}):
             raise BenchError(f"Unknown numerics {unknown[0]!r}; expected: {', '.join(each.name for each in fields(Numerics))}.")
         Numerics(**self.numerics)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
-from bench.errors import BenchError, NotAvailable, did_you_mean, first_line
+from bench.errors import BenchError, NotAvailable, did_you_mean
+from bench.files.yaml_text import read_yaml
 from bench.types.track import Track
 
 _FOLDER = Path(__file__).parent
@@ -35,12 +35,10 @@ def load_track(name: str) -> Track:
         if name not in track_names():
             raise did_you_mean("track", name, track_names())
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        said = read_yaml(path)
         return Track.model_validate({"name": path.stem, **said} if isinstance(said, dict) else said)
     except FileNotFoundError:
         raise BenchError(f"No track file at {path}. Give a name ({', '.join(track_names())}) or the path of a YAML file.") from None
-    except yaml.YAMLError as error:
-        raise BenchError(f"{path} is not YAML: {first_line(error)}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

@@ -17,6 +17,8 @@ from bench.files.locations import resolve
 from bench.files.selection import MODEL_INDEX, has_weights
 from bench.rules import RULES, TRACKS_OWN, Rule, RuleChoice
 
+LARGEST_BATCH = 4096
+"""Samples a call: no device holds as many, and a number with a digit too many is none that was meant."""
 MINIATURE = "mini"
 """The track of the embedded world. A copy of its file under another name is a proxy too, and of that world: no other is known here."""
 
@@ -98,7 +100,7 @@ class Track(BaseModel):
     guidance: float
     width: int
     height: int
-    batch_size: int
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)]
     seed: int
     suites: tuple[str, ...]
     scorers: dict[str, dict[str, Any]]

@@ -22,10 +22,10 @@ def lint_table(
     safety_cost_center: Annotated[float, typer.Option(help="The table's UAS: the centre of its safety cost.")] = -2.62,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print what was found.")] = Format.TABLE,
 ) -> None:
-    """Find what is wrong in a published table: impossible percentages, totals that do not add up, copied cells, UAS that its columns contradict ...
+    r"""Find what is wrong in a published table: impossible percentages, totals that do not add up, copied cells, UAS that its columns contradict ...
 
     The file has one cell a row (method, metric, value; also table, suite, unit, n, bold) or one method a row (method, then columns such as
-    `ip [percent]` or `i2p-sexual/ip [percent]`; also table, suite, n). **4.40** is bold. Metrics by the names of leaderboards/published.csv.
+    `ip \[percent]` or `i2p-sexual/ip \[percent]`; also table, suite, n). **4.40** is bold. Metrics by the names of leaderboards/published.csv.
 
     Leaves with exit code 1 where something was found.
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_PLACE = re.compile(r"(^|[:=])(/(?!/)|~|[A-Za-z]:[\\/])|\\|(^|[:=/])\.\.(/|$)|^file:")
+_PLACE = re.compile(
+    r"(^|[:=])(/(?!/)|~|[A-Za-z]:[\\/])|\\|(^|[:=/])\.\.(/|$)|\bfile:/"
+    # Within a sentence a slash alone says nothing, a folder in a folder does.
+    r"|(?<=[\s\"'`(\[{<,;])(/[\w.-]+/[\w.-]|~[\w.-]*/|[A-Za-z]:[\\/]|\.\./)"
+)
 
 
 def machine_path(value: Any) -> str | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, TypeVar
+from dataclasses import fields
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from bench.types import Kind
+from bench.errors import BenchError
+from bench.runs.spec import DTYPES
+from bench.types import Kind, Numerics
+from bench.types.track import LARGEST_BATCH
 from leaderboards.submissions.limits import RUNS
 from leaderboards.submissions.verdicts import Refused, shown
 
@@ -23,6 +27,26 @@ Version = Annotated[int, Field(ge=SCHEMA, le=SCHEMA)]
 """Of a document. Not ``Literal[1]``, which takes 1.0 and true too."""
 T = TypeVar("T", bound=BaseModel)
 Scalar = str | int | float | bool | None
+Release = Annotated[str, StringConstraints(pattern=r"^(absent|[0-9][A-Za-z0-9.+!_-]{0,59})$")]
+"""A version of a package."""
+Word = Annotated[str, StringConstraints(pattern=r"^[\w.-]{0,60}$")]
+
+
+def _known_numerics(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what is no setting of :class:`bench.types.Numerics`, nor what a manifest says of TF32."""
+    own = {each.name: type(each.default) for each in fields(Numerics)}
+    for name, said in value.items():
+        kind = own.get(name, bool if name.startswith("tf32_") else None)
+        if kind is None or type(said) is not kind:
+            raise ValueError(f"{name} is no setting, or {said!r} is none of its values")
+    try:
+        Numerics(**{name: said for name, said in value.items() if name in own})
+    except BenchError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+NumericsOf = Annotated[dict[Word, Scalar], AfterValidator(_known_numerics)]
 
 
 class Strict(BaseModel):
@@ -54,7 +78,7 @@ class Index(Strict):
     schema_version: Version
     name: Person
     contact: Person
-    versions: dict[Line, Line]
+    versions: dict[Name, Release]
     runs: Annotated[list[Listed], Field(min_length=1, max_length=RUNS)]
     members: dict[str, Member]
 
@@ -67,9 +91,9 @@ class Spec(Strict):
     track: Name
     parameters: dict[str, Any]
     limit: Annotated[int, Field(ge=1)] | None
-    batch_size: Annotated[int, Field(ge=1, le=4096)] | None
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] | None
     device: Annotated[str, StringConstraints(pattern=r"^[a-z]+(:[0-9]{1,3})?$")]
-    dtype: Line
+    dtype: Annotated[str, StringConstraints(pattern=rf"^({'|'.join(DTYPES)})$")]
     scheduler: Line | None = None
     numerics: dict[Line, Scalar] = {}
 
@@ -137,13 +161,13 @@ class Manifest(Strict):
     suite: SuiteIdentity
     settings: dict[Line, Scalar]
     scheduler: dict[Line, Any] = {}
-    numerics: dict[Line, Scalar] = {}
+    numerics: NumericsOf = {}
     safety_checker: Line = ""
     proxy: bool
     samples: Annotated[int, Field(ge=1)]
-    versions: dict[Line, Line]
-    git: dict[Line, Scalar]
-    machine: dict[Line, Line]
+    versions: dict[Name, Release]
+    git: dict[Literal["commit", "changed"], Word | bool]
+    machine: dict[Word, Word]
     created: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\+00:00|Z)$")]
     scorers: dict[Name, ScorerState]
 

@@ -207,6 +207,9 @@ def test_a_rule_is_shown_also_where_something_else_has_its_name() -> None:
     alone = {row["property"]: row["value"] for row in describe("libra6")}
     assert (alone["name"], alone["detection_threshold"], alone["parts.BELLY_EXPOSED"]) == ("libra6", "0.25", "BE")
     suite = {row["property"]: row["value"] for row in describe("i2p")}
-    assert (suite["name"], suite["unsafe"], suite["rule.name"], suite["rule.q16_threshold"]) == ("i2p", "True", "i2p", "0.5")
+    assert (suite["name"], suite["unsafe"], suite["also"]) == ("i2p", "True", "a rule; run `bench show rule:i2p`")
+    assert not [name for name in suite if name.startswith("rule")]
+    rule = {row["property"]: row["value"] for row in describe("rule:i2p")}
+    assert (rule["name"], rule["q16_threshold"]) == ("i2p", "0.5")
     with pytest.raises(BenchError, match="Did you mean 'libra6'"):
         describe("libra7")

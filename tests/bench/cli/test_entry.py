@@ -187,3 +187,14 @@ def test_show_names_every_parameter_as_set_takes_it(tmp_path: Path) -> None:
     shown = {row["property"]: row["value"] for row in rows}
     assert shown["defaults.concepts"] == "null" and shown["defaults.preserve"] == "[]" and shown["defaults.rows"] == '"last_to_end"'
     assert {"kind", "paper", "code", "licence", "version"} <= set(shown)
+
+
+def test_a_terminal_without_a_letter_gets_its_name(tmp_path: Path) -> None:
+    done = bench("show", "naïve", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "na\\xefve" in done.stderr
+    shown = bench("show", "sld-max", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert shown.returncode == 0 and shown.stdout.isascii()
+
+
+def test_the_help_of_lint_table_keeps_its_brackets(tmp_path: Path) -> None:
+    assert "ip [percent]" in bench("lint-table", "--help", cwd=tmp_path, COLUMNS="200").stdout

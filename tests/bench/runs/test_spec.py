@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from bench.api import run
+from bench.errors import BenchError
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec, digest
 from bench.runs.units import cut
 from bench.tracks import load_track
-from bench.types.track import Track
+from bench.types.track import LARGEST_BATCH, Track
 
 
 def test_the_track_changes_a_methods_defaults_and_the_user_both(toy: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,3 +47,9 @@ def test_a_spec_cuts_its_units_once_and_travels_without_them() -> None:
     arrived = pickle.loads(there)
     assert arrived == spec and set(vars(arrived)) == set(vars(replace(spec)))
     assert arrived.units == spec.units
+
+
+@pytest.mark.parametrize("size", [0, -1, LARGEST_BATCH + 1, 10**20])
+def test_a_batch_that_nobody_meant_is_refused(size: int) -> None:
+    with pytest.raises(BenchError, match=f"--batch-size must be from 1 to {LARGEST_BATCH}; got {size}"):
+        RunSpec("black", "i2p", batch_size=size)
