@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
 
 # isort: split
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,12 @@ from bench.files.locations import resolve
 from bench.runs.spec import RunSpec
 from bench.seeds import generator
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Outcome, Sample
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Ctrl-C mean something also where the tests run in the background, whose shell has it ignored by all that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Toy(Method):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -131,7 +132,7 @@ def rm(
     from bench.runs.folder import RunFolder
     from bench.runs.remove import remove
 
-    folders = [RunFolder(path) for path in dict.fromkeys(runs)]
+    folders = [RunFolder(path) for path in dict.fromkeys(each.resolve() for each in runs)]
     for folder in folders:  # all or none
         if not RunFolder.is_run(folder.path):
             raise BenchError(f"{folder.path} is not a run folder: nothing is removed. List runs with `bench status`.")
@@ -139,6 +140,9 @@ def rm(
     if not yes and not typer.confirm(f"Remove {len(folders)} run(s) for good?"):
         say("nothing is removed.")
         raise typer.Exit(1)
+    with ExitStack() as held:  # all or none
+        for folder in folders:
+            held.enter_context(folder.lock())
     for folder in folders:
         remove(folder)
         say(f"removed: {folder.path}")

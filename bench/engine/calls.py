@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from types import FrameType
 
+import numpy as np
+
 from bench.console import say
 from bench.errors import BenchError
 from bench.runs.state import put_back, snapshot
-from bench.types import Sample
+from bench.types import Generated, Sample
 
 HOUR = 3600.0
 """Seconds."""
@@ -165,6 +167,13 @@ def own(samples: Iterable[Sample]) -> list[Sample]:
     return [replace(sample, metadata=deepcopy(dict(sample.metadata))) for sample in samples]
 
 
+def _kept(outcome: object) -> object:
+    """Return an outcome whose picture stays what it is: a generator may write the next one into the same array."""
+    if isinstance(outcome, Generated) and isinstance(outcome.image, np.ndarray):
+        return replace(outcome, image=outcome.image.copy())
+    return outcome
+
+
 def taken(who: str, given: object, wanted: int, items: str, of: str) -> list[object] | str:
     """Return what a plugin gave, ``wanted`` of them, or what is wrong with all of it.
 
@@ -177,7 +186,7 @@ def taken(who: str, given: object, wanted: int, items: str, of: str) -> list[obj
     """
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
         return f"{who} returned {type(given).__name__}; expected a list of {items}"
-    found = list(islice(given, wanted + 1))
+    found = [_kept(each) for each in islice(given, wanted + 1)]
     if len(found) != wanted:
         more = "more than " if len(found) > wanted else ""
         return f"{who} returned {more}{min(len(found), wanted)} {items} for {wanted} {of}"

@@ -39,9 +39,9 @@ def opened(names: Sequence[str], suite: str | None, track: str | None, limit: in
         if suite is None and not RunFolder.is_run(Path(name)):
             raise BenchError(f"{name!r} is no run folder: to look up the run of a method say of which suite, --suite NAME.")
         run = find_run(name, suite or "", track or "mini", limit, out)
-        own = {"suite": run.spec.suite, "track": run.spec.loaded_track.name}
+        own = {"suite": run.spec.suite, "track": run.spec.loaded_track.name, "limit": run.spec.limit}
         # A track may be given by its file.
-        asked = {"suite": suite, "track": track and load_track(track).name}
+        asked = {"suite": suite, "track": track and load_track(track).name, "limit": limit}
         for what, wanted in asked.items():
             if wanted is not None and own[what] != wanted:
                 raise BenchError(

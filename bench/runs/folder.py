@@ -31,8 +31,7 @@ from bench.files.atomic import TEMPORARY, mendable, sweep
 from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
-from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, read_document
-from bench.runs.provenance import NUMERIC
+from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document
 from bench.runs.score_sets import ScoreSet
 from bench.runs.tables import SAMPLES, joined, read_table, write_table
 
@@ -196,7 +195,7 @@ class RunFolder:
             "seconds": round(seconds, 3),
             **({"split": split} if split else {}),
             **({ACTED: asdict(acted)} if acted is not None else {}),
-            **_origin(manifest),
+            **origin(manifest),
         }
         write_signed(self._marker(unit), marker)
 
@@ -204,9 +203,14 @@ class RunFolder:
         """Return the completion marker of every finished unit, by unit.
 
         Raises:
-            Damaged: one cannot be read.
+            Damaged: one cannot be read, or is of another run than the manifest.
         """
-        return {unit: self.markers_of(unit) for unit in self.marked_units()}
+        run_id = self.manifest()["run_id"]
+        found = {unit: self.markers_of(unit) for unit in self.marked_units()}
+        other = next((unit for unit, marker in found.items() if not is_of_run(marker, run_id)), None)
+        if other is not None:
+            raise Damaged(f"The marker {self._marker(other)} is of another run than the manifest beside it. {MEND}")
+        return found
 
     def readable_markers(self) -> dict[int, dict[str, Any]]:
         """Return the same without those that cannot be read, which complete nothing."""
@@ -226,14 +230,17 @@ class RunFolder:
 
     def missing_units(self, units: int) -> list[int]:
         """Return the units that must be generated: no readable marker, failed samples, or files missing, of another size or another table."""
-        markers = self.readable_markers()
-        return [unit for unit in range(units) if unit not in markers or markers[unit]["failed"] or not self._stands(unit)]
+        run_id = self.manifest()["run_id"]
+        markers = {unit: marker for unit, marker in self.readable_markers().items() if is_of_run(marker, run_id)}
+        return [unit for unit in range(units) if unit not in markers or markers[unit]["failed"] or not self._stands(unit, markers[unit])]
 
-    def _stands(self, unit: int) -> bool:
-        """Return whether the table is what was written and the images have their sizes: ``bench verify`` reads every byte of them."""
+    def _stands(self, unit: int, marker: Mapping[str, Any]) -> bool:
+        """Return whether the table is what was written and counted, and the images have their sizes: ``bench verify`` reads every byte of them."""
         try:
             rows = self.unit_rows(unit)
         except Damaged:
+            return False
+        if counts(rows) != {name: marker[name] for name in counts(())}:
             return False
         return all(row["image"] is None or self.images.size(row["image"]) == row["image_bytes"] for row in rows)
 
@@ -247,7 +254,7 @@ class RunFolder:
             with suppress(Damaged):
                 marker, hashed = self._read_marker(unit)
                 if not hashed and counts(self.unit_rows(unit)) == {name: marker[name] for name in ("samples", *STATUSES)}:
-                    write_signed(self._marker(unit), {**marker, **_origin(manifest)})
+                    write_signed(self._marker(unit), {**marker, **origin(manifest)})
 
     def units_changed(self) -> int:
         """Return when a unit was last finished or reopened, in nanoseconds, for telling whether what was read before still holds.
@@ -291,7 +298,7 @@ class RunFolder:
 
     def samples(self) -> pa.Table:
         """Return the rows of every completed unit, in order; errors as :meth:`unit_rows`."""
-        tables = [self._rows_of(unit) for unit in self.marked_units()]
+        tables = [self._rows_of(unit) for unit in self.markers()]
         return pa.concat_tables(tables) if tables else SAMPLES.empty_table()
 
     # -- scores -----------------------------------------------------------------------------------------------
@@ -368,11 +375,6 @@ class RunFolder:
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
         return joined(tables) if tables else None
-
-
-def _origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a unit's marker repeats of the manifest, so that the unit can be known without it."""
-    return {"run_id": manifest["run_id"], "versions": {name: manifest["versions"].get(name, "") for name in NUMERIC}}
 
 
 def _short(run_id: str) -> str:

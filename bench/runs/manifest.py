@@ -42,7 +42,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
     except Damaged:
         before = None
     if before is not None and before["run_id"] != run_id:
-        if id_of(before) == before["run_id"]:
+        if id_of(before) == before["run_id"] and before["run_id"][:8] == run_id[:8]:
             raise BenchError(f"The folder {folder.path} holds another run, whose id begins alike ({before['run_id'][:16]}). Give another --out.")
         before = None
     if before is None or id_of(before) != run_id:

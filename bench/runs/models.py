@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from bench.errors import Damaged
 from bench.files.signed import read_signed
+from bench.runs.provenance import NUMERIC
 
 MEND = "Run the same `bench run` again: it makes what is damaged anew and keeps the rest; `bench verify` says what that is."
 
@@ -140,6 +141,16 @@ def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many rows there are, and how many of each status, as a marker states it."""
     found = Counter(str(row["status"]) for row in rows)
     return {"samples": len(rows), **{status: found.get(status, 0) for status in STATUSES}}
+
+
+def is_of_run(marker: Mapping[str, Any], run_id: str) -> bool:
+    """Return whether a unit's marker is of the run ``run_id``; those of version 1 do not say."""
+    return str(marker.get("run_id") or run_id) == run_id
+
+
+def origin(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a unit's marker repeats of the manifest, so that the unit can be known without it."""
+    return {"run_id": manifest["run_id"], "versions": {name: manifest["versions"].get(name, "") for name in NUMERIC}}
 
 
 def read_document(path: Path, model: type[RunDocument], what: str, place: str) -> tuple[dict[str, Any], bool]:

@@ -18,6 +18,7 @@ def remove(folder: RunFolder) -> None:
     Raises:
         BenchError: it is no run folder, another process works on it, or it cannot be removed.
     """
+    folder = RunFolder(folder.path.resolve())  # `.` and links have no name to take away
     if not RunFolder.is_run(folder.path):
         raise BenchError(f"{folder.path} is not a run folder: nothing of it is removed. List runs with `bench status`.")
     with folder.lock():
@@ -52,5 +53,5 @@ def _take_away(path: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
         path.rename(gone)  # at once: no half of a run is ever taken for one
         for left in path.parent.glob(f"{TEMPORARY}*"):
-            if left.is_dir():
+            if left.is_dir() and not left.is_symlink() and RunFolder(left).is_named_as_run():  # others may put theirs here
                 shutil.rmtree(left)

@@ -13,8 +13,9 @@ from bench.errors import BenchError, Damaged
 from bench.runs.find import spec_of, suite_since
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import contradictions, id_of, reopen
-from bench.runs.models import counts
+from bench.runs.models import counts, is_of_run
 from bench.runs.score_sets import ScoreSet
+from bench.runs.sources import SOURCE
 from bench.runs.spec import digest
 from bench.suites.load import LoadedSuite
 from bench.types import Sample
@@ -155,8 +156,11 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
     verdict.damaged |= {unit: "the run has no such unit" for unit in folder.marked_units() if unit >= len(spec.units)}
     markers = folder.readable_markers()
     verdict.manifest += contradictions(manifest, spec, markers.values() if len(markers) == len(spec.units) else None)
-    others = {unit: marker["run_id"] for unit, marker in markers.items() if marker.get("run_id", manifest["run_id"]) != manifest["run_id"]}
-    verdict.damaged |= {unit: f"its marker is of another run ({run_id[:16]})" for unit, run_id in others.items()}
+    others = [unit for unit, marker in markers.items() if not is_of_run(marker, manifest["run_id"])]
+    if others and len(others) == len(markers):
+        verdict.manifest.append("it is of another run than every unit")
+    else:
+        verdict.damaged |= {unit: f"its marker is of another run ({markers[unit]['run_id'][:16]})" for unit in others}
     if not verdict.damaged:
         verdict.unreferenced = len(folder.images.names() - named)
     return verdict
@@ -184,7 +188,8 @@ def _current(folder: RunFolder, manifest: Mapping[str, Any], verdict: Proof) -> 
     for scores in sets:
         note = scores.note()
         verdict.unproven += not scores.note_is_hashed()
-        if digest({"scorer": scores.scorer, **{name: note[name] for name in ("version", "parameters", "weights")}}) != scores.fingerprint:
+        said = {name: note[name] for name in ("version", "parameters", "weights", SOURCE) if name != SOURCE or note.get(name)}
+        if digest({"scorer": scores.scorer, **said}) != scores.fingerprint:
             verdict.damaged_scores.append(f"the fingerprint of {scores.scorer} is not the hash of its version, parameters and weights")
     return sets
 
@@ -215,7 +220,7 @@ def _prove_unit(folder: RunFolder, unit: int, samples: Sequence[Sample] | None, 
             verdict.unproven += 1
         elif damage := scores.wrong(unit, table, keys):
             verdict.damaged_scores.append(damage)
-        elif not scores.is_of(unit, table):
+        elif not scores.is_of(unit, table) or scores.unscored(unit):
             verdict.unscored[scores.scorer] = verdict.unscored.get(scores.scorer, 0) + 1
     return named
 
@@ -225,7 +230,7 @@ def _read(folder: RunFolder, unit: int, samples: Sequence[Sample] | None) -> tup
     try:
         marker = folder.markers_of(unit)
         rows = folder.unit_rows(unit)
-    except BenchError as error:
+    except Damaged as error:
         return str(error), []
     if samples is not None and [{name: row[name] for name in COLUMNS} for row in rows] != [sample.row() for sample in samples]:
         return "its samples are not those of the plan", rows

@@ -182,8 +182,8 @@ def try_flips(whole: Whole, bits: Callable[[int], Sequence[int]], every: int) ->
 
 def test_a_flipped_bit_is_named_or_harmless_and_mended(whole: Whole) -> None:
     chosen = random.Random(0)
-    tried = try_flips(whole, lambda bits: chosen.sample(range(bits), min(bits, 8)), every=1)
-    assert tried["named"] > 100, tried
+    tried = try_flips(whole, lambda bits: chosen.sample(range(bits), min(bits, 3)), every=1)
+    assert tried["named"] > 40, tried
 
 
 @pytest.mark.slow
@@ -328,11 +328,14 @@ def test_of_a_lost_run_only_what_is_its_own_is_kept(whole: Whole, monkeypatch: p
     assert whole.run().complete and made == [2] and values(whole.path) == whole.values
 
 
-def test_a_folder_of_another_run_is_left_alone(whole: Whole) -> None:
+def test_a_folder_of_another_run_is_left_alone(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ids that begin alike are too rare to be found, so that the hash is one here."""
     file = whole.path / "manifest.json"
     method = {**json.loads(file.read_text())["method"], "version": "another"}
     manifest = {**RunFolder(whole.path).manifest(), "method": method}
-    edit(file, method=method, run_id=id_of(manifest))
+    alike = manifest["run_id"][:8] + id_of(manifest)[8:]
+    edit(file, method=method, run_id=alike)
+    monkeypatch.setattr("bench.runs.manifest.id_of", lambda manifest: alike)
     with pytest.raises(BenchError, match=r"holds another run, whose id begins alike .* Give another --out"):
         whole.run()
 

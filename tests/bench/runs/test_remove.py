@@ -82,3 +82,22 @@ def test_the_verb_asks_and_takes_all_or_none(tmp_path: Path) -> None:
     (path / "manifest.json").write_bytes(b"{")  # a damaged one too
     yes = CliRunner().invoke(app, ["rm", str(path)], input="y\n")
     assert yes.exit_code == 0 and not path.exists()
+
+
+def test_other_peoples_folders_links_and_a_point_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = made(tmp_path), made(tmp_path, batch_size=1)
+    (path.parent / f"{TEMPORARY}mine").mkdir()
+    link = path.parent / "link-00000000"
+    link.symlink_to(path)
+    monkeypatch.chdir(path)
+    remove(RunFolder(Path()))
+    assert not path.exists() and (other.parent / f"{TEMPORARY}mine").is_dir()
+    remove(RunFolder(other))
+    assert (other.parent / f"{TEMPORARY}mine").is_dir() and link.is_symlink()
+
+
+def test_the_verb_removes_none_where_one_is_worked_on(tmp_path: Path) -> None:
+    path, other = made(tmp_path), made(tmp_path, batch_size=1)
+    with RunFolder(other).lock():
+        done = CliRunner().invoke(app, ["rm", "-y", str(path), str(other)])
+    assert isinstance(done.exception, BenchError) and path.is_dir() and other.is_dir()
