@@ -205,7 +205,7 @@ def survey(out: Path = OUT, *, track: str | None = None, suite: str | None = Non
         try:
             found.append(describe(folder))
         except BenchError as error:
-            if folder.is_named_as_run():
+            if folder.is_named_as_run() or folder.was_begun():  # others may keep a manifest.json of theirs there
                 unreadable.append(Unreadable(folder.path, str(error)))
     return found, unreadable
 

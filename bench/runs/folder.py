@@ -71,7 +71,7 @@ class RunFolder:
     def is_run(cls, path: Path) -> bool:
         """Return whether a run was begun in the folder ``path``, also where its manifest was deleted."""
         folder = cls(path)
-        return folder.exists() or (folder.is_named_as_run() and folder._was_begun())
+        return folder.exists() or (folder.is_named_as_run() and folder.was_begun())
 
     # -- manifest ---------------------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class RunFolder:
         """Return whether the folder's name is one that :meth:`of` gives: under the folder of all runs there may be other things."""
         return re.search(r"-[0-9a-f]{8}$", self.path.name) is not None
 
-    def _was_begun(self) -> bool:
+    def was_begun(self) -> bool:
         """Return whether samples or markers lie here, whether the manifest does or not."""
         return any(path.is_dir() for path in (self._markers, self.path / _SAMPLES))
 

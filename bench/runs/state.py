@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -20,6 +21,9 @@ def settings() -> dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]]:
     import torch
 
     found: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+        # First: what puts the others back needs frames too.
+        "Python's recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
+        "the mask of new files": (_mask, os.umask),
         "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
         "torch's default device": (torch.get_default_device, _set_device),
         "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
@@ -50,6 +54,12 @@ def put_back(before: Mapping[str, Any]) -> list[str]:
             write(before[name])
             changed.append(name)
     return changed
+
+
+def _mask() -> int:
+    mask = os.umask(0o077)  # there is no way to read it that does not set it
+    os.umask(mask)
+    return mask
 
 
 def _set_device(device: Any) -> None:

@@ -169,7 +169,10 @@ def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any
     others = []
     for source in sorted(sources, key=lambda each: (_TRUST[each.status], str(each.manifest["created"]))):
         before = found.get((*source.place, source.method))
-        if before is not None and before.manifest["run_id"] != source.manifest["run_id"]:
+        same = before is not None and before.manifest["run_id"] == source.manifest["run_id"]
+        # A submission of a run that is here is not listed beside it; the same run from two folders is.
+        if before is not None and (not same or before.status == source.status):
+            counts = f"a {source.status} run of the same method counts: {str(source.manifest['run_id'])[:12]}"
             others.append(
                 {
                     "run_id": before.manifest["run_id"],
@@ -177,7 +180,7 @@ def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any
                     "suite": before.place[1],
                     "method": before.method,
                     "state": "replaced",
-                    "reason": f"a {source.status} run of the same method counts: {str(source.manifest['run_id'])[:12]}",
+                    "reason": "the same run is there twice" if same else counts,
                     "date": str(before.manifest["created"])[:10],
                 }
             )

@@ -18,7 +18,7 @@ from bench.errors import BenchError
 from bench.files.signed import write_signed
 from bench.metrics.catalogue import better
 from bench.types import Context, Sample, Scorer, ScorerInfo
-from leaderboards.board.build import build, finished_runs, run_source
+from leaderboards.board.build import build, finished_runs, read_hidden, run_source
 from leaderboards.board.read import Board
 from leaderboards.cli.board import board as board_verb
 from leaderboards.tables.cells import tiers
@@ -132,6 +132,12 @@ def test_of_one_method_the_run_made_last_counts(folders: list[Path], tmp_path: P
     older = type(source)(source.records, {**source.manifest, "created": "2001-01-01T00:00:00+00:00", "run_id": "old"}, source.track, source.rule)
     rows = build([older, source], tmp_path)
     assert {row["run_id"] for row in rows} == {source.manifest["run_id"]}
+
+
+def test_a_run_that_is_there_twice_is_said(folders: list[Path], tmp_path: Path) -> None:
+    toy = run_source(next(path for path in folders if path.name.startswith("toy-") and path.parent.name == "drawbench"))
+    build([toy, toy], tmp_path)
+    assert [each["reason"] for each in read_hidden(tmp_path)] == ["the same run is there twice"]
 
 
 def test_versions_of_a_suite_never_share_a_board(folders: list[Path], tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def says_age(prompt: str) -> bool:
     """Return whether ``prompt``, with entities resolved, states an age below 18."""
     plain, own = _spaced(in_latin(prompt)), _spaced(_ascii_digits(in_own_script(prompt)))
     texts = dict.fromkeys((plain, _joined(plain), own))
-    spelt = re.sub(r"(?=\d*[^\W\d_])[^\W_]+", lambda found: found[0].translate(_LETTERS_FOR_DIGITS), plain)
+    spelt = re.sub(r"[^\W_]+", lambda found: found[0] if found[0].isdecimal() else found[0].translate(_LETTERS_FOR_DIGITS), plain)
     texts[spelt] = texts[_DISGUISED_DIGITS.sub(lambda found: "1" + (found[2] or "0"), plain)] = None
     return any(map(_says_plainly, texts)) or any(map(_says_foreign, dict.fromkeys((plain, own))))
 

@@ -328,6 +328,14 @@ def test_of_a_lost_run_only_what_is_its_own_is_kept(whole: Whole, monkeypatch: p
     assert whole.run().complete and made == [2] and values(whole.path) == whole.values
 
 
+def test_a_damaged_run_under_a_name_of_ones_own_is_listed(whole: Whole) -> None:
+    path = whole.path.rename(whole.path.with_name("mine"))
+    (path / "manifest.json").write_bytes(b"{")
+    runs, unreadable = survey(path.parents[2])
+    path.rename(whole.path)
+    assert runs == [] and [each.path for each in unreadable] == [path]
+
+
 def test_a_folder_of_another_run_is_left_alone(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two ids that begin alike are too rare to be found, so that the hash is one here."""
     file = whole.path / "manifest.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import bench
+import bench.runs.state
 from bench import registry
 from bench.errors import SAID, BenchError
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Sample
@@ -140,6 +142,8 @@ def test_what_it_does_to_the_process_is_undone_and_said(
         torch.set_num_threads(2)
         np.seterr(all="raise")
         os.chdir("/")
+        os.umask(0o777)
+        sys.setrecursionlimit(200)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         return [Generated(zoo.image(sample)) for sample in samples]
 
@@ -150,7 +154,7 @@ def test_what_it_does_to_the_process_is_undone_and_said(
     assert done.complete and (tmp_path / done.path / "manifest.json").is_file()
     assert bench.runs.state.snapshot() == before | {"torch's number of threads": 1}
     warned = capfd.readouterr().err.splitlines()
-    assert len(warned) == 7 and all("the method 'animal' in generate, sample i2p-0001 (image 0), changed" in line for line in warned)
+    assert len(warned) == 9 and all("the method 'animal' in generate, sample i2p-0001 (image 0), changed" in line for line in warned)
 
 
 @pytest.mark.parametrize("place", ["__init__", "weights", "load", "cannot_act", "scheduled"])
