@@ -217,7 +217,7 @@ class Killed(BaseException):
     """No handler of errors sees it."""
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
 def test_a_run_that_ends_at_any_write_goes_on_to_the_same_values(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
     """At every file that is named: its temporary file is there and not the file, or the file is and nothing after it."""
     replace = os.replace

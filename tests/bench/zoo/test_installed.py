@@ -52,6 +52,7 @@ def test_a_method_that_ends_its_process_is_one_line_and_a_failed_sample(site: Pa
     assert run(site.parent / "runs").complete
 
 
+@pytest.mark.slow
 def test_a_result_is_all_that_stands_on_standard_output(site: Path) -> None:
     done = command(*RUN, "-m", "zoo", "--scorer", "zoo_score", "--format", "json", site=site, zoo="*=print")
     assert done.returncode == 0 and {row["method"] for row in json.loads(done.stdout)} == {"zoo"}
