@@ -72,6 +72,7 @@ def test_scoring_in_a_process_of_its_own_gives_the_same_bits(whole: pd.DataFrame
     assert equal(bench.load_run(folder.path), whole)
 
 
+@pytest.mark.slow
 def test_making_in_one_process_and_scoring_in_another_gives_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
     """As the command does on a GPU."""
     spec = RunSpec("sd-v1.5", "i2p", limit=ROWS, batch_size=4)
@@ -156,6 +157,7 @@ def test_a_killed_worker_is_one_clear_line(tmp_path: Path) -> None:
     assert "error: A worker process died with signal 9" in errors and "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_told_what_it_lacks(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import bench\nbench.run('black', 'i2p', limit=8, batch_size=4, workers=2, scorers=['fidelity'])\n")
