@@ -26,6 +26,11 @@ class Damaged(BenchError):
     """A file that is not, byte by byte, what was written, or that lacks where another says that it is."""
 
 
+def no_device(device: str, error: BaseException) -> BenchError:
+    """Return the error for a device that cannot be computed on."""
+    return BenchError(f"Cannot use the device {device!r}: {first_line(error)}. Choose another: --device cpu.")
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what ``error`` says, or its type where it says nothing; no full stop at the end."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import torchvision_guard  # noqa: F401  # puts the torchvision guard in place before diffusers is imported
-from bench.errors import BenchError, first_line
+from bench.errors import BenchError, first_line, no_device
 from bench.files.selection import MODEL_INDEX
 from bench.types import Context
 from methods.denoisers import FAMILIES, KINDS, family_of
@@ -57,7 +57,7 @@ def place(pipeline: Pipeline, context: Context, scheduler: Mapping[str, Any] | N
         # Offloaded, the parts go there one by one, while they run: together they may not fit.
         pipeline.to("cpu" if context.numerics.offload else context.device)
     except (RuntimeError, AssertionError) as error:
-        raise BenchError(f"Cannot use the device {context.device!r}: {first_line(error)}. Choose another: --device cpu.") from error
+        raise no_device(context.device, error) from error
     note(pipeline, context)
 
 

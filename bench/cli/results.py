@@ -44,14 +44,11 @@ def compare(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
-    from bench.reports.comparison import compare as compare_runs
-    from bench.reports.comparison import opened
+    from bench.reports.comparison import compared, opened
     from bench.reports.run_tables import acting, same_images
 
-    choice = RuleChoice(rule, threshold, q16_threshold)
-    rows = compare_runs(methods, suite, track, limit=limit, out=out, blocked_as_black=blocked_as_black, rule=choice)
     runs = opened(methods, suite, track, limit, out)
-    base = runs[0].spec
+    rows, base = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold)), runs[0].spec
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
@@ -61,10 +58,11 @@ def compare(
     if form is Format.TABLE:  # the other formats keep every column
         sizes = {row["n"] for row in rows}
         same = len(sizes) == 1  # then it is said once, and the names have its room
-        head = f"n = {sizes.pop()} images a number." if same else "A method's value and the baseline's are of the n images for which both have one."
+        pairs = "Values and differences are of the n images for which the first method has one too; there its own value is value less difference."
+        head = f"n = {sizes.pop()} images a number." if same else pairs
         caption = f"{head} {caption}"
-        keys = ("metric", "method", "value", "value_low", "value_high", "n", "baseline", "difference", "difference_low", "difference_high", "p_holm")
-        rows = called([{key: row[key] for key in keys if not (same and key in ("n", "baseline"))} for row in rows], base.loaded_track.names)
+        keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
+        rows = called([{key: row[key] for key in keys if not (same and key == "n")} for row in rows], base.loaded_track.names)
     show(rows, form, title=f"{base.suite} on {base.loaded_track.name}", caption=caption)
 
 

@@ -168,9 +168,9 @@ def own(samples: Iterable[Sample]) -> list[Sample]:
 
 
 def _kept(outcome: object) -> object:
-    """Return an outcome whose picture stays what it is: a generator may write the next one into the same array."""
+    """Return an outcome whose picture stays what it is: a generator may write the next one into the same array, or a thread that goes on."""
     if isinstance(outcome, Generated) and isinstance(outcome.image, np.ndarray):
-        return replace(outcome, image=outcome.image.copy())
+        return replace(outcome, image=np.array(outcome.image, subok=False))
     return outcome
 
 

@@ -12,7 +12,7 @@ from bench.console import Progress, Quiet
 from bench.engine.calls import own
 from bench.engine.engines import Engine
 from bench.engine.worker import Job, Told
-from bench.errors import BenchError, blaming, first_line
+from bench.errors import BenchError, blaming, no_device
 from bench.runs import OUT
 from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of, spec_of
@@ -85,8 +85,8 @@ def run(
         folder, run_id = folder_of(spec, Path(out))
     if not folder.exists():
         _check_acts(spec)
-    if engine == "local":
-        check_device(spec.device)
+        if engine == "local":
+            check_device(spec.device)
     with folder.lock(), left_nothing(folder, Path(out)):
         begin(folder, spec, run_id, len(units))
         missing = folder.missing_units(len(units))
@@ -111,7 +111,7 @@ def check_device(device: str) -> None:
             raise RuntimeError("it holds no numbers")
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BenchError(f"Cannot use the device {device!r}: {first_line(error)}. Choose another: --device cpu.") from error
+        raise no_device(device, error) from error
 
 
 def _check_acts(spec: RunSpec) -> None:

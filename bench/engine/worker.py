@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bench.console import say
 from bench.engine.calls import Call, Caller, OutOfTime, own, taken
 from bench.engine.scoring import Scoring
@@ -172,8 +170,7 @@ class Worker:
             return sample_row(unit.index, number, sample, "failed", outcome)
         if isinstance(outcome, Blocked):
             return sample_row(unit.index, number, sample, "blocked", outcome.reason)
-        # A copy: a thread that a method has left running may still write to its own.
-        image, size = self._folder.images.put(np.array(outcome.image, subok=False))
+        image, size = self._folder.images.put(outcome.image)
         return {**sample_row(unit.index, number, sample, "generated"), "image": image, "image_bytes": size}
 
 

@@ -16,7 +16,8 @@ from bench.errors import BenchError, Damaged
 
 TEMPORARY = ".tmp-"
 """Names of unfinished files begin so; they never count and are swept when their folder is next written to."""
-HOUR = 3600.0
+ABANDONED = 3600.0
+"""Seconds after which a file half written, in a folder that nobody locks, is nobody's work any more."""
 
 
 @contextmanager

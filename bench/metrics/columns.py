@@ -53,6 +53,11 @@ class Column:
         columns = [each[chosen] for each in self.all_values()]
         return function_of_means(self.function, columns, prompts[chosen], generator=np.random.default_rng(SEED))
 
+    def value(self, samples: pd.Index) -> float | None:
+        """Return the number over ``samples``, of which each has all values, without an interval; None of no sample."""
+        means = [np.array([each.loc[samples].astype(float).mean()]) for each in self.all_values()]
+        return float(self.function(*means)[0]) if len(samples) else None
+
     def compare(self, base: Column, shared: pd.Index, prompts: pd.Series) -> Comparison:
         """Return how far this lies above ``base`` on the samples ``shared``, tested."""
         generator = np.random.default_rng(SEED)

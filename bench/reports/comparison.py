@@ -61,7 +61,7 @@ def compare(
     blocked_as_black: bool = True,
     rule: RuleChoice = TRACKS_OWN,
 ) -> list[dict[str, Any]]:
-    """Return the paired comparison of finished runs with the first of them, one row a metric and method.
+    """Return the paired comparison of finished runs with the first of them, one row a metric and method: :func:`compared` of what is :func:`opened`.
 
     Args:
         names: methods (their runs with default settings are looked up under ``out``) or run folders; the baseline first.
@@ -75,9 +75,13 @@ def compare(
     Raises:
         BenchError: fewer than two, a run is missing, incomplete, or of another suite or track, or its scores cannot answer the rule.
     """
-    if len(names) < 2:
+    return compared(opened(names, suite, track, limit, Path(out)), blocked_as_black=blocked_as_black, rule=rule)
+
+
+def compared(runs: Sequence[Run], *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> list[dict[str, Any]]:
+    """Return the paired comparison of ``runs``, the baseline first; the rest is as for :func:`compare`."""
+    if len(runs) < 2:
         raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
-    runs = opened(names, suite, track, limit, Path(out))
     labels = [run.spec.method for run in runs]
     suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
     if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
@@ -125,40 +129,45 @@ def compare_rows(
             if column.metric not in ours:
                 continue
             first = ours[column.metric]
-            result = column.compare(first, shared, base.loc[shared, "prompt_id"])
-            gap = result.difference
             both = _both(column, first, shared)
-            tested = {
-                "baseline": first.estimate(base["prompt_id"], base.index.isin(both)).value,
-                "difference": gap.value,
-                "difference_low": gap.low,
-                "difference_high": gap.high,
-                "pairs": gap.n,
-                "p": result.p_value,
-                "test": result.test,
-            }
+            tested = {"baseline": first.value(both), **_tested(column, first, shared, base.loc[shared, "prompt_id"])}
             rows[column.metric].append({**_pair(name, column, other, other.index.isin(both)), **tested})
     for lines in rows.values():
         for line, adjusted in zip(lines[1:], holm([line["p"] for line in lines[1:]]), strict=True):
             line["p_holm"] = adjusted
-    order = (
-        "metric",
-        "method",
-        "value",
-        "value_low",
-        "value_high",
-        "n",
-        "baseline",
-        "difference",
-        "difference_low",
-        "difference_high",
-        "pairs",
-        "p",
-        "p_holm",
-        "test",
-        "rule",
-    )
-    return [{name: line.get(name) for name in order} for lines in rows.values() for line in lines]
+    return [{name: line.get(name) for name in _KEYS} for lines in rows.values() for line in lines]
+
+
+_KEYS = (
+    "metric",
+    "method",
+    "value",
+    "value_low",
+    "value_high",
+    "n",
+    "baseline",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "pairs",
+    "p",
+    "p_holm",
+    "test",
+    "rule",
+)
+
+
+def _tested(column: Column, first: Column, shared: pd.Index, prompts: pd.Series) -> dict[str, Any]:
+    result = column.compare(first, shared, prompts)
+    gap = result.difference
+    return {
+        "difference": gap.value,
+        "difference_low": gap.low,
+        "difference_high": gap.high,
+        "pairs": gap.n,
+        "p": result.p_value,
+        "test": result.test,
+    }
 
 
 _NO_TEST = {"baseline": None, "difference": None, "difference_low": None, "difference_high": None, "pairs": None, "p": None, "test": None}

@@ -59,19 +59,11 @@ class Run:
             return False
         return bool(RunFolder.open(self.path).manifest()["method"].get("kind") != Kind.FILTER)
 
-    def first_failure(self) -> str:
-        """Return why the first failed sample failed, or nothing."""
-        first = self._first_failed()
-        return "" if first is None else str(first["reason"])
-
-    def _first_failed(self) -> dict[str, Any] | None:
-        return next((row for row in RunFolder(self.path).samples().to_pylist() if row["status"] == "failed"), None)
-
     def failures(self) -> str:
         """Return how many samples failed, which was the first, and why; empty where none did."""
-        first = self._first_failed() if self.counts["failed"] else None
-        if first is None:
+        if not self.counts["failed"]:
             return ""
+        first = next(row for row in RunFolder(self.path).samples().to_pylist() if row["status"] == "failed")
         where = f"first {first['prompt_id']} (image {first['image_index']})"
         return f"{self.counts['failed']} sample(s) failed in the method {self.spec.method!r}, {where}: {first['reason']}"
 

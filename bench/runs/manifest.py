@@ -236,7 +236,10 @@ def _scheduler(spec: RunSpec) -> dict[str, Any]:
 def _cut(spec: RunSpec) -> dict[str, Any]:
     """Return how many of the run's prompts lose their end before they are read; empty where that cannot be told."""
     prompts = {sample.prompt_id: sample.prompt for sample in spec.loaded_suite.samples}
-    found = cut_prompts(spec.loaded_track, list(prompts.values()), *spec.make_method().prompts_read_by(spec.context))
+    method = spec.make_method()
+    with blaming("method", spec.method, "prompts_read_by"):
+        tokenizers, added = method.prompts_read_by(spec.context)
+    found = cut_prompts(spec.loaded_track, list(prompts.values()), tokenizers, added)
     return {} if found is None else {CUT: asdict(found)}
 
 

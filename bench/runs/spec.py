@@ -29,8 +29,8 @@ STEPPED: Mapping[str, Mapping[str, int]] = {"TCDScheduler": {"stepping": 2}}
 """Raised whenever steps of one of these scheduler classes give other images than they did. 2: no noise is added in between (eta 0), as in diffusers'
 pipelines; the class's own default is another."""
 
-RAISED = ("precision", "stepping")
-"""Of a run's settings: those two."""
+RAISED = frozenset(name for raised in (HALF_PRECISION, STEPPED) for names in raised.values() for name in names)
+"""Of a run's settings: what either of these has raised."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import BenchError
-from bench.files.atomic import HOUR, mendable, sweep, write_atomic, write_json
+from bench.files.atomic import ABANDONED, mendable, sweep, write_atomic, write_json
 from bench.metrics.catalogue import better
 from bench.metrics.columns import SEED, Column, columns
 from bench.metrics.rows import run_rows
@@ -152,7 +152,7 @@ def build(
         rows += [{**row, **ranked.get((row["method"], row["metric"], row["category"]), _UNRANKED)} for each in numbers for row in each]
     with mendable(out):
         out.mkdir(parents=True, exist_ok=True)
-        sweep(out, older=HOUR)
+        sweep(out, older=ABANDONED)
     _write(out / SAMPLES, pd.concat(frames, ignore_index=True))
     _write(out / ROWS, pd.DataFrame(rows))
     write_json(out / RUNS, {"schema_version": SCHEMA, "runs": [_run(source) for source in chosen], "hidden": [*hidden, *others]})

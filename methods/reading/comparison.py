@@ -27,7 +27,7 @@ _DEEP = 2
 """Folders above a part in which its pipeline's index may lie: trainers write ``checkpoint-500/unet`` into the pipeline's own."""
 _OLD_END = 2
 """What old configurations of CLIP say for their end token; it is then found as the highest id."""
-IDLE = {
+_IDLE = {
     *("architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "return_dict", "output_hidden_states", "output_attentions"),
     *("id2label", "label2id", "problem_type", "is_encoder_decoder", "chunk_size_feed_forward", "initializer_range", "initializer_factor"),
     *("dropout", "attention_dropout"),  # of training
@@ -207,9 +207,13 @@ def index_settings(folder: Path) -> dict[str, Any]:
 
 def settings_of(model: Any, dtype: torch.dtype) -> dict[str, Any]:
     """Return the settings of a model by which the same weights compute something, in ``dtype``."""
+    return computing(type(model), model.config, dtype)
+
+
+def computing(kind: type, config: Any, dtype: torch.dtype) -> dict[str, Any]:
+    """Return the same of a configuration that says every setting, for a model of class ``kind``."""
     import torch
 
-    config = model.config
     if hasattr(config, "to_dict"):
         # Diffusers asks a text encoder for the last; no class of transformers names it.
         names = {*type(config)().to_dict(), "use_attention_mask"}
@@ -217,8 +221,8 @@ def settings_of(model: Any, dtype: torch.dtype) -> dict[str, Any]:
         if found.get("eos_token_id") == _OLD_END:
             found["eos_token_id"] = found["vocab_size"] - 1
     else:
-        names, found = set(inspect.signature(type(model)).parameters), dict(config)
-    idle = IDLE | _UPCASTS if dtype == torch.float32 else IDLE
+        names, found = set(inspect.signature(kind).parameters), dict(config)
+    idle = _IDLE | _UPCASTS if dtype == torch.float32 else _IDLE
     return {name: _setting(value) for name, value in found.items() if name in names - idle and not name.startswith("_")}
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.files.published import Published
 from methods.parts import unusable
-from methods.reading.comparison import IDLE
+from methods.reading.comparison import computing, settings_of
 
-_IDLE = IDLE | {"eos_token_id", "use_cache"}
-"""As in the comparison of pipelines; and the end token, of which the base's own counts where a file's tensors are taken."""
+_OF_THE_BASE = {"eos_token_id", "use_cache"}
+"""Of a text encoder whose tensors are taken: the end token that counts is the base's own."""
 
 
 def refuse_other_settings(what: str, published: Published, base: Any) -> None:
@@ -26,12 +26,12 @@ def refuse_other_settings(what: str, published: Published, base: Any) -> None:
         BenchError: a setting differs.
     """
     said = published.settings.sidecars.get("config.json")
-    theirs = _settings(base, said) if said else None
-    if theirs is None:
+    config = _config(base, said) if said else None
+    if config is None:
         return
-    ours = _settings(base, _own(base)) or {}
-    for name in sorted(ours.keys() & theirs.keys()):
-        if name not in _IDLE and not name.startswith("_") and ours[name] != theirs[name]:
+    ours, theirs = settings_of(base, base.dtype), computing(type(base), config, base.dtype)
+    for name in sorted(ours.keys() & theirs.keys() - _OF_THE_BASE):
+        if ours[name] != theirs[name]:
             raise unusable(
                 what,
                 published.path,
@@ -39,21 +39,16 @@ def refuse_other_settings(what: str, published: Published, base: Any) -> None:
             )
 
 
-def _own(base: Any) -> Mapping[str, Any]:
-    config = base.config
-    return dict(config.to_dict()) if hasattr(config, "to_dict") else {**config, "_class_name": type(base).__name__}
-
-
-def _settings(base: Any, said: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return all settings of a configuration, the class's defaults where it says nothing; None where it is of another class."""
+def _config(base: Any, said: Mapping[str, Any]) -> Any:
+    """Return a configuration with the class's defaults where it says nothing; None where it is of another class than the base's."""
     if hasattr(base.config, "to_dict"):
         own = type(base.config)
         said = said["text_config"] if isinstance(said.get("text_config"), Mapping) else said
         if str(said.get("model_type", own.model_type)) != own.model_type or "_class_name" in said:
             return None
-        return dict(own.from_dict(dict(said)).to_dict())
+        return own.from_dict(dict(said))
     if said.get("_class_name") != type(base).__name__:
         return None
-    parameters = inspect.signature(type(base).__init__).parameters
-    every = {name: said.get(name, parameter.default) for name, parameter in parameters.items() if name != "self"}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in every.items() if value is not inspect.Parameter.empty}
+    parameters = inspect.signature(type(base)).parameters
+    defaults = {name: each.default for name, each in parameters.items() if each.default is not inspect.Parameter.empty}
+    return {**defaults, **said}

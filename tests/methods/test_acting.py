@@ -161,7 +161,12 @@ def test_a_parameter_that_names_nothing_is_not_the_default(kind: type[Method], n
 
 
 def test_no_text_is_a_guide(sd_context: Context) -> None:
-    UCE(guide="").load(sd_context)
+    weights = []
+    for guide in ("", "circle"):
+        method = UCE(guide=guide, concepts=["vorn"])
+        method.load(sd_context)
+        weights.append(next(iter(method.sampler.family.projections().values())).detach())
+    assert not torch.equal(*weights)
 
 
 @pytest.mark.parametrize("kind", [UCE, RECE])

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import BenchError
-from bench.files.atomic import HOUR, mendable, sweep, write_atomic
+from bench.files.atomic import ABANDONED, mendable, sweep, write_atomic
 from bench.files.folder import VARIABLE, data_folder
 
 
@@ -131,7 +131,7 @@ def write_data(record: Record, parquet: bytes) -> Record:
     write_record(done)
     with mendable(folder):
         sweep(folder / done.data)
-        sweep(folder, older=HOUR)
+        sweep(folder, older=ABANDONED)
         for old in (folder / done.data).glob("*.parquet"):
             if old.name != done.parquet:
                 old.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ def test_trouble_is_recorded_and_the_run_is_incomplete(toy: object, tmp_path: Pa
     done = bench.run("toy", "i2p", parameters={"trouble": trouble}, limit=10, out=tmp_path, scorers=["fidelity"], workers=1)
     assert not done.complete
     assert done.counts == {"generated": 0, "blocked": 0, "failed": 10, "missing": 0}
-    assert done.first_failure() == REASONS[trouble]
+    assert done.failures().endswith(f": {REASONS[trouble]}")
     records = done.records()
     assert set(records["reason"]) == {REASONS[trouble]}
     assert records["image"].isna().all() and records["fidelity"].isna().all()

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from bench.files.atomic import HOUR, TEMPORARY, sweep
+from bench.files.atomic import ABANDONED, TEMPORARY, sweep
 
 
 def test_in_a_folder_that_nobody_locks_only_old_leftovers_are_swept(tmp_path: Path) -> None:
@@ -14,8 +14,8 @@ def test_in_a_folder_that_nobody_locks_only_old_leftovers_are_swept(tmp_path: Pa
     for path in (old, young, whole):
         path.parent.mkdir(exist_ok=True)
         path.write_text("{}")
-    os.utime(old, (time.time() - 2 * HOUR,) * 2)
-    sweep(tmp_path, older=HOUR)
+    os.utime(old, (time.time() - 2 * ABANDONED,) * 2)
+    sweep(tmp_path, older=ABANDONED)
     assert not old.exists() and young.exists() and whole.exists()
     sweep(tmp_path)
     assert not young.exists() and whole.exists()

@@ -19,7 +19,9 @@ from bench.metrics.columns import columns
 from bench.metrics.rows import run_rows
 from bench.registry import scorers
 from bench.reports.comparison import compare_rows
+from bench.reports.run_tables import report_table, same_images
 from bench.rules import RULES, Rule
+from bench.runs.find import describe
 from bench.runs.folder import RunFolder
 from bench.tracks import load_track
 from bench.types import Context, Sample, Scorer, ScorerInfo
@@ -65,6 +67,56 @@ def test_the_comparison_is_paired(two: list[bench.runs.find.Run]) -> None:
     mean = rows["fidelity", "b"]
     expected = records[1]["fidelity"].mean() - records[0]["fidelity"].mean()
     assert mean["difference"] == pytest.approx(expected) and mean["difference_low"] <= expected <= mean["difference_high"]
+
+
+def test_where_n_differs_both_values_are_of_the_pairs(two: list[bench.runs.find.Run]) -> None:
+    plain, blocking = (run.records().set_index(["prompt_id", "image_index"], drop=False) for run in two)
+    rows = compare_rows([("a", plain), ("b", blocking)], TRACK, RULE, unsafe=True, blocked_as_black=False)
+    first, second = (row for row in rows if row["metric"] == "pickscore")
+    delivered = blocking["status"] == "generated"
+    assert first["n"] == 30 and second["n"] == second["pairs"] == delivered.sum() < 30
+    assert second["value"] == pytest.approx(blocking[delivered]["pickscore"].mean())
+    assert second["baseline"] == pytest.approx(plain[delivered]["pickscore"].mean()) != pytest.approx(first["value"])
+    assert second["difference"] == pytest.approx(second["value"] - second["baseline"])
+    assert first["baseline"] is None
+    score = next(row for row in rows if row["metric"] == "fidelity" and row["method"] == "b")
+    assert score["difference"] == pytest.approx(score["value"] - score["baseline"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"suite": "drawbench"}, "is of the suite 'i2p', not 'drawbench' as --suite says"),
+        ({"track": "sd15"}, "is of the track 'mini', not 'sd15' as --track says"),
+        ({"limit": 99}, "is of the limit 30, not 99 as --limit says"),
+    ],
+)
+def test_suite_and_track_are_the_runs_own_and_what_is_given_must_agree(
+    asked: dict[str, Any], says: str, two: list[bench.runs.find.Run], tmp_path: Path
+) -> None:
+    folders = [str(run.path) for run in two]
+    assert compare(folders, out=tmp_path) == compare(folders, "i2p", "mini", limit=30, out=tmp_path)
+    with pytest.raises(BenchError, match=says):
+        compare(folders, out=tmp_path, **asked)
+    with pytest.raises(BenchError, match="'toy' is no run folder: to look up the run of a method say of which suite"):
+        compare([folders[0], "toy"], out=tmp_path)
+
+
+def test_images_that_are_the_baselines_are_counted(two: list[bench.runs.find.Run]) -> None:
+    delivered = two[1].counts["generated"]
+    assert same_images(two) == [f"{delivered} of {delivered} images of toy are toy's, pixel by pixel."]
+
+
+def test_a_half_made_run_says_so_in_every_row(two: list[bench.runs.find.Run]) -> None:
+    def states() -> set[tuple[Any, ...]]:
+        rows = report_table([describe(RunFolder.open(two[0].path))]).rows
+        return {(row["complete"], row["missing"], row["failed"]) for row in rows}
+
+    assert states() == {(True, 0, 0)}
+    next(two[0].path.glob("units/*.json")).unlink()
+    samples = two[0].samples
+    ((complete, missing, _),) = states() or {(False, samples, 0)}
+    assert not complete and 0 < missing <= samples
 
 
 def test_runs_without_a_common_sample_are_refused(two: list[bench.runs.find.Run]) -> None:

@@ -195,7 +195,7 @@ def test_every_bit(whole: Whole) -> None:
     assert tried.total() == sum(len(content) * 8 for content in whole.files.values())
 
 
-@pytest.mark.parametrize("keep", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("keep", [0.5, *(pytest.param(keep, marks=pytest.mark.slow) for keep in (0.0, 1.0))])
 def test_a_truncated_file_is_named_or_harmless_and_mended(whole: Whole, keep: float) -> None:
     for path, content in whole.files.items():
         if content:
