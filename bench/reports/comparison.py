@@ -32,8 +32,10 @@ def opened(names: Sequence[str], suite: str | None, track: str | None, limit: in
         out: the folder of all runs.
 
     Raises:
-        BenchError: a run is missing, incomplete, of another suite or track than is asked for or than the first one, or no suite is given.
+        BenchError: there are fewer than two, a run is missing, incomplete, of another suite or track than is asked for or than the first one, or no suite is given.
     """
+    if len(names) < 2:
+        raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
     found = []
     for name in names:
         if suite is None and not RunFolder.is_run(Path(name)):
@@ -80,8 +82,6 @@ def compare(
 
 def compared(runs: Sequence[Run], *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> list[dict[str, Any]]:
     """Return the paired comparison of ``runs``, the baseline first; the rest is as for :func:`compare`."""
-    if len(runs) < 2:
-        raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
     labels = [run.spec.method for run in runs]
     suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
     if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
