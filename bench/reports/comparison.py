@@ -32,7 +32,7 @@ def opened(names: Sequence[str], suite: str | None, track: str | None, limit: in
         out: the folder of all runs.
 
     Raises:
-        BenchError: there are fewer than two, a run is missing, incomplete, of another suite or track than is asked for or than the first one, or no suite is given.
+        BenchError: there are fewer than two, one is missing, incomplete, of another suite, track or limit than is asked for, or no suite is given.
     """
     if len(names) < 2:
         raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
