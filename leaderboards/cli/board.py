@@ -31,7 +31,7 @@ def board(
 
     Example: bench board --runs runs --out board
     """
-    from bench.errors import Damaged
+    from bench.errors import BenchError, Damaged
     from bench.metrics.catalogue import HARM
     from bench.runs.folder import RunFolder
     from leaderboards.board.build import Source, build, finished_runs, run_source, unreadable
@@ -40,6 +40,10 @@ def board(
     folders, left_out = (runs, []) if runs else finished_runs(within)
     for path, row in left_out[:_NAMED]:
         say(f"left out: {path}: {row['reason']}")
+    if left_out and not folders:
+        raise BenchError(
+            f"None of the {len(left_out)} run(s) under {within} is taken by itself, for the reasons above. Name the folders of those to take."
+        )
     if len(left_out) > _NAMED:
         say(f"left out: {len(left_out) - _NAMED} further run(s); {out / 'runs.json'} has each with its reason.")
     with Bars(quiet=quiet) as bars:

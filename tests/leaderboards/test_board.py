@@ -238,3 +238,13 @@ def test_a_run_that_cannot_be_read_is_listed_with_its_reason_and_breaks_no_board
     assert rows["toy"]["reason"].startswith("The manifest at manifest.json was damaged")
     assert rows["shifted"]["reason"].startswith("The table scores/fidelity-") and good.complete
     assert done.stderr.count("left out: runs/mini/drawbench/") == 2
+
+
+def test_a_board_of_none_of_the_runs_says_what_to_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run("black", "drawbench", limit=2, out=tmp_path / "runs", workers=1, scorers=["fidelity"])
+    monkeypatch.chdir(tmp_path)
+    app = Typer()
+    app.command()(board_verb)
+    done = CliRunner().invoke(app, ["--runs", "runs", "--out", "board", "-q"])
+    assert isinstance(done.exception, BenchError) and "None of the 1 run(s) under runs is taken by itself" in str(done.exception)
+    assert "made with limit 2: name its folder to take it" in done.stderr and not (tmp_path / "board").exists()
