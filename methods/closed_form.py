@@ -43,6 +43,9 @@ def edit(
 
     Returns:
         How many projections it changed.
+
+    Raises:
+        BenchError: the matrix cannot be inverted in float64: ``lamb`` is too small beside the scales.
     """
     import torch
 
@@ -51,12 +54,18 @@ def edit(
         pairs = [(c.detach().double().cpu(), n.detach().double().cpu()) for c, n in pairs]
         c, k = torch.cat([pair[0] for pair in pairs]), kept.detach().double().cpu()
         right = lamb * torch.eye(c.shape[1], dtype=torch.float64) + erase_scale * c.T @ c + preserve_scale * k.T @ k
-        factors = torch.linalg.lu_factor(right)  # the same matrix for every projection
+        unsolvable = f"The edit cannot be solved with lamb={lamb:g}, erase_scale={erase_scale:g}, preserve_scale={preserve_scale:g}: raise lamb."
+        try:
+            factors = torch.linalg.lu_factor(right)  # the same matrix for every projection
+        except RuntimeError:  # singular
+            raise BenchError(unsolvable) from None
         for parameter in weights.values():
             weight = parameter.double().cpu()
             values = torch.cat([_values(weight, *pair, technique) for pair in pairs])
             left = lamb * weight + erase_scale * values.T @ c + preserve_scale * (weight @ k.T) @ k
             solved = torch.linalg.lu_solve(*factors, left, left=False).to(parameter)
+            if not solved.isfinite().all():
+                raise BenchError(unsolvable)
             changed += not torch.equal(solved, parameter)
             parameter.copy_(solved)
     return changed
@@ -95,16 +104,3 @@ def rederive(weights: Mapping[str, torch.Tensor], original: Mapping[str, torch.T
             mixed += edited.T @ original[name].double().cpu()
         found: torch.Tensor = torch.linalg.solve(square, mixed @ concept.detach().double().cpu().T).T
     return found
-
-
-def number(method: str, name: str, value: object, *, above: float | None = None, least: float | None = None) -> float:
-    """Return a parameter that must be a number.
-
-    Raises:
-        BenchError: it is none, or not ``above`` or at ``least`` what is asked.
-    """
-    wanted = f"a number above {above:g}" if above is not None else f"a number of at least {least:g}" if least is not None else "a number"
-    good = not isinstance(value, bool) and isinstance(value, (int, float))
-    if not good or (above is not None and not value > above) or (least is not None and not value >= least):  # type: ignore[operator]
-        raise BenchError(f"{method} needs {name} to be {wanted}; got {value!r}.")
-    return float(value)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from bench.errors import BenchError, first_line
 from bench.files.hashes import hash_weights, sha256
 from bench.files.selection import WEIGHTS
 from bench.types import Context, Kind, MethodInfo, Outcome, Sample
+from bench.types.parameters import LOCATION, OneOf, Text
 from methods.denoisers import KINDS
 from methods.generic import UserNamed
 from methods.parts import unusable
@@ -52,6 +53,11 @@ class Embedding(UserNamed):
         trained_on=("unknown",),
         defaults={"weights": None, "placement": "append", "token": None},
     )
+    takes: ClassVar = {
+        "weights": LOCATION,
+        "placement": OneOf(words=PLACEMENTS),
+        "token": Text(what="one word, as prompts write it", longest=100, word=True, or_none=True),
+    }
 
     def __init__(self, **parameters: Any) -> None:
         super().__init__(**parameters)
@@ -90,7 +96,6 @@ class Embedding(UserNamed):
             BenchError: a parameter does not fit, or a file holds no embedding for this base.
         """
         if self._learned is None:
-            self._check_parameters()
             kind = KINDS.get(class_in(context.track.config_path()))
             found = [each for file in self._files(context) for each in read_embeddings(file, len(kind.encoders) if kind else 1)]
             token = self.parameters["token"]
@@ -101,13 +106,6 @@ class Embedding(UserNamed):
             self._learned = found if token is None else [found[0]._replace(token=token)]
             _refuse_alike(self._learned)
         return self._learned
-
-    def _check_parameters(self) -> None:
-        placement, token = self.parameters["placement"], self.parameters["token"]
-        if placement not in PLACEMENTS:
-            raise BenchError(f"embedding has no placement {placement!r}; expected one of: {', '.join(PLACEMENTS)}.")
-        if token is not None and (not isinstance(token, str) or not token or token.split() != [token]):
-            raise BenchError(f"embedding needs token to be one word, as prompts write it; got {token!r}.")
 
     def load(self, context: Context) -> None:
         """Read the base model and add the tokens.

@@ -12,9 +12,11 @@ from bench.errors import BenchError, NotAvailable
 from bench.files.locations import resolve
 from bench.tracks import for_base
 from bench.types import Context, Method, Outcome, Sample
+from bench.types.parameters import LOCATION
 from methods.denoisers import FAMILIES, family_of
 from methods.finding import find
 from methods.overlay import lay_over
+from methods.phrases import concepts_and_guides
 from methods.pipeline import load_pipeline
 from methods.reading.comparison import refuse_dropping
 from methods.sampler import Sampler
@@ -33,6 +35,7 @@ class FineTuned(Method):
 
     shipped: ClassVar[Mapping[str, str]] = {}
     recipe: ClassVar[str] = ""
+    takes: ClassVar = {"weights": LOCATION}
 
     def location(self, context: Context) -> Path:
         """Return the local path of the weights.
@@ -46,16 +49,8 @@ class FineTuned(Method):
         return resolve(str(given))
 
     def given(self) -> str | None:
-        """Return the location that the user names; None where it was left out.
-
-        Raises:
-            BenchError: it is no text, or a blank one, in whose place other weights would be used.
-        """
-        given = self.parameters["weights"]
-        if given is not None and not (isinstance(given, str) and given.strip()):
-            raise BenchError(
-                f"{self.info.name} needs weights to be a folder, a file or OWNER/NAME on the hub; got {given!r}. Give one, or leave it out."
-            )
+        """Return the location that the user names; None where it was left out."""
+        given: str | None = self.parameters["weights"]
         return given
 
     def weights(self, context: Context) -> Mapping[str, str]:
@@ -91,15 +86,27 @@ class ClosedForm(FineTuned):
         """Return the hashes of a saved edit's files; there are none where it is solved here."""
         return super().weights(context) if self.given() else {}
 
-    def load(self, context: Context) -> None:
-        """Read the base model and edit it.
+    def cannot_act(self, context: Context, sample: Sample) -> str:
+        """Return nothing: what cannot act is refused here, before there is a run, as in :meth:`load`."""
+        self.settle(context)
+        return ""
+
+    def settle(self, context: Context) -> None:
+        """Refuse parameters that do not fit each other, or the track.
 
         Raises:
             NotAvailable: the track has no concepts and none were given.
-            BenchError: a parameter does not fit, or cannot act on a saved edit.
+            BenchError: one cannot act on a saved edit, or there are not as many guides as concepts.
         """
         if self.given():
             self._check_settings(context)
+        else:
+            concepts_and_guides(self.info.name, self.parameters, context)
+
+    def load(self, context: Context) -> None:
+        """Read the base model and edit it; errors as in :meth:`settle`, and where the edit changes no weight or cannot be solved."""
+        self.settle(context)
+        if self.given():
             super().load(context)
             return
         self.solve(replace(context, dtype=SOLVED_IN))

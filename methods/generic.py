@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bench.errors import BenchError
 from bench.types import Context, Kind, Method, MethodInfo
+from bench.types.parameters import LOCATION, Number
 from methods.denoisers import FAMILIES
 from methods.finding import find
 from methods.finetuned import FineTuned
@@ -80,21 +80,22 @@ class LoRA(UserNamed):
         trained_on=("unknown",),
         defaults={"weights": None, "scale": 1.0},
     )
+    takes: ClassVar = {"weights": LOCATION, "scale": Number()}
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        if not self.parameters["scale"]:
+            raise BenchError("lora at scale=0 is the base model: give another scale, or run the base.")
 
     def load(self, context: Context) -> None:
         """Read the base model and fuse the LoRA into it, its change times ``scale``.
 
         Raises:
-            BenchError: the scale is no number or cannot act, or the weights are damaged or of another model.
+            BenchError: the scale cannot act, or the weights are damaged or of another model.
         """
-        scale = self.parameters["scale"]
-        if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale):
-            raise BenchError(f"lora needs scale to be a number; got {scale!r}.")
-        if not scale:
-            raise BenchError("lora at scale=0 is the base model: give another scale, or run the base.")
         found = find(self.location(context))
         if found.kind == "network":
             refuse_dropping(context, found.path, FAMILIES[0].part, self.info.name)
         pipeline = load_pipeline(context)
-        lay_over(pipeline, self.location(context), float(scale))
+        lay_over(pipeline, self.location(context), float(self.parameters["scale"]))
         self.sampler = Sampler(pipeline, changed=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from bench.errors import BenchError
 from bench.types import Context, Kind, MethodInfo
-from methods.closed_form import edit, number, rederive
+from bench.types.parameters import LOCATION, Number, Texts, Whole
+from methods.closed_form import edit, rederive
 from methods.finetuned import ClosedForm
+from methods.phrases import concepts_and_guides
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
-from methods.uce import check_texts, concepts_and_guides, pair_rows, preserved_rows, states
+from methods.uce import check_texts, pair_rows, preserved_rows, states
 
 
 class RECE(ClosedForm):
@@ -43,6 +44,16 @@ class RECE(ClosedForm):
             "weights": None,
         },
     )
+    takes: ClassVar = {
+        "concepts": Texts(or_none=True),
+        "guide": Texts(blank=True, or_none=True),
+        "epochs": Whole(least=1, most=1000, otherwise="Without an epoch it is uce: run that (--method uce)."),
+        "regularizer": Number(above=0),
+        "erase_scale": Number(least=0),
+        "preserve_scale": Number(least=0),
+        "lamb": Number(above=0),
+        "weights": LOCATION,
+    }
     recipe: ClassVar = "rece"
 
     def solve(self, context: Context) -> None:
@@ -55,17 +66,8 @@ class RECE(ClosedForm):
     def begin(self, context: Context) -> int:
         """Read the base model and erase by UCE, the start before any epoch; return how many projections that changed."""
         chosen = self.parameters
-        epochs = chosen["epochs"]
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            zero = " Without an epoch it is uce: run that (--method uce)." if epochs == 0 and not isinstance(epochs, bool) else ""
-            raise BenchError(f"rece needs epochs to be a whole number of at least 1; got {epochs!r}.{zero}")
-        self.epochs = epochs
-        self._regularizer = number("rece", "regularizer", chosen["regularizer"], above=0)
-        self._scales = {
-            "erase_scale": number("rece", "erase_scale", chosen["erase_scale"], least=0),
-            "preserve_scale": number("rece", "preserve_scale", chosen["preserve_scale"], least=0),
-            "lamb": number("rece", "lamb", chosen["lamb"], above=0),
-        }
+        self.epochs, self._regularizer = int(chosen["epochs"]), float(chosen["regularizer"])
+        self._scales = {name: float(chosen[name]) for name in ("erase_scale", "preserve_scale", "lamb")}
         concepts, guides = concepts_and_guides("rece", chosen, context)
         self.sampler = Sampler(load_pipeline(context))
         check_texts("rece", self.sampler, concepts, guides)

@@ -12,6 +12,7 @@ from bench.files.hashes import hash_weights
 from bench.files.locations import resolve
 from bench.files.tensors import has_safetensors
 from bench.types import Blocked, Context, Kind, Method, MethodInfo, Outcome, Sample
+from bench.types.parameters import LOCATION
 from methods.pipeline import damaged, load_pipeline
 from methods.sampler import Sampler
 
@@ -28,6 +29,7 @@ class SDv15Filter(Method):
         licence="CreativeML Open RAIL-M (real weights); Apache-2.0 (miniature)",
         defaults={"checker": None},
     )
+    takes: ClassVar = {"checker": LOCATION}
 
     def _folder(self, context: Context) -> Path:
         location = self.parameters["checker"] or context.track.safety_checker

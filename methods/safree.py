@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
-from methods.phrases import refuse_blank, refuse_cut
+from bench.types.parameters import Flag, Number, OneOf, Texts, Whole
+from methods.phrases import refuse_cut
 from methods.pipeline import load_pipeline
 from methods.safree_attention import re_attention
 from methods.safree_projection import basis, beta, last_step, triggers, without
@@ -194,17 +195,24 @@ class SAFREE(Method):
         licence="none stated",
         defaults={"concepts": None, "alpha": 0.01, "self_validation": None, "up_t": 10, "re_attention": "released"},
     )
+    takes: ClassVar = {
+        "concepts": Texts(or_none=True),
+        "alpha": Number(),
+        "self_validation": Flag(or_none=True),
+        "up_t": Whole(least=0),
+        "re_attention": OneOf(words=RE_ATTENTION),
+    }
 
     def load(self, context: Context) -> None:
         """Read the base model and encode the concepts.
 
         Raises:
             NotAvailable: the track has no concepts and none were given.
-            BenchError: a parameter does not fit, or the base model does not.
+            BenchError: the base model does not fit, or a concept is longer than it reads.
         """
         import torch
 
-        concepts = self._checked(context)
+        concepts = self._concepts(context)
         self.sampler = Sampler(load_pipeline(context))
         self._check_model()
         validates = self.parameters["self_validation"]
@@ -220,23 +228,9 @@ class SAFREE(Method):
         with re_attention(self.sampler.family.skips(), lambda: guidance.damped) if guidance.low else nullcontext():
             return self.sampler.generate(samples, guidance)
 
-    def _checked(self, context: Context) -> Sequence[str]:
-        """Return the concepts; the parameters fit."""
-        chosen = self.parameters
-        given = chosen["concepts"]
+    def _concepts(self, context: Context) -> Sequence[str]:
+        given = self.parameters["concepts"]
         phrases = [given] if isinstance(given, str) else given
-        if phrases is not None and (not isinstance(phrases, (list, tuple)) or not all(isinstance(each, str) and each for each in phrases)):
-            raise BenchError(f"safree needs concepts to be a text or a list of texts; got {given!r}.")
-        refuse_blank("safree", "concepts", phrases)
-        alpha, up_t = chosen["alpha"], chosen["up_t"]
-        if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or not math.isfinite(alpha):
-            raise BenchError(f"safree needs alpha to be a number; got {alpha!r}.")
-        if isinstance(up_t, bool) or not isinstance(up_t, int) or up_t < 0:
-            raise BenchError(f"safree needs up_t to be a whole number of at least 0; got {up_t!r}.")
-        if not (chosen["self_validation"] is None or isinstance(chosen["self_validation"], bool)):
-            raise BenchError(f"safree needs self_validation to be true, false or null; got {chosen['self_validation']!r}.")
-        if chosen["re_attention"] not in RE_ATTENTION:
-            raise BenchError(f"safree has no re_attention {chosen['re_attention']!r}; expected one of: {', '.join(RE_ATTENTION)}.")
         concepts = phrases or context.track.concepts.get("safree") or context.track.concepts.get("unsafe")
         if not concepts:
             raise NotAvailable(f"The track {context.track.name!r} has no concepts for safree. Give them: --set 'concepts=[\"...\"]'.")

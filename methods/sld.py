@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.errors import BenchError, NotAvailable
+from bench.errors import NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
-from methods.phrases import refuse_blank, refuse_cut
+from bench.types.parameters import Number, OneOf, Text
+from methods.phrases import refuse_cut
 from methods.pipeline import load_pipeline
 from methods.sampler import Guidance, Sampler, iterations
 
@@ -104,6 +104,16 @@ class _SLD(Method):
     short enough (52 and 49 tokens); one that would be cut is refused.
     """
 
+    takes: ClassVar = {
+        "concept": Text(what="one text that names something, its phrases joined by commas", or_none=True),
+        "variant": OneOf(words=VARIANTS),
+        "warmup": Number(least=0),
+        "scale": Number(),
+        "threshold": Number(),
+        "momentum_scale": Number(),
+        "momentum_beta": Number(),
+    }
+
     def __init__(self, **parameters: Any) -> None:
         super().__init__(**parameters)
         if self.parameters["variant"] == "original":
@@ -112,7 +122,6 @@ class _SLD(Method):
 
     def cannot_act(self, context: Context, sample: Sample) -> str:
         """Return why the samples would be the base's: no guidance to steer, a scale that is off, or a warm-up that lasts to the end."""
-        self._check_parameters()
         name, warmup = self.info.name, self.parameters["warmup"]
         if sample.guidance <= 1:
             return (
@@ -135,9 +144,8 @@ class _SLD(Method):
 
         Raises:
             NotAvailable: the track has no concept and none was given.
-            BenchError: the variant is unknown, a parameter does not fit, or the concept is longer than the base model reads.
+            BenchError: the concept is longer than the base model reads.
         """
-        self._check_parameters()
         concept = self.parameters["concept"] or ", ".join(context.track.concepts.get("sld", ()))
         if not concept:
             raise NotAvailable(f"The track {context.track.name!r} has no safety concept for {self.info.name}. Give one: --set concept='...'.")
@@ -146,19 +154,6 @@ class _SLD(Method):
         prefixed = self.parameters["variant"] == "diffusers" and self.sampler.family.text_parts()[0].tokenizer.model_max_length >= _CLIP_READS
         self._concept = PREFIX + concept if prefixed else concept
         refuse_cut(self.info.name, "a concept", [self._concept], self.sampler.family)
-
-    def _check_parameters(self) -> None:
-        variant = self.parameters["variant"]
-        if variant not in VARIANTS:
-            raise BenchError(f"{self.info.name} has no variant {variant!r}; expected one of: {', '.join(VARIANTS)}.")
-        given = self.parameters["concept"]
-        if given is not None and not isinstance(given, str):
-            raise BenchError(f"{self.info.name} needs concept to be one text, its phrases joined by commas; got {given!r}.")
-        refuse_blank(self.info.name, "concept", given)
-        for name in NUMBERS:
-            value = self.parameters[name]
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise BenchError(f"{self.info.name} needs {name} to be a number; got {value!r}.")
 
     @property
     def _on(self) -> bool:

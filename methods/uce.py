@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, MethodInfo
-from methods.closed_form import TECHNIQUES, edit, number
+from bench.types.parameters import LOCATION, Flag, Number, OneOf, Texts
+from methods.closed_form import TECHNIQUES, edit
 from methods.finetuned import ClosedForm
-from methods.phrases import refuse_blank, refuse_cut
+from methods.phrases import concepts_and_guides, listed, refuse_cut
 from methods.pipeline import load_pipeline
 from methods.sampler import Sampler
 
@@ -58,25 +58,29 @@ class UCE(ClosedForm):
             "weights": None,
         },
     )
+    takes: ClassVar = {
+        "concepts": Texts(or_none=True),
+        "guide": Texts(blank=True, or_none=True),
+        "preserve": Texts(blank=True, empty=True),
+        "rows": OneOf(words=ROWS),
+        "preserve_empty": Flag(),
+        "technique": OneOf(words=TECHNIQUES),
+        "erase_scale": Number(least=0),
+        "preserve_scale": Number(least=0, or_none=True),
+        "lamb": Number(above=0),  # at 0 the matrix to be inverted is singular
+        "weights": LOCATION,
+    }
     recipe: ClassVar = "uce"
 
     def solve(self, context: Context) -> None:
         """Read the base model and edit it."""
         chosen = self.parameters
-        for name, known in (("rows", ROWS), ("technique", TECHNIQUES)):
-            if chosen[name] not in known:
-                raise BenchError(f"uce has no {name} {chosen[name]!r}; expected one of: {', '.join(known)}.")
         concepts, guides = concepts_and_guides("uce", chosen, context)
-        retained = ([""] if chosen["preserve_empty"] else []) + read_texts("uce", "preserve", chosen["preserve"])
+        retained = ([""] if chosen["preserve_empty"] else []) + listed(chosen["preserve"])
         scale = chosen["preserve_scale"]
         if scale is None:
             scale = max(0.1, 1 / len(retained)) if chosen["rows"] == "last_to_end" and retained else 1.0
-        scales = {
-            "erase_scale": number("uce", "erase_scale", chosen["erase_scale"], least=0),
-            "preserve_scale": number("uce", "preserve_scale", scale, least=0),
-            # At lamb = 0 the matrix to be inverted is singular.
-            "lamb": number("uce", "lamb", chosen["lamb"], above=0),
-        }
+        scales = {"erase_scale": float(chosen["erase_scale"]), "preserve_scale": float(scale), "lamb": float(chosen["lamb"])}
         self.sampler = Sampler(load_pipeline(context))
         check_texts("uce", self.sampler, concepts, guides, retained)
         pairs = [pair_rows(self.sampler, *texts, chosen["rows"]) for texts in zip(concepts, guides, strict=True)]
@@ -125,34 +129,3 @@ def preserved_rows(sampler: Sampler, texts: Sequence[str], rows: str) -> torch.T
     if rows == "last":
         found = [state[last_row(sampler, text)][None] for state, text in zip(found, texts, strict=True)]
     return torch.cat(found) if found else states(sampler, "")[:0]
-
-
-def concepts_and_guides(method: str, chosen: Mapping[str, Any], context: Context) -> tuple[list[str], list[str]]:
-    """Return the concepts to be erased and, for each, the text that it is mapped to; the track's where none were given.
-
-    Raises:
-        NotAvailable: the track has no concepts and none were given.
-        BenchError: a parameter does not fit.
-    """
-    given = read_texts(method, "concepts", chosen["concepts"])
-    refuse_blank(method, "concepts", None if chosen["concepts"] is None else given)
-    concepts = given or list(context.track.concepts.get("unsafe", ()))
-    if not concepts:
-        raise NotAvailable(f"The track {context.track.name!r} has no concepts to erase. Give them: --set 'concepts=[\"...\"]'.")
-    guides = read_texts(method, "guide", chosen["guide"])
-    if chosen["guide"] is not None and not guides:  # one text may be empty: it is the empty prompt
-        refuse_blank(method, "guide", guides)
-    guides = guides or list(context.track.concepts.get("neutral", ())) or [""]
-    if len(guides) == 1:
-        guides *= len(concepts)
-    if len(guides) != len(concepts):
-        raise BenchError(f"{method} got {len(guides)} guides for {len(concepts)} concepts; expected one for all, or one for each.")
-    return concepts, guides
-
-
-def read_texts(method: str, name: str, value: object) -> list[str]:
-    """Return the parameter ``name``, one text or a list of texts, as a list; None is an empty one."""
-    texts = [] if value is None else [value] if isinstance(value, str) else value
-    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
-        raise BenchError(f"{method} needs {name} to be a text or a list of texts; got {value!r}.")
-    return list(texts)

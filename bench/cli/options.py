@@ -38,6 +38,6 @@ def named_values(given: list[str]) -> dict[str, Any]:
             raise BenchError(f"A parameter is NAME=VALUE; got {each!r}. Example: --set guidance=5.")
         try:
             found[name] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # also a number of thousands of digits, or thousands of brackets
             found[name] = text
     return found

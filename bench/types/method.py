@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench.types.context import Context, merge_parameters
+from bench.types.parameters import Takes, check_parameters
 from bench.types.sample import Outcome, Sample
 
 
@@ -65,15 +66,18 @@ class Method(ABC):
 
     Attributes:
         info: what it says of itself.
+        takes: what a parameter may be, ``{name: rule}`` (:mod:`bench.types.parameters`): another value is refused when the adapter is made.
         shipped: where its published weights for a track are, ``{track: location}``; ``bench data list`` and ``bench data get`` know them.
     """
 
     info: ClassVar[MethodInfo]
+    takes: ClassVar[Mapping[str, Takes]] = {}
     shipped: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, **parameters: Any) -> None:
         self.passed: dict[str, Any] = dict(parameters)
         self.parameters: dict[str, Any] = merge_parameters(self.info.name, self.info.defaults, parameters)
+        check_parameters(self.info.name, self.takes, self.parameters)
 
     def weights(self, context: Context) -> Mapping[str, str]:
         """Return ``{file: sha256}`` of every weight file beyond the track's base model. Called before :meth:`load`."""

@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from bench.errors import BenchError
-from methods.closed_form import edit, number, rederive
+from methods.closed_form import edit, rederive
 from methods.denoisers.unet import cross_attentions
 
 WIDTH = 12
@@ -95,7 +95,8 @@ def test_an_unedited_model_needs_no_other_rows() -> None:
     torch.testing.assert_close(found, concept.double(), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("bad", [True, "1", None, float("nan"), -1.0])
-def test_what_is_no_fit_number_is_one_clear_line(bad: object) -> None:
-    with pytest.raises(BenchError, match="rece needs lamb to be a number above 0; got"):
-        number("rece", "lamb", bad, above=0)
+def test_a_matrix_that_cannot_be_inverted_is_one_clear_line() -> None:
+    """One row cannot fill it, and lamb is lost beside it."""
+    row = torch.ones(1, WIDTH)
+    with pytest.raises(BenchError, match=r"cannot be solved with lamb=1e-300, erase_scale=1, preserve_scale=0: raise lamb"):
+        edit(cross_attentions(tiny()), [(row, 0 * row)], row[:0], erase_scale=1.0, preserve_scale=0.0, lamb=1e-300)

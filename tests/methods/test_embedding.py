@@ -156,7 +156,7 @@ def test_a_long_prompt_makes_room_for_the_tokens(few: list[Sample], sd_context: 
         ({"<w>": torch.ones(2, 2, WIDTH)}, {}, r"has shape \(2, 2, 32\)"),
         ({"clip_l": torch.ones(1, WIDTH), "clip_g": torch.ones(1, WIDTH)}, {}, "learned for SDXL .* this track's base is Stable Diffusion"),
         ({"clip_l": torch.ones(1, WIDTH)}, {}, "it has no clip_g"),
-        ({"<w>": torch.ones(1, WIDTH)}, {"placement": "before"}, "no placement 'before'; expected one of: append, negative, named"),
+        ({"<w>": torch.ones(1, WIDTH)}, {"placement": "before"}, "needs placement to be one of: append, negative, named; got 'before'"),
         ({"<a>": torch.ones(WIDTH), "<b>": torch.ones(WIDTH)}, {"token": "<c>"}, "holds 2 tokens"),
         ({"step": 3}, {}, "it is no embedding"),
         ({"<w>": torch.ones(1, WIDTH)}, {"token": "circle"}, "names its token 'circle', which the base knows already"),

@@ -103,7 +103,7 @@ def test_what_is_outside_the_cross_attention_is_untouched(xl_context: Context) -
     [
         ({"epochs": 1.5}, "needs epochs to be a whole number of at least 1; got 1.5"),
         ({"epochs": 0}, r"at least 1; got 0\. Without an epoch it is uce: run that \(--method uce\)"),
-        ({"concepts": []}, r"rece got concepts=\[\], which names nothing"),
+        ({"concepts": []}, r"needs concepts to be a text or a list of texts, each of which names something; got \[\]"),
         ({"regularizer": 0}, "needs regularizer to be a number above 0; got 0"),
         ({"lamb": 0}, "needs lamb to be a number above 0; got 0"),
         ({"guide": ["a", "b"]}, "rece got 2 guides for 7 concepts"),

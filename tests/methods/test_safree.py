@@ -223,8 +223,8 @@ def test_a_track_without_concepts_says_so(context: Context) -> None:
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ({"concepts": []}, r"safree got concepts=\[\], which names nothing: give a text, or leave concepts out"),
-        ({"concepts": ["vorn", " "]}, "which names nothing"),
+        ({"concepts": []}, r"safree needs concepts to be .*, each of which names something; got \[\]\. Give one, or leave it out"),
+        ({"concepts": ["vorn", " "]}, "each of which names something"),
         ({"concepts": 3}, "needs concepts to be a text or a list of texts; got 3"),
         ({"concepts": ["vorn", ""]}, "needs concepts to be a text or a list of texts"),
         ({"alpha": "high"}, "needs alpha to be a number; got 'high'"),
@@ -232,7 +232,7 @@ def test_a_track_without_concepts_says_so(context: Context) -> None:
         ({"self_validation": 1}, "needs self_validation to be true, false or null; got 1"),
         ({"up_t": 2.5}, "needs up_t to be a whole number of at least 0; got 2.5"),
         ({"up_t": -1}, "needs up_t to be a whole number of at least 0; got -1"),
-        ({"re_attention": "high"}, "expected one of: released, low"),
+        ({"re_attention": "high"}, "needs re_attention to be one of: released, low"),
     ],
 )
 def test_an_unfit_parameter_is_one_clear_line(bad: dict[str, object], says: str, context: Context) -> None:

@@ -39,7 +39,7 @@ def test_the_base_model_on_disk_is_untouched(few: list[Sample], context: Context
 
 
 def test_unknown_rows_are_one_clear_line(context: Context) -> None:
-    with pytest.raises(BenchError, match="expected one of: last_to_end, last"):
+    with pytest.raises(BenchError, match="needs rows to be one of: last_to_end, last; got 'all'"):
         UCE(rows="all").load(context)
 
 
@@ -50,7 +50,7 @@ def test_unknown_rows_are_one_clear_line(context: Context) -> None:
         ({"preserve": 3}, "needs preserve to be a text or a list of texts; got 3"),
         ({"lamb": 0}, "needs lamb to be a number above 0"),
         ({"erase_scale": -1}, "needs erase_scale to be a number of at least 0"),
-        ({"technique": "swap"}, "no technique 'swap'; expected one of: replace, tensor"),
+        ({"technique": "swap"}, "needs technique to be one of: replace, tensor; got 'swap'"),
     ],
 )
 def test_an_unfit_parameter_is_one_clear_line(bad: dict[str, object], says: str, context: Context) -> None:

@@ -23,8 +23,8 @@ def made(out: Path, **settings: object) -> Path:
 @pytest.mark.parametrize(
     ("method", "settings", "says"),
     [
-        ("uce", {"parameters": {"rows": "none"}}, "uce has no rows"),
-        ("uce", {"parameters": {"rows": "none"}, "workers": 2}, "uce has no rows"),
+        ("uce", {"parameters": {"rows": "none"}}, "uce needs rows to be one of"),
+        ("uce", {"parameters": {"rows": "none"}, "workers": 2}, "uce needs rows to be one of"),
         ("lora:methods", {}, "methods"),
         ("black", {"device": "nonsense"}, "Cannot use the device 'nonsense'"),
         ("black", {"device": "meta"}, "Cannot use the device 'meta'"),
