@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.runs import state
+from bench.guard import state
 from bench.runs.threads import one_thread
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from bench.engine.calls import UnitLimit
 from bench.engine.worker import Job, Told
 from bench.errors import BenchError
+from bench.guard.calls import UnitLimit
 
 ENGINES: Mapping[str, str] = {"local": "bench.engine.local", "ray": "bench.engine.ray"}
 """Name to the module whose ``work`` is imported when it is asked for."""
@@ -21,7 +21,7 @@ class Engine:
     Attributes:
         name: of :data:`ENGINES`.
         workers: how many; the engine's own choice where None.
-        unit_timeout: seconds that a method may take over a unit, and each scorer; where None as :class:`bench.engine.calls.UnitLimit` says.
+        unit_timeout: seconds that a method may take over a unit, and each scorer; where None as :class:`bench.guard.calls.UnitLimit` says.
         isolate: have a single local worker be a process of its own as well.
 
     Raises:

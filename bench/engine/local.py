@@ -10,9 +10,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.engine.calls import Caller, UnitLimit
 from bench.engine.pool import WorkerPool, finish
 from bench.engine.worker import Job, Told, Worker
+from bench.guard.calls import Caller, UnitLimit
 
 
 def work(job: Job, units: Sequence[int], workers: int | None, told: Told, limit: UnitLimit, *, isolate: bool) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bench.engine.calls import Call
 from bench.engine.scoring import score_row
 from bench.engine.worker import Job, failed_rows
+from bench.guard.calls import Call
 from bench.runs.scores import score_set
 from bench.types.sample import key_of
 

@@ -22,10 +22,10 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from bench.console import results_apart, say, warn_in_one_line
-from bench.engine.calls import Call, Caller, UnitLimit
 from bench.engine.losses import record_loss
 from bench.engine.worker import Job, Told, Worker
 from bench.errors import BenchError
+from bench.guard.calls import Call, Caller, UnitLimit
 
 POLL = 0.2
 """Seconds."""

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.console import results_apart, say, warn_in_one_line
-from bench.engine.calls import Call, Caller, UnitLimit
 from bench.engine.losses import record_loss
 from bench.engine.worker import Job, Told, Worker
 from bench.errors import BenchError, NotAvailable, first_line
+from bench.guard.calls import Call, Caller, UnitLimit
 from bench.runs.folder import RunFolder
 from bench.runs.provenance import NUMERIC, versions
 from bench.runs.spec import digest

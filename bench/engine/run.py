@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.console import Progress, Quiet
-from bench.engine.calls import own
 from bench.engine.engines import Engine
 from bench.engine.worker import Job, Told
 from bench.errors import BenchError, blaming, no_device
+from bench.guard.calls import own
 from bench.runs import OUT
 from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of, spec_of

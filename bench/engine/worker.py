@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.console import say
-from bench.engine.calls import Call, Caller, OutOfTime, own, taken
 from bench.engine.scoring import Scoring
 from bench.errors import BenchError, blaming, in_one_line, is_ctrl_c, naming, said
+from bench.guard.calls import Call, Caller, OutOfTime, own, taken
 from bench.runs.acting import Acted, count, together
 from bench.runs.folder import RunFolder
 from bench.runs.scores import ChosenScorer

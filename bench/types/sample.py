@@ -8,12 +8,20 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import in_one_line
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Image = npt.NDArray[np.uint8]
     """An RGB picture, uint8, shape (height, width, 3)."""
+
+SHOWN = 60
+"""Characters of a wrong value that a reason shows."""
+
+WARMING = 16
+"""Iterations that a scheduler may take beyond two a step, the most of those of second order: PNDM's begin with 12 of Runge and Kutta."""
 
 KEY = ["prompt_id", "image_index"]
 """The columns that identify a sample within its suite."""
@@ -105,18 +113,30 @@ def check(outcome: object, sample: Sample) -> Outcome | str:
     import numpy as np
 
     if isinstance(outcome, Blocked):
-        return outcome if isinstance(outcome.reason, str) else f"expected Blocked with a reason in words, got {type(outcome.reason).__name__}"
+        if not isinstance(outcome.reason, str):
+            return f"expected Blocked with a reason in words, got {type(outcome.reason).__name__}"
+        return outcome if outcome.reason.strip() else "expected Blocked with a reason in words, got an empty one"
     if not isinstance(outcome, Generated):
         return f"expected Generated or Blocked, got {type(outcome).__name__}"
     image: object = outcome.image
     if not isinstance(image, np.ndarray):
         return f"expected an image as a NumPy array, got {type(image).__name__}"
+    if isinstance(image, np.ma.MaskedArray):
+        return "expected an image as a plain NumPy array, got a masked one, whose mask no picture keeps"
     if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
         return "the image holds NaN or infinite values"
     if image.dtype != np.uint8:
         return f"expected uint8 pixels, got {image.dtype}"
     if image.shape != (sample.height, sample.width, 3):
         return f"expected an image of shape {(sample.height, sample.width, 3)}, got {image.shape}"
-    if outcome.acted is not None and (not isinstance(outcome.acted, Integral) or outcome.acted < 0):
-        return f"expected acted as a number of steps or None, got {outcome.acted!r}"
-    return outcome
+    return _acted(outcome.acted, sample.steps) or outcome
+
+
+def _acted(acted: object, steps: int) -> str:
+    """Return what is wrong with a count of denoising steps; empty where it is one."""
+    expected = "expected acted as a number of steps or None, got"
+    if acted is None:
+        return ""
+    if isinstance(acted, bool) or not isinstance(acted, Integral) or acted < 0:
+        return f"{expected} {in_one_line(repr(acted), SHOWN)}"
+    return f"{expected} {in_one_line(str(acted), SHOWN)} for {steps} steps" if int(acted) > 2 * steps + WARMING else ""

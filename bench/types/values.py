@@ -64,9 +64,15 @@ def kind_of(value: object) -> str | None:
 
 
 def _unwrapped(value: object) -> object:
-    """Return what a NumPy scalar, an array or a tensor holds."""
+    """Return what a NumPy scalar, an array or a tensor holds.
+
+    Times and masks stay what they are, and so are refused: their numbers would lose a unit, or count what was masked.
+    """
+    dtype = getattr(value, "dtype", None)
     unwrap = getattr(value, "tolist", None)
-    return unwrap() if callable(unwrap) else value
+    if dtype is None or not callable(unwrap) or getattr(dtype, "kind", "") in ("m", "M") or hasattr(value, "mask"):
+        return value
+    return unwrap()
 
 
 def _is_number(value: object) -> bool:

@@ -16,9 +16,9 @@ import pytest
 import bench
 from bench import api
 from bench.engine import ray as engine
-from bench.engine.calls import UnitLimit
 from bench.engine.worker import Job
 from bench.errors import BenchError, NotAvailable
+from bench.guard.calls import UnitLimit
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin
 from bench.runs.provenance import versions

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import bench
-import bench.runs.state
+import bench.guard.state
 from bench import registry
 from bench.errors import SAID, BenchError
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Sample
@@ -148,11 +148,11 @@ def test_what_it_does_to_the_process_is_undone_and_said(
         return [Generated(zoo.image(sample)) for sample in samples]
 
     monkeypatch.chdir(tmp_path)
-    before = bench.runs.state.snapshot()
+    before = bench.guard.state.snapshot()
     animal.way = careless  # type: ignore[attr-defined]
     done = run(Path("runs"))
     assert done.complete and (tmp_path / done.path / "manifest.json").is_file()
-    assert bench.runs.state.snapshot() == before | {"torch's number of threads": 1}
+    assert bench.guard.state.snapshot() == before | {"torch's number of threads": 1}
     warned = capfd.readouterr().err.splitlines()
     assert len(warned) == 9 and all("the method 'animal' in generate, sample i2p-0001 (image 0), changed" in line for line in warned)
 

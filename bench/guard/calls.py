@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import combinations, islice
 from types import FrameType
 
 import numpy as np
 
 from bench.console import say
 from bench.errors import BenchError
-from bench.runs.state import put_back, snapshot
+from bench.guard.state import put_back, snapshot
 from bench.types import Generated, Sample
 
 HOUR = 3600.0
@@ -169,9 +169,15 @@ def own(samples: Iterable[Sample]) -> list[Sample]:
 
 def _kept(outcome: object) -> object:
     """Return an outcome whose picture stays what it is: a generator may write the next one into the same array, or a thread that goes on."""
-    if isinstance(outcome, Generated) and isinstance(outcome.image, np.ndarray):
+    if isinstance(outcome, Generated) and isinstance(outcome.image, np.ndarray) and not isinstance(outcome.image, np.ma.MaskedArray):
         return replace(outcome, image=np.array(outcome.image, subok=False))
     return outcome
+
+
+def _share(outcomes: Sequence[object]) -> bool:
+    """Return whether pictures of a list share memory: the one written last would stand for all of them."""
+    images = [each.image for each in outcomes if isinstance(each, Generated) and isinstance(each.image, np.ndarray)]
+    return any(np.may_share_memory(a, b) and np.shares_memory(a, b) for a, b in combinations(images, 2))
 
 
 def taken(who: str, given: object, wanted: int, items: str, of: str) -> list[object] | str:
@@ -186,6 +192,8 @@ def taken(who: str, given: object, wanted: int, items: str, of: str) -> list[obj
     """
     if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
         return f"{who} returned {type(given).__name__}; expected a list of {items}"
+    if isinstance(given, (list, tuple)) and _share(given[:wanted]):  # of a generator, each picture is kept before the next one is made
+        return f"{who} gave several samples one array, or overlapping ones: give each image memory of its own, such as image.copy()"
     found = [_kept(each) for each in islice(given, wanted + 1)]
     if len(found) != wanted:
         more = "more than " if len(found) > wanted else ""
