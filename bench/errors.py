@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import difflib
 import multiprocessing
+import signal
+import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 SAID = 400
 """Characters that are kept of what a plugin's exception or refusal says."""
@@ -45,11 +49,12 @@ def in_one_line(text: str, length: int = SAID) -> str:
 
 def said(error: BaseException) -> str:
     """Return type and message of an exception in one line, whatever its own ``__str__`` does."""
-    message = _message(error)
+    message = message_of(error)
     return in_one_line(f"{type(error).__name__}: {message}" if message.strip() else type(error).__name__)
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """Return what an exception says, whatever its own ``__str__`` does."""
     try:
         return str(error)
     except BaseException as broken:  # a plugin's: it may raise anything
@@ -63,7 +68,7 @@ def is_ctrl_c(error: BaseException) -> bool:
 
 def naming(error: BenchError, noun: str, name: str, rule: str) -> BenchError:
     """Return what a plugin has said for the user to mend, as one line that names the plugin: ``error`` itself where it is that already."""
-    message = _message(error)
+    message = message_of(error)
     line = in_one_line(message, 5 * SAID)
     if line == message and name.partition(":")[0] in line:
         return error
@@ -91,6 +96,41 @@ def blaming(noun: str, name: str, rule: str) -> Iterator[None]:
         if is_ctrl_c(error):
             raise
         raise BenchError(f"The {noun} {name!r} is broken: {rule} raised {said(error)}.") from error
+
+
+class OutOfTime(BaseException):
+    """Raised inside a plugin's code that takes too long. No ``Exception``, which such code may well catch."""
+
+
+AGAIN = 1.0
+"""Seconds after which code that went on over a time limit is stopped again."""
+
+
+@contextmanager
+def within(seconds: float, message: str) -> Iterator[None]:
+    """Stop Python code within the block after a time. Outside a process' main thread, and in code that does not return to Python, nothing stops it.
+
+    Raises:
+        OutOfTime: the time is over; it says ``message``.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if seconds <= 0:
+        raise OutOfTime(message)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise OutOfTime(message)
+
+    began, handler = time.monotonic(), signal.signal(signal.SIGALRM, stop)
+    outer, _ = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if outer:  # of a block around this one
+            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - began), 1e-3), AGAIN)
 
 
 def did_you_mean(noun: str, name: str, known: Collection[str]) -> BenchError:

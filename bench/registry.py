@@ -11,12 +11,15 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from bench.console import results_apart
-from bench.errors import BenchError, blaming, did_you_mean, is_ctrl_c, said
+from bench.errors import BenchError, OutOfTime, blaming, did_you_mean, is_ctrl_c, said, within
 from bench.types import Method, Scorer
 from bench.types.scorer import check_scorer
 from bench.types.suite import Suite, check_suite
 
 T = TypeVar("T")
+
+IMPORT_LIMIT = 600.0
+"""Seconds that a plugin's module may take to import, also of a slow disk: in this process, and in each worker's."""
 
 DISTRIBUTION = "t2i-safety-bench"
 """The harness's own, whose plugins come in by the same door."""
@@ -76,8 +79,13 @@ class Registry(Generic[T]):
             if point is None:
                 raise did_you_mean(self.noun, name, self.names())
             try:
-                with results_apart():  # what a module prints when it is imported is no result
+                with (
+                    results_apart(),
+                    within(IMPORT_LIMIT, f"its import took longer than {IMPORT_LIMIT:g} s"),
+                ):  # what a module prints when it is imported is no result
                     thing = point.load()
+            except OutOfTime as error:
+                raise BenchError(f"The {self.noun} {name!r} ({point.value}) does not load: {error}. Mend it, or uninstall its package.") from None
             except BaseException as error:
                 if is_ctrl_c(error):
                     raise

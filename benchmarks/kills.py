@@ -37,6 +37,8 @@ TRAININGS: Mapping[str, Sequence[str]] = {
     "t2i-spo": ["t2i-spo", "--set", "steps=24", "--set", "checkpoint_every=2"],
 }
 RUN = ["run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "60", "--batch-size", "4", "--scorer", "fidelity", "--workers", "3"]
+SECONDS = 20.0
+"""What a training that was found again is taken to have lasted."""
 ORPHANS = 1.0
 """Seconds that workers without a parent have to end."""
 
@@ -48,11 +50,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--full", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work", type=Path, help="where what nobody killed is kept, and found again")
     parser.add_argument("--recipe", choices=tuple(TRAININGS), help="this training alone; what it learns from is made first")
     given = parser.parse_args()
     random.seed(given.seed)
     with tempfile.TemporaryDirectory() as folder:
-        bad = trainings(Path(folder), given.kills, given.full, given.recipe) if given.what == "train" else runs(Path(folder), given.kills)
+        work = given.work or Path(folder)
+        bad = trainings(work, given.kills, given.full, given.recipe) if given.what == "train" else runs(work, given.kills)
     sys.exit(1 if bad else 0)
 
 
@@ -63,7 +67,7 @@ def trainings(work: Path, kills: int, full: int, recipe: str | None) -> int:
     for name, command in TRAININGS.items():
         settings = command if name == "libraalign" else [*command, "--set", f"data={data}"]
         whole = work / name
-        seconds = finish(["train", *settings, "--out", str(whole), "-q"])
+        seconds = finish(["train", *settings, "--out", str(whole), "-q"]) if not whole.exists() else SECONDS
         if recipe in (None, name):
             found = Counter[str]()
             while found["kills"] < kills or found["full disks"] < full:
@@ -82,7 +86,7 @@ def trainings(work: Path, kills: int, full: int, recipe: str | None) -> int:
             print(f"{name}: {seconds:.0f} s; {dict(found)}", flush=True)
             bad += found["other bits"] + found["tracebacks"] + found["dead ends"]
         if name == recipe:
-            break
+            return bad
     return bad
 
 
@@ -100,7 +104,8 @@ def until_killed(seconds: float, folder: Path, found: Counter[str], *, worker: b
             else:
                 changes, before = random.randint(1, 12), state(folder)
                 while process.poll() is None and changes:
-                    now = state(folder)
+                    time.sleep(0.002)
+                        now = state(folder)
                     changes -= now != before
                     before = now
                 time.sleep(random.choice((0, 0, 0.001, 0.01, 0.05)))

@@ -19,8 +19,9 @@ from bench.checking.state import as_in_a_worker
 from bench.checking.subject import Subject
 from bench.checking.verdict import Broken, RuleResult, RuleVerdict, Skip
 from bench.console import Progress, Quiet
-from bench.errors import BenchError
+from bench.errors import BenchError, is_ctrl_c, message_of
 from bench.formats import Format
+from bench.guard.calls import Call, Caller
 from bench.runs.spec import DTYPES, method_on
 from bench.tracks import load_track
 from bench.types import Context, MethodInfo, merge_parameters
@@ -38,6 +39,7 @@ def check_method(
     dtype: str = "float32",
     measure: bool = True,
     progress: Progress | None = None,
+    caller: Caller | None = None,
 ) -> list[RuleResult]:
     """Return what comes of every rule, in their order.
 
@@ -49,6 +51,7 @@ def check_method(
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         measure: whether to measure load time, speed and memory as well.
         progress: told of the progress.
+        caller: told of every rule that is applied, as of a call.
 
     Raises:
         BenchError: what the user can mend, as in a run: an unknown name, a parameter that the method does not have, weights that are not here.
@@ -56,10 +59,12 @@ def check_method(
     subject = _subject(name, track, dict(parameters or {}), device, dtype)
     loaded = (*BEHAVIOUR, *(MEASURED if measure else ()))
     advance = (progress or Quiet()).start(f"check {name}", len(DECLARED) + len(loaded), "rules")
-    results: list[RuleResult] = []
+    asking, results = caller or Caller(), list[RuleResult]()
 
     def apply(rule: AdapterRule) -> None:
+        asking.announce(Call("method", name, rule.name, samples=5))
         results.append(_apply(rule, subject, {each.rule for each in results if each.result is RuleVerdict.OK}))
+        asking.idle()
         advance(1)
 
     for rule in DECLARED:
@@ -81,13 +86,15 @@ def _apply(rule: AdapterRule, subject: Subject, kept_rules: set[str]) -> RuleRes
         raise  # the user's to mend; it stops a run as well
     except Skip as reason:
         return RuleResult(rule.name, RuleVerdict.SKIPPED, str(reason))
-    except Exception as error:
-        seen = str(error) if isinstance(error, Broken) else f"{type(error).__name__} at {_place(error, subject)}: {error}"
+    except BaseException as error:
+        if is_ctrl_c(error):
+            raise
+        seen = str(error) if isinstance(error, Broken) else f"{type(error).__name__} at {_place(error, subject)}: {message_of(error)}"
         return RuleResult(rule.name, RuleVerdict.SKIPPED if rule.measured else RuleVerdict.FAILED, seen, rule.mend)
     return RuleResult(rule.name, RuleVerdict.MEASURED if rule.measured else RuleVerdict.OK, found)
 
 
-def _place(error: Exception, subject: Subject) -> str:
+def _place(error: BaseException, subject: Subject) -> str:
     """Return file and line where ``error`` left the adapter's module, or where it was raised if it never was there."""
     frames = traceback.extract_tb(error.__traceback__)
     home = getattr(sys.modules.get(subject.adapter.__module__), "__file__", None)

@@ -13,7 +13,10 @@ from scipy.stats import t
 from bench.checking.state import as_in_a_worker
 from bench.checking.subject import generate, pick_samples
 from bench.checking.verdict import Broken
-from bench.errors import BenchError
+from bench.console import Progress, Quiet
+from bench.errors import BenchError, blaming, is_ctrl_c, said
+from bench.guard.asking import load
+from bench.guard.calls import Call, Caller
 from bench.runs.spec import base_method, method_on
 from bench.seeds import derive_seed
 from bench.types import Context, Method, Sample
@@ -23,7 +26,13 @@ Clock = Callable[[], float]
 
 
 def measure(
-    names: Sequence[str], context: Context, *, rounds: int = 10, batch: int | None = None, advance: Callable[[int], None] = lambda done: None
+    names: Sequence[str],
+    context: Context,
+    *,
+    rounds: int = 10,
+    batch: int | None = None,
+    progress: Progress | None = None,
+    caller: Caller | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row a method: its seconds an image, and its time over that of the track's base with a 95% interval.
 
@@ -36,11 +45,13 @@ def measure(
         context: track, device, dtype.
         rounds: at least 2.
         batch: samples a call; the track's where None.
-        advance: called with the number of rounds just done.
+        progress: told of every round.
+        caller: makes every call of the methods.
 
     Raises:
         BenchError: unknown method, one that does not run on the track or that fails, a track without a base method, or too few rounds.
     """
+    caller, advance = caller or Caller(), (progress or Quiet()).start("speed", rounds * len(names), "rounds")
     track, base_name = context.track, base_method(context.track)
     batch = track.batch_size if batch is None else batch
     if rounds < 2 or batch < 1:
@@ -53,18 +64,18 @@ def measure(
     head = {"track": track.name, "device": device_name(context.device), "dtype": context.dtype, "batch": batch, "rounds": rounds, "base": base_name}
     rows = []
     with as_in_a_worker():
-        base.load(context)
-        _seconds(base, samples, clock)
+        load(base, base_name, context, caller)
+        _seconds(base, samples, clock, caller)
         for name in names:
             method = methods.pop(0)  # its memory goes with the loop's variable
-            method.load(context)
-            _seconds(method, samples, clock)
+            load(method, name, context, caller)
+            _seconds(method, samples, clock, caller)
             own: list[float] = []
             of_base: list[float] = []
             for index in range(rounds):
                 turns = [(method, own), (base, of_base)]
                 for each, seconds in turns if index % 2 else reversed(turns):
-                    seconds.append(_seconds(each, samples, clock) / batch)
+                    seconds.append(_seconds(each, samples, clock, caller) / batch)
                 advance(1)
             rows.append({"method": name, "seconds": float(np.median(own)), **ratio(own, of_base), **head})
     return rows
@@ -93,7 +104,8 @@ def device_name(device: str) -> str:
 
 def _made(name: str, track: Track) -> Method:
     adapter, parameters = method_on(name, track, {})
-    return adapter(**parameters)
+    with blaming("method", name, "__init__"):
+        return adapter(**parameters)
 
 
 def _samples(track: Track, count: int) -> list[Sample]:
@@ -102,14 +114,20 @@ def _samples(track: Track, count: int) -> list[Sample]:
     return [replace(pool[index % len(pool)], image_index=index, seed=derive_seed(track.seed, "speed", index)) for index in range(count)]
 
 
-def _seconds(method: Method, samples: Sequence[Sample], clock: Clock) -> float:
-    began = clock()
+def _seconds(method: Method, samples: Sequence[Sample], clock: Clock, caller: Caller) -> float:
+    name = method.info.name
+    caller.begin(len(samples))
     try:
-        generate(method, samples)
+        with caller.call(Call.on("method", name, "generate", samples)):
+            began = clock()
+            generate(method, samples)
+            ended = clock()
     except BenchError:
         raise
-    except Exception as error:
-        name = method.info.name
-        why = str(error) if isinstance(error, Broken) else repr(error)
+    except BaseException as error:
+        if is_ctrl_c(error):
+            raise
+        why = str(error) if isinstance(error, Broken) else said(error)
         raise BenchError(f"The method {name!r} does not generate: {why}. See `bench check-method {name}`.") from error
-    return clock() - began
+    caller.idle()
+    return ended - began

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import FormatOption, QuietOption, TrackOption, named_values
+from bench.cli.options import FormatOption, QuietOption, TimeoutOption, TrackOption, named_values
 from bench.console import Bars, say
 from bench.formats import Format, show
 
@@ -19,14 +19,18 @@ def check_method(
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Also measure memory, load time and speed.")] = True,
+    unit_timeout: TimeoutOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
     """Prove that an adapter keeps its contract, rule by rule; under a minute on the miniature."""
     from bench.checking import RuleVerdict, check_method, table_rows
+    from bench.guard.apart import apart
+    from bench.guard.calls import UnitLimit
 
     with Bars(quiet=quiet) as bars:
-        results = check_method(name, track, parameters=named_values(parameters or []), device=device, dtype=dtype, measure=measure, progress=bars)
+        options = {"parameters": named_values(parameters or []), "device": device, "dtype": dtype, "measure": measure}
+        results = apart(check_method, name, track, **options, limit=UnitLimit(unit_timeout), progress=bars)
     show(table_rows(results, form), form, title=f"{name} on {track}, {device}, {dtype}")
     failed = [each.rule for each in results if each.result is RuleVerdict.FAILED]
     if failed:

@@ -153,6 +153,7 @@ def verify(
     regenerate: Annotated[str, typer.Option(help="Also make random samples again and compare them: a number, or a share such as 5%.")] = "0",
     seed: Annotated[int | None, typer.Option(help="Of the choice of those samples; 0 for a run and drawn for a bundle where not given.")] = None,
     images: Annotated[Path | None, typer.Option(help="Of a bundle: its run's folder `images`, to compare pixels where hashes differ.")] = None,
+    unit_timeout: TimeoutOption = None,
     form: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> None:
@@ -160,21 +161,23 @@ def verify(
 
     Of a bundle (docs/submit.md): check it, make samples again with the method as it is here, score them, and write what was found beside it.
     """
+    from bench.guard.apart import apart
+    from bench.guard.calls import UnitLimit
     from bench.reports.listing import verdict_rows
     from bench.runs.regenerate import how_many
     from bench.runs.regenerate import regenerate as regenerate_samples
     from bench.runs.verify import verify as verify_run
 
     if run.is_file():
-        _verify_file(run, regenerate=regenerate, seed=seed, images=images, form=form, quiet=quiet)
+        _verify_file(run, regenerate=regenerate, seed=seed, images=images, unit_timeout=unit_timeout, form=form, quiet=quiet)
         return
     if images is not None:
         raise BenchError("--images belongs to a bundle; a run folder has its own images.")
     with Bars(quiet=quiet) as bars:
-        how_many(regenerate, 0)  # refused before everything is read, not after
+        limit, _ = UnitLimit(unit_timeout), how_many(regenerate, 0)  # refused before everything is read, not after
         verdict = verify_run(run, bars)
         count = how_many(regenerate, verdict.samples)
-        again = regenerate_samples(run, count, seed or 0, bars) if count and verdict.whole else []
+        again = apart(regenerate_samples, run, count, seed or 0, limit=limit, progress=bars) if count and verdict.whole else []
     show(verdict_rows(verdict, again), form, title=str(run))
     if remedy := verdict.remedy():
         say(remedy)

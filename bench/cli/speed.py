@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.options import TimeoutOption
 from bench.console import Bars, say
 from bench.formats import Format, show
 
@@ -20,23 +21,26 @@ def speed(
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; the track's where not given.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also keep the rows in this CSV; a board shows BOARD/speed.csv.")] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    unit_timeout: TimeoutOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Measure a method's time an image over that of the track's unaligned base: by turns in one process, with an interval."""
     from bench.checking.speeds import keep, read_speeds
     from bench.checking.timing import measure
     from bench.errors import BenchError
+    from bench.guard.apart import apart
+    from bench.guard.calls import UnitLimit
     from bench.runs.spec import DTYPES
     from bench.tracks import load_track
     from bench.types import Context
 
+    limit = UnitLimit(unit_timeout)
     if dtype not in DTYPES:
         raise BenchError(f"Unknown dtype {dtype!r}; expected one of: {', '.join(DTYPES)}.")
     if out is not None and out.exists():
         read_speeds(out)  # another kind of file is refused before minutes of measuring, not after
     with Bars(quiet=quiet) as bars:
-        advance = bars.start("speed", rounds * len(methods), "rounds")
-        rows = measure(methods, Context(load_track(track), device, dtype), rounds=rounds, batch=batch_size, advance=advance)
+        rows = apart(measure, methods, Context(load_track(track), device, dtype), rounds=rounds, batch=batch_size, limit=limit, progress=bars)
     if out is not None:
         keep(rows, out)
         say(f"written: {out}")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.errors import BenchError, blaming, in_one_line, is_ctrl_c, naming, said
-from bench.guard.calls import Call, Caller, OutOfTime, own, taken
+from bench.errors import BenchError, OutOfTime, blaming, in_one_line, is_ctrl_c, naming, said
+from bench.guard.calls import Call, Caller, own, taken
 from bench.runs.folder import RunFolder
 from bench.runs.score_sets import ScoreSet
 from bench.runs.scores import ChosenScorer, make_scorer, score_set

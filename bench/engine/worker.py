@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from bench.console import say
 from bench.engine.scoring import Scoring
-from bench.errors import BenchError, blaming, in_one_line, is_ctrl_c, naming, said
-from bench.guard.calls import Call, Caller, OutOfTime, own, taken
+from bench.errors import BenchError, OutOfTime, in_one_line
+from bench.guard.asking import load, outcomes
+from bench.guard.calls import Caller
 from bench.runs.acting import Acted, count, together
 from bench.runs.folder import RunFolder
 from bench.runs.scores import ChosenScorer
@@ -17,7 +18,6 @@ from bench.runs.spec import RunSpec
 from bench.runs.threads import one_thread
 from bench.runs.units import Unit
 from bench.types import Blocked, Method, Outcome, Sample
-from bench.types.sample import check
 
 Told = Callable[[str, int], None]
 """What a worker calls with ``made`` or ``scored`` and a number of samples."""
@@ -70,11 +70,7 @@ class Worker:
             told("scored", len(self._units[index].samples))
 
     def _loaded(self) -> Method:
-        name = self._spec.method
-        method = self._spec.make_method()
-        with blaming("method", name, "load"), self._caller.call(Call("method", name, "load")):
-            method.load(self._spec.context)
-        return method
+        return load(self._spec.make_method(), self._spec.method, self._spec.context, self._caller)
 
     def _score(self, index: int, spared: Collection[str]) -> None:
         import torch
@@ -99,9 +95,9 @@ class Worker:
         acted: list[Acted | None] = []
         number = 0
         for batch in unit.batches:
-            for part, outcomes in self._parts(batch):
-                rows += [self._row(unit, number, *pair) for pair in zip(part, outcomes, strict=True)]
-                acted.append(count(outcomes))
+            for part, found in self._parts(batch):
+                rows += [self._row(unit, number, *pair) for pair in zip(part, found, strict=True)]
+                acted.append(count(found))
                 number += 1
                 told("made", len(part))
         self._caller.idle()
@@ -122,11 +118,11 @@ class Worker:
         while start < len(batch):
             part = batch[start : start + (self._fits or len(batch))]
             try:
-                outcomes = self._outcomes(part)
+                found = self._outcomes(part)
             except torch.OutOfMemoryError:
-                outcomes = None  # and out of this block, whose traceback keeps the tensors alive
-            if outcomes is not None:
-                yield part, outcomes
+                found = None  # and out of this block, whose traceback keeps the tensors alive
+            if found is not None:
+                yield part, found
                 start += len(part)
             elif len(part) > 1:
                 self._fits = (len(part) + 1) // 2
@@ -139,31 +135,13 @@ class Worker:
                 )
 
     def _outcomes(self, batch: Sequence[Sample]) -> list[Outcome | str]:
-        """Return an outcome, or the reason of its failure, for each sample.
-
-        What is no ``Exception`` is the method's failure as well: ``SystemExit`` would else end the run with an exit code of the method's choice.
-        """
-        import torch
-
+        """Return an outcome, or the reason of its failure, for each sample."""
         assert self._method is not None
-        call = Call.on("method", self._spec.method, "generate", batch)
         try:
-            with self._caller.call(call):
-                given = taken("the method", self._method.generate(own(batch)), len(batch), "outcomes", "samples")
-                if isinstance(given, str):
-                    return [given] * len(batch)
-                return [check(outcome, sample) for outcome, sample in zip(given, batch, strict=True)]
-        except BenchError as error:
-            raise naming(error, call.noun, call.name, call.asked()) from None
-        except torch.OutOfMemoryError:
-            raise
+            return outcomes(self._method, self._spec.method, batch, self._caller)
         except OutOfTime as error:
             self._method = self._loaded()  # the old one was stopped somewhere in its work
             return [str(error)] * len(batch)
-        except BaseException as error:
-            if is_ctrl_c(error):
-                raise
-            return [said(error)] * len(batch)
 
     def _row(self, unit: Unit, number: int, sample: Sample, outcome: Outcome | str) -> dict[str, object]:
         if isinstance(outcome, str):

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import combinations, islice
-from types import FrameType
 
 import numpy as np
 
 from bench.console import say
-from bench.errors import BenchError
+from bench.errors import BenchError, within
 from bench.guard.state import put_back, snapshot
 from bench.types import Generated, Sample
 
 HOUR = 3600.0
 """Seconds."""
-
-AGAIN = 1.0
-"""Seconds after which code that went on over a time limit is stopped again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +89,6 @@ def sample_words(prompt_id: str, image_index: int) -> str:
     return f"sample {prompt_id} (image {image_index})"
 
 
-class OutOfTime(BaseException):
-    """Raised inside a plugin's code that takes too long. No ``Exception``, which such code may well catch."""
-
-
 class Caller:
     """Calls plugins for a worker.
 
@@ -117,6 +107,10 @@ class Caller:
         """Start the clock of a unit."""
         self._samples, self._spent = samples, {}
 
+    def announce(self, call: Call) -> None:
+        """Say that several calls of a plugin's follow, which count as one."""
+        self._tell(call)
+
     def idle(self) -> None:
         """Say that what runs from here on is no plugin's."""
         self._tell(None)
@@ -128,8 +122,9 @@ class Caller:
         Raises:
             OutOfTime: the plugin has had its time.
         """
+        before = snapshot()
         self._tell(call)
-        before, began = snapshot(), time.monotonic()
+        began = time.monotonic()
         try:
             with self._bounded(call):
                 yield
@@ -142,24 +137,12 @@ class Caller:
 
     @contextmanager
     def _bounded(self, call: Call) -> Iterator[None]:
-        if self._limit is None or threading.current_thread() is not threading.main_thread():
+        if self._limit is None:
             yield
             return
-        message = self._limit.passed(self._samples)
         left = self._limit.of(self._samples) - self._spent.get(call.clock, 0.0)
-        if left <= 0:
-            raise OutOfTime(message)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            raise OutOfTime(message)
-
-        handler = signal.signal(signal.SIGALRM, stop)
-        signal.setitimer(signal.ITIMER_REAL, left, AGAIN)
-        try:
+        with within(left, self._limit.passed(self._samples)):
             yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, handler)
 
 
 def own(samples: Iterable[Sample]) -> list[Sample]:

@@ -14,13 +14,15 @@ import numpy as np
 
 from bench.console import Progress, Quiet
 from bench.errors import BenchError
+from bench.guard.asking import load, outcomes
+from bench.guard.calls import Caller
 from bench.runs.find import describe
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
 from bench.runs.threads import one_thread
 from bench.runs.verify import check_unchanged
 from bench.types import Blocked, Generated, Sample
-from bench.types.sample import check, key_of
+from bench.types.sample import key_of
 
 TOLERANCE = 1
 """Levels of 255 by which a pixel may differ. The same batch on the same machine gives the same bits; other processors round otherwise."""
@@ -45,7 +47,7 @@ class Regenerated:
     agrees: bool
 
 
-def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress | None = None) -> list[Regenerated]:
+def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress | None = None, caller: Caller | None = None) -> list[Regenerated]:
     """Make the batches of ``count`` random samples of a run again and compare those samples with the stored ones.
 
     Whole batches are made, in their composition, because another one moves single pixels.
@@ -55,6 +57,7 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
         count: how many samples; all where there are fewer.
         seed: of the choice.
         progress: told of every sample that was compared.
+        caller: makes every call of the method.
 
     Raises:
         BenchError: as :func:`bench.runs.verify.verify`.
@@ -64,13 +67,15 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
     advance = (progress or Quiet()).start("make again", count)
     check_unchanged(folder, spec.loaded_suite)
     found = []
-    for row, outcome in make_again(folder.samples().to_pylist(), spec, count, seed):
+    for row, outcome in make_again(folder.samples().to_pylist(), spec, count, seed, caller):
         found.append(_compare(folder, row, outcome))
         advance(1)
     return found
 
 
-def make_again(rows: Sequence[Mapping[str, Any]], spec: RunSpec, count: int, seed: int) -> Iterator[tuple[Mapping[str, Any], object]]:
+def make_again(
+    rows: Sequence[Mapping[str, Any]], spec: RunSpec, count: int, seed: int, caller: Caller | None = None
+) -> Iterator[tuple[Mapping[str, Any], object]]:
     """Yield ``count`` random rows of a finished run, each with its outcome made now: what the method gave, or what is wrong with it.
 
     Args:
@@ -78,7 +83,9 @@ def make_again(rows: Sequence[Mapping[str, Any]], spec: RunSpec, count: int, see
         spec: what the run is.
         count: how many; all where there are fewer.
         seed: of the choice.
+        caller: makes every call of the method.
     """
+    caller = caller or Caller()
     one_thread()
     samples = {sample.key: sample for sample in spec.loaded_suite.samples}
     batches: dict[tuple[int, int], list[Sample]] = {}  # as they were made: the device's memory may have split what was planned
@@ -86,11 +93,12 @@ def make_again(rows: Sequence[Mapping[str, Any]], spec: RunSpec, count: int, see
         batches.setdefault((row["unit"], row["batch"]), []).append(samples[key_of(row)])
     rows = [row for row in rows if row["status"] != "failed"]
     chosen = random.Random(seed).sample(rows, min(count, len(rows)))
-    method = spec.make_method()
-    method.load(spec.context)
+    method = load(spec.make_method(), spec.method, spec.context, caller)
     for place in sorted({(row["unit"], row["batch"]) for row in chosen}):
         batch = batches[place]
-        again = {sample.key: check(outcome, sample) for sample, outcome in zip(batch, method.generate(batch), strict=True)}
+        caller.begin(len(batch))
+        again = dict(zip((sample.key for sample in batch), outcomes(method, spec.method, batch, caller), strict=True))
+        caller.idle()
         for row in (each for each in chosen if (each["unit"], each["batch"]) == place):
             yield row, again[key_of(row)]
 

@@ -69,7 +69,7 @@ def validate(
         raise typer.Exit(1)
 
 
-def verify(path: Path, *, regenerate: str, seed: int | None, images: Path | None, form: Format, quiet: bool) -> None:
+def verify(path: Path, *, regenerate: str, seed: int | None, images: Path | None, unit_timeout: float | None, form: Format, quiet: bool) -> None:
     """Verify a bundle: what ``bench verify BUNDLE`` calls (entry-point group ``bench.verifiers``).
 
     The record is written beside the bundle where anything was made again; in the repository it is what turns ``community`` into ``verified``.
@@ -79,27 +79,30 @@ def verify(path: Path, *, regenerate: str, seed: int | None, images: Path | None
         regenerate: how many samples of each run, ``8`` or ``5%``; ``0`` checks the bundle alone.
         seed: of the choice; drawn here where None, so that no submitter knows it.
         images: the folder ``images`` of the submitted run, where pixels are to be compared.
+        unit_timeout: seconds that a method may take over what was made together, and a scorer over an image; None is generous.
         form: how to print.
         quiet: no progress bars.
     """
     import secrets
 
     from bench.files.atomic import write_json
+    from bench.guard.apart import apart
+    from bench.guard.calls import UnitLimit
     from bench.runs.regenerate import how_many
     from leaderboards.submissions import CheckVerdict
     from leaderboards.submissions import validate as look
     from leaderboards.submissions.records import VERIFIED, beside
 
-    asked = how_many(regenerate, 1)  # refused before everything is read, not after
+    asked, limit = how_many(regenerate, 1), UnitLimit(unit_timeout)  # refused before everything is read, not after
     results = look(path)
     rows = [{"check": each.name, "about": each.about, "verdict": each.verdict.value, "reason": each.reason} for each in results]
     good = all(each.verdict is not CheckVerdict.FAILED for each in results)
     if good and asked:
-        from leaderboards.submissions.bundle import Bundle
-        from leaderboards.submissions.verification import table, verify_bundle
+        from leaderboards.submissions.verification import table, verify_file
 
         with Bars(quiet=quiet) as bars:
-            record = verify_bundle(Bundle.open(path), regenerate, secrets.randbelow(2**63) if seed is None else seed, images, bars)
+            chosen = secrets.randbelow(2**63) if seed is None else seed
+            record = apart(verify_file, path, regenerate, chosen, images, limit=limit, progress=bars)
         rows, good = rows + table(record), record.agrees
         write_json(beside(path, VERIFIED), record.model_dump())
         say(f"written: {beside(path, VERIFIED)}. It counts once a maintainer has added it beside the bundle; see docs/submit.md.")

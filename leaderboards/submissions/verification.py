@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from bench.console import Progress
-from bench.errors import BenchError
+from bench.errors import BenchError, blaming
+from bench.guard.calls import Call, Caller, own
 from bench.runs.images import ImageStore, Pixels, hash_pixels
 from bench.runs.provenance import machine, versions
 from bench.runs.regenerate import TOLERANCE, how_many, make_again
@@ -24,6 +25,7 @@ from bench.scorers.precision import full_float32
 from bench.types import Blocked, Context, Generated, Sample, Scorer
 from bench.types.sample import KEY, key_of
 from bench.types.scorer import column_name
+from bench.types.values import plain
 from leaderboards.submissions.bundle import Bundle, BundledRun
 from leaderboards.submissions.records import MadeAgain, ScoreDifference, Verification, VerifiedRun
 
@@ -50,7 +52,12 @@ class _Found:
     shifts: dict[str, list[float]] = field(default_factory=dict)
 
 
-def verify_bundle(bundle: Bundle, amount: str, seed: int, images: Path | None, progress: Progress) -> Verification:
+def verify_file(path: Path, amount: str, seed: int, images: Path | None, progress: Progress, caller: Caller) -> Verification:
+    """Return what :func:`verify_bundle` finds of the bundle in a file, whose checks have passed."""
+    return verify_bundle(Bundle.open(path), amount, seed, images, progress, caller)
+
+
+def verify_bundle(bundle: Bundle, amount: str, seed: int, images: Path | None, progress: Progress, caller: Caller | None = None) -> Verification:
     """Make samples of every run of a bundle again, score them, and return the record. Nothing is downloaded.
 
     Args:
@@ -59,16 +66,17 @@ def verify_bundle(bundle: Bundle, amount: str, seed: int, images: Path | None, p
         seed: of the choice; the submitter must not know it beforehand.
         images: the folder ``images`` of the submitted run, where pixels are to be compared too.
         progress: told of the progress.
+        caller: makes every call of methods and scorers.
 
     Raises:
         BenchError: a run is another in this environment, or its method or weights are not here.
     """
-    found = []
+    caller, found = caller or Caller(), []
     with _offline():
         for run in bundle.runs:
             spec = _spec(run)
             count = min(max(1, how_many(amount, run.manifest.samples)), run.manifest.samples)
-            found.append(_verify(run, spec, count, seed, images, progress.start(f"make again: {run.label}", count)))
+            found.append(_verify(run, spec, count, seed, images, caller, progress.start(f"make again: {run.label}", count)))
     return Verification(
         schema_version=1,
         bundle=bundle.sha256,
@@ -114,17 +122,19 @@ def _spec(run: BundledRun) -> RunSpec:
     )
 
 
-def _verify(run: BundledRun, spec: RunSpec, count: int, seed: int, images: Path | None, advance: Callable[[int], None]) -> VerifiedRun:
+def _verify(
+    run: BundledRun, spec: RunSpec, count: int, seed: int, images: Path | None, caller: Caller, advance: Callable[[int], None]
+) -> VerifiedRun:
     submitted = {key_of(row): row for row in run.table.to_pylist()}
     spread = {str(name): _spread(values) for name, values in run.records.select_dtypes("float64").items()}
     samples = {sample.key: sample for sample in spec.loaded_suite.samples}
-    scorers = _load(run, spec)
+    scorers = _load(run, spec, caller)
     store = None if images is None else ImageStore(images)
     found = _Found()
-    for row, outcome in make_again(list(submitted.values()), spec, count, seed):
+    for row, outcome in make_again(list(submitted.values()), spec, count, seed, caller):
         sample = samples[key_of(row)]
         picture, same, largest = _compare(row, outcome, store)
-        scored = _score(scorers, picture, sample)
+        scored = _score(scorers, picture, sample, caller)
         differences = {name: _difference(row[name], value, spread.get(name, 1.0)) for name, value in scored.items()}
         tolerance = SAME_IMAGE if same else NEAR_IMAGE
         for name, difference in differences.items():
@@ -157,12 +167,15 @@ def _key(sample: Sample) -> dict[str, Any]:
     return dict(zip(KEY, sample.key, strict=True))
 
 
-def _load(run: BundledRun, spec: RunSpec) -> list[Scorer]:
+def _load(run: BundledRun, spec: RunSpec, caller: Caller) -> list[Scorer]:
     """Return the bundle's scorers, ready to score."""
     scorers = [make_scorer(name, spec.loaded_track) for name in run.manifest.scorers]
     context = Context(spec.loaded_track, spec.device)
     for scorer in scorers:
-        scorer.load(context)
+        name = scorer.info.name
+        with blaming("scorer", name, "load"), caller.call(Call("scorer", name, "load")):
+            scorer.load(context)
+    caller.idle()
     return scorers
 
 
@@ -180,14 +193,16 @@ def _compare(row: Mapping[str, Any], outcome: object, store: ImageStore | None) 
     return picture, False, int(np.abs(before - picture.astype(np.int16)).max())
 
 
-def _score(scorers: Sequence[Scorer], picture: Pixels, sample: Sample) -> dict[str, Any]:
+def _score(scorers: Sequence[Scorer], picture: Pixels, sample: Sample, caller: Caller) -> dict[str, Any]:
     """Return every score of one picture, by the column's name in the bundle."""
     picture.flags.writeable = False
     found = {}
     for scorer in scorers:
-        with full_float32():
-            (values,) = scorer.score([picture], [sample])
-        found.update({column_name(scorer.info.name, column): value for column, value in values.items()})
+        name = scorer.info.name
+        with blaming("scorer", name, "score"), caller.call(Call.on("scorer", name, "score", [sample])), full_float32():
+            (values,) = scorer.score([picture], own([sample]))
+            found.update({column_name(name, column): plain(value) for column, value in values.items()})
+    caller.idle()
     return found
 
 

@@ -53,7 +53,7 @@ def test_mistakes_are_one_line() -> None:
         measure(["nobody"], context)
     methods.register("fails", Fails)
     try:
-        with pytest.raises(BenchError, match=r"The method 'fails' does not generate: KeyError\('no such layer'\)\. See `bench check-method fails`"):
+        with pytest.raises(BenchError, match=r"The method 'fails' does not generate: KeyError: 'no such layer'\. See `bench check-method fails`"):
             measure(["fails"], context, rounds=2, batch=1)
     finally:
         methods.unregister("fails")

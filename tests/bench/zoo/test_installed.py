@@ -99,6 +99,45 @@ def test_a_method_that_never_ends_is_a_failed_sample(
     assert warned in capfd.readouterr().err
 
 
+def test_what_it_writes_into_its_workers_pipe_ends_the_run_in_one_line(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO", "generate=pipe")
+    wrote = r"^Something was written into the pipe of a worker process while it was calling the method 'zoo' in generate, sample i2p-0001 \(image 0\)"
+    with pytest.raises(BenchError, match=wrote):
+        run(tmp_path)
+    (found,) = bench.api.find_runs(tmp_path)
+    assert found.counts["failed"] == 1 and found.failures().endswith("something was written into the worker's pipe in generate")
+
+
+def test_an_import_that_never_ends_is_one_line(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO", "import=loop")
+    monkeypatch.setattr(registry, "IMPORT_LIMIT", 0.3)
+    with pytest.raises(BenchError, match=r"^The method 'zoo' \(zoo:Zoo\) does not load: its import took longer than 0.3 s\."):
+        run(tmp_path / "runs", scorer="fidelity")
+    assert not (tmp_path / "runs").exists()
+
+
+ELSEWHERE = {
+    "speed": ["speed", "zoo", "--rounds", "2", "--batch-size", "1", "--unit-timeout", "5"],
+    "check": ["check-method", "zoo", "--no-measure", "--unit-timeout", "30"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", [*ELSEWHERE, "verify"])
+@pytest.mark.parametrize("way", ["os-exit", "hang", "pipe", "sys-exit"])
+def test_verbs_beside_run_are_guarded_alike(verb: str, way: str, site: Path) -> None:
+    if verb == "verify":
+        done = run(site.parent / "runs", scorer="fidelity")
+        line = ["verify", str(done.path), "--regenerate", "2", "--unit-timeout", "5"]
+        broken = command(*line, site=site, zoo=f"generate={way}")
+    else:
+        broken = command(*ELSEWHERE[verb], "-q", site=site, zoo=f"every-generate={way}")
+    assert broken.returncode in (1, 2) and "Traceback" not in broken.stderr
+    last = broken.stderr.splitlines()[-1:] or [""]
+    if way != "sys-exit":
+        assert "the method 'zoo'" in last[0].lower() and last[0].startswith("error: ")
+
+
 @pytest.mark.slow
 def test_a_scorer_that_never_ends_leaves_the_others_their_scores(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO", "score=hang")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -115,6 +116,15 @@ def break_at(where: str) -> None:
             os._exit(0)
         case "hang":
             stubborn()
+        case "pipe":
+            for descriptor in range(3, 64):
+                with suppress(OSError):
+                    if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                        os.write(descriptor, b"\x00\x00\x10\x00 and no more")
+            stubborn()
+        case "loop":
+            while True:
+                pass
         case "keyboard":
             raise KeyboardInterrupt
         case "bench-error":
@@ -128,7 +138,7 @@ def break_at(where: str) -> None:
 
 
 class Zoo(Method):
-    """Breaks where ``$ZOO`` says: in ``method-init``, ``method-weights``, ``method-load`` or ``generate``."""
+    """Breaks where ``$ZOO`` says: in ``method-init``, ``method-weights``, ``method-load``, ``generate`` or ``every-generate``."""
 
     info = MethodInfo("zoo", Kind.FLOOR, "Breaks where it is told to.")
 
@@ -144,6 +154,7 @@ class Zoo(Method):
         break_at("method-load")
 
     def generate(self, samples: Sequence[Sample]) -> list[Generated]:
+        break_at("every-generate")
         if samples[0].prompt_id == SECOND:
             break_at("generate")
         return [Generated(image(sample)) for sample in samples]
