@@ -26,6 +26,10 @@ class NotAvailable(BenchError):
     """Something that exists but cannot be had here (an extra, gated data, weights of another track)."""
 
 
+class Unreachable(BenchError):
+    """The operating system does not give what may well be whole: no permission, a broken device, too many open files. Nothing is damaged by it."""
+
+
 class Damaged(BenchError):
     """A file that is not, byte by byte, what was written, or that lacks where another says that it is."""
 

@@ -105,7 +105,7 @@ def until_killed(seconds: float, folder: Path, found: Counter[str], *, worker: b
                 changes, before = random.randint(1, 12), state(folder)
                 while process.poll() is None and changes:
                     time.sleep(0.002)
-                        now = state(folder)
+                    now = state(folder)
                     changes -= now != before
                     before = now
                 time.sleep(random.choice((0, 0, 0.001, 0.01, 0.05)))
@@ -201,7 +201,9 @@ def children(pid: int) -> list[int]:
 
 def bits(folder: Path) -> dict[str, str]:
     """Return the hash of every file of weights or data in a training's folder."""
-    kept = [path for path in sorted(folder.rglob("*")) if path.suffix in (".safetensors", ".parquet") and "work" not in path.parts]
+    kept = [
+        path for path in sorted(folder.rglob("*")) if path.suffix in (".safetensors", ".parquet") and "work" not in path.relative_to(folder).parts
+    ]
     assert kept
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -26,6 +27,7 @@ from bench.cli.options import (
 )
 from bench.console import Bars, results_apart, say
 from bench.errors import BenchError
+from bench.files.atomic import Doing
 from bench.formats import Format, show, show_table
 from bench.rules import TRACKS_OWN, RuleChoice
 from bench.runs import OUT
@@ -137,15 +139,35 @@ def rm(
         if not RunFolder.is_run(folder.path):
             raise BenchError(f"{folder.path} is not a run folder: nothing is removed. List runs with `bench status`.")
         say(f"{folder.path}: {len(folder.marked_units())} finished unit(s)")
-    if not yes and not typer.confirm(f"Remove {len(folders)} run(s) for good?"):
+    if not yes and not _agreed(f"Remove {len(folders)} run(s) for good?"):
         say("nothing is removed.")
         raise typer.Exit(1)
     with ExitStack() as held:  # all or none
         for folder in folders:
-            held.enter_context(folder.lock())
+            held.enter_context(folder.lock(Doing.REMOVE))
     for folder in folders:
         remove(folder)
         say(f"removed: {folder.path}")
+
+
+def is_asked() -> bool:
+    """Return whether somebody can answer a question."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _agreed(question: str) -> bool:
+    """Return whether the user says yes; Ctrl-C and the end of the input are a no.
+
+    Raises:
+        BenchError: there is nobody to ask.
+    """
+    if not is_asked():
+        raise BenchError("Nothing is removed: there is no terminal to ask on. Say it beforehand: `bench rm --yes RUN...`.")
+    try:
+        return typer.confirm(question, err=True)
+    except (typer.Abort, KeyboardInterrupt, EOFError):
+        say("")  # the question's line is not ended
+        return False
 
 
 def verify(

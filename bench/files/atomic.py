@@ -9,10 +9,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, Damaged
+from bench.errors import Damaged, Unreachable
 
 TEMPORARY = ".tmp-"
 """Names of unfinished files begin so; they never count and are swept when their folder is next written to."""
@@ -20,19 +21,43 @@ ABANDONED = 3600.0
 """Seconds after which a file half written, in a folder that nobody locks, is nobody's work any more."""
 
 
+class Doing(StrEnum):
+    """What is done at a path."""
+
+    WRITE = "write"
+    READ = "read"
+    REMOVE = "remove"
+
+
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+_REMEDY = {
+    Doing.WRITE: "Give a folder that you may write to, with --out.",
+    Doing.READ: "Have it made readable for you, or run the command as somebody who may read it.",
+    Doing.REMOVE: "Remove it as somebody who may write to the folder that it is in; a read-only disk must be mounted for writing.",
+}
+_TRIES = {
+    errno.EMFILE: "Close what holds files open, or raise `ulimit -n`.",
+    errno.ENFILE: "Close what holds files open, or raise `ulimit -n`.",
+    errno.EIO: "The device gives errors: look at the disk, or at the connection to it.",
+}
+
+
 @contextmanager
-def mendable(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses at ``path`` into one clear line."""
+def mendable(path: Path, doing: Doing = Doing.WRITE) -> Iterator[None]:
+    """Turn what the operating system refuses at ``path`` into one clear line, whose remedy is of what is done there.
+
+    Raises:
+        Unreachable: the operating system refused.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             message = f"The disk is full at {path}. Nothing that was finished is lost: free some space and run the same command again."
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            message = f"Cannot read or write {path}: {error.strerror}. Give a folder that you may write to, with --out."
         else:
-            message = f"Cannot read or write {path}: {error.strerror or error}."
-        raise BenchError(message) from error
+            remedy = _REMEDY[doing] if error.errno in _REFUSED else _TRIES.get(error.errno or 0, "")
+            message = f"Cannot {doing} {path}: {error.strerror or error}. {remedy}".rstrip()
+        raise Unreachable(message) from error
 
 
 def write_atomic(path: Path, content: bytes, *, sync: bool = True) -> None:
@@ -72,9 +97,9 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
     Raises:
         Damaged: it is missing or no JSON object; the message calls it ``what``.
-        BenchError: the operating system refuses it.
+        Unreachable: the operating system refuses it.
     """
-    with mendable(path):
+    with mendable(path, Doing.READ):
         try:
             value = json.loads(path.read_bytes().decode())
         except FileNotFoundError:

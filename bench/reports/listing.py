@@ -178,6 +178,8 @@ def verdict_rows(verdict: Proof, again: Sequence[Regenerated]) -> list[dict[str,
         {"check": "files written before files were hashed", "result": str(verdict.unproven)},
         {"check": "image files that no sample names", "result": str(verdict.unreferenced)},
     ]
+    if verdict.older:
+        found.append({"check": "scores that are not current, not read and not proven", "result": ", ".join(verdict.older)})
     found += [{"check": f"damaged unit {unit}", "result": wrong} for unit, wrong in verdict.damaged.items()]
     found += [{"check": "damaged scores", "result": wrong} for wrong in verdict.damaged_scores]
     found += [{"check": "manifest", "result": wrong} for wrong in verdict.manifest]

@@ -27,7 +27,7 @@ from typing import Any
 import pyarrow as pa
 
 from bench.errors import BenchError, Damaged
-from bench.files.atomic import TEMPORARY, mendable, sweep
+from bench.files.atomic import TEMPORARY, Doing, mendable, sweep
 from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
@@ -38,6 +38,7 @@ from bench.runs.tables import SAMPLES, joined, read_table, write_table
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = VERSION
 _SAMPLES, _LOCK = "samples", "lock"
+_ID = 8  # characters of a run's id that its folder's name says
 
 
 class RunFolder:
@@ -65,7 +66,7 @@ class RunFolder:
     def of(cls, out: Path, track: str, suite: str, method: str, run_id: str) -> RunFolder:
         """Return the folder of a run under ``out``, the folder of all runs, whether it is there or not."""
         name = re.sub(r"[^\w.-]+", "-", method)[:80]  # a method named with its weights may hold a path
-        return cls(out / track / suite / f"{name}-{_short(run_id)}")
+        return cls(out / track / suite / f"{name}-{run_id[:_ID]}")
 
     @classmethod
     def is_run(cls, path: Path) -> bool:
@@ -119,17 +120,17 @@ class RunFolder:
             self.write_manifest(now)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run for this process alone, and sweep what an interrupted one left half written.
+    def lock(self, doing: Doing = Doing.WRITE) -> Iterator[None]:
+        """Hold the run for this process alone, and sweep what an interrupted one left half written; ``doing`` is what for, for the error.
 
         Raises:
             BenchError: another process holds it.
         """
-        with mendable(self.path):
+        with mendable(self.path, doing):
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
         with self._held(handle):
-            with mendable(self.path):
+            with mendable(self.path, doing):
                 sweep(self.path)
             yield
 
@@ -331,6 +332,10 @@ class RunFolder:
             found.append(scores)
         return found
 
+    def older_scores(self) -> list[str]:
+        """Return the folders' names of all results that the manifest does not name as current."""
+        return ScoreSet.others(self._scores, self.manifest().get("scorers", {}))
+
     def unscored_units(self, scores: ScoreSet) -> list[int]:
         """Return the completed units that lack scores: they are stale, or an image has none.
 
@@ -377,11 +382,6 @@ class RunFolder:
         return joined(tables) if tables else None
 
 
-def _short(run_id: str) -> str:
-    """Return what a folder's name says of a run's id."""
-    return run_id[:8]
-
-
 def run_folders(out: Path, *, track: str | None = None, suite: str | None = None, run_id: str | None = None) -> list[RunFolder]:
     """Return the folder of every run that was begun under ``out``, by path, also where its manifest was deleted; nothing is read.
 
@@ -392,6 +392,6 @@ def run_folders(out: Path, *, track: str | None = None, suite: str | None = None
         run_id: whose name says this id; another id may begin alike, so the manifest has the word.
     """
     names = ["*" if name is None else glob.escape(name) for name in (track, suite)]
-    run = "*" if run_id is None else f"*-{glob.escape(_short(run_id))}"
+    run = "*" if run_id is None else f"*-{glob.escape(run_id[:_ID])}"
     found = [RunFolder(path) for path in sorted(out.glob("/".join([*names, run])))]
     return [folder for folder in found if not folder.path.name.startswith(TEMPORARY) and RunFolder.is_run(folder.path)]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image as PILImage
 
 from bench.errors import Damaged, first_line
-from bench.files.atomic import write_atomic
+from bench.files.atomic import Doing, mendable, write_atomic
 
 _MEND = "Run `bench verify` on the run folder, which reads every image, then the same `bench run` again."
 
@@ -56,13 +56,17 @@ class ImageStore:
 
         Raises:
             Damaged: it is missing, unreadable, or not what its name says.
+            Unreachable: the operating system does not give it.
         """
         path = self.path(digest)
+        with mendable(path, Doing.READ):
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                raise Damaged(f"The image {path} is missing. {_MEND}") from None
         try:
-            with PILImage.open(path) as image:
+            with PILImage.open(io.BytesIO(content)) as image:
                 pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
-        except FileNotFoundError:
-            raise Damaged(f"The image {path} is missing. {_MEND}") from None
         except Exception as error:  # a decoder that is given damaged bytes may raise anything
             raise Damaged(f"The image {path} was damaged ({first_line(error)}). {_MEND}") from error
         if hash_pixels(pixels) != digest:
@@ -71,7 +75,8 @@ class ImageStore:
 
     def size(self, digest: str) -> int | None:
         """Return the file's bytes, or None where it is missing."""
-        try:
-            return self.path(digest).stat().st_size
-        except FileNotFoundError:
-            return None
+        with mendable(self.path(digest), Doing.READ):
+            try:
+                return self.path(digest).stat().st_size
+            except FileNotFoundError:
+                return None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.files.atomic import TEMPORARY, mendable
+from bench.files.atomic import TEMPORARY, Doing, mendable
 from bench.runs.folder import RunFolder
 
 
@@ -21,7 +21,7 @@ def remove(folder: RunFolder) -> None:
     folder = RunFolder(folder.path.resolve())  # `.` and links have no name to take away
     if not RunFolder.is_run(folder.path):
         raise BenchError(f"{folder.path} is not a run folder: nothing of it is removed. List runs with `bench status`.")
-    with folder.lock():
+    with folder.lock(Doing.REMOVE):
         _take_away(folder.path)
 
 
@@ -48,7 +48,7 @@ def left_nothing(folder: RunFolder, out: Path) -> Iterator[None]:
 
 
 def _take_away(path: Path) -> None:
-    with mendable(path):
+    with mendable(path, Doing.REMOVE):
         gone = path.with_name(f"{TEMPORARY}{path.name}")
         shutil.rmtree(gone, ignore_errors=True)
         path.rename(gone)  # at once: no half of a run is ever taken for one

@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from bench.errors import BenchError, Damaged
+from bench.errors import BenchError, Damaged, Unreachable
+from bench.files.atomic import Doing, mendable
 from bench.files.hashes import hash_json
 from bench.files.signed import write_signed
 from bench.runs.models import ScoreMarker, ScorerNote, read_document
@@ -66,6 +67,12 @@ class ScoreSet:
             except Damaged:
                 continue  # who needs them asks for them by name
         return found
+
+    @classmethod
+    def others(cls, scores: Path, current: Mapping[str, str]) -> list[str]:
+        """Return the folders' names under ``scores`` that are not of the ``{scorer: fingerprint}`` given, their notes whole or not."""
+        kept = {cls.place(scores, *each) for each in current.items()}
+        return sorted(path.name for path in scores.glob("*") if path.is_dir() and path not in kept)
 
     def describe(self, description: Mapping[str, Any]) -> None:
         """Write the note where it is not there, damaged, of a version without a hash, or says anything else."""
@@ -152,9 +159,14 @@ class ScoreSet:
             marker = self._read_marker(unit)
             if marker is None or not self._says(marker, samples_sha256):
                 return False
-            content = self.table(unit).read_bytes()
-        except (Damaged, FileNotFoundError):
+            with mendable(self.table(unit), Doing.READ):
+                content = self.table(unit).read_bytes()
+        except Damaged:
             return False
+        except Unreachable as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return False
+            raise
         return bool(hashlib.sha256(content).hexdigest() == marker["table_sha256"])
 
     def wrong(self, unit: int, samples_sha256: str, keys: Sequence[tuple[str, int]]) -> str:
@@ -170,6 +182,8 @@ class ScoreSet:
             if marker is None or not self._says(marker, samples_sha256):
                 return ""
             table = self.rows(unit)
+        except Unreachable:
+            raise
         except BenchError as error:
             return str(error)
         if list(zip(*(table[name].to_pylist() for name in KEY), strict=True)) != list(keys) or marker["rows"] != len(keys):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import BenchError, Damaged, first_line
-from bench.files.atomic import mendable, write_atomic
+from bench.files.atomic import Doing, mendable, write_atomic
 from bench.runs.models import MEND
 from bench.types.sample import COLUMNS, KEY
 from bench.types.values import DETECTIONS as BOXES
@@ -136,9 +136,10 @@ def read_table(path: Path, *, vectors: bool = True, sha256: str | None = None) -
 
     Raises:
         Damaged: it is missing, unreadable, or hashes to something else.
+        Unreachable: the operating system does not give it.
         BenchError: it is of another schema version.
     """
-    with mendable(path):
+    with mendable(path, Doing.READ):
         try:
             content = path.read_bytes()
         except FileNotFoundError:

@@ -37,6 +37,7 @@ class Proof:
         damaged_scores: what is wrong with scores, one sentence a table or note.
         unscored: ``{scorer: finished units without its scores}``.
         unproven: documents and tables that were written before they were hashed, so that nothing proves them.
+        older: results of scorers that are not current, which nobody reads, this proof included.
         unreferenced: image files that no sample names.
         reopened: True when what is damaged, if anything, was marked to be made again; False where the folder is read-only.
         suite_since: what became of the suite's version since the run was made; empty where it is today's.
@@ -51,6 +52,7 @@ class Proof:
     damaged_scores: list[str] = field(default_factory=list)
     unscored: dict[str, int] = field(default_factory=dict)
     unproven: int = 0
+    older: list[str] = field(default_factory=list)
     unreferenced: int = 0
     reopened: bool = False
     suite_since: str = ""
@@ -112,6 +114,7 @@ def verify(path: Path | str, progress: Progress | None = None) -> Proof:
     """Read every byte of a run, and mark what is damaged to be made again by the next ``run``; on media that are read-only nothing is marked.
 
     Raises:
+        Unreachable: the operating system does not give a file, which may well be whole: nothing is marked.
         BenchError: ``path`` is no run folder, another process is working on it, or its suite has changed since.
     """
     folder = RunFolder(Path(path))
@@ -147,6 +150,7 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
     verdict.unproven += not folder.manifest_is_hashed()
     named: set[str] = set()
     sets = _current(folder, manifest, verdict)
+    verdict.older = folder.older_scores()
     for unit in spec.units:
         if folder.is_marked(unit.index):
             named |= _prove_unit(folder, unit.index, unit.samples, sets, verdict)
@@ -242,7 +246,7 @@ def _read(folder: RunFolder, unit: int, samples: Sequence[Sample] | None) -> tup
                 folder.images.get(row["image"])
                 if folder.images.size(row["image"]) != row["image_bytes"]:
                     return f"the file of image {row['image']} has another size than was written", rows
-            except BenchError as error:
+            except Damaged as error:
                 return str(error), rows
     return "", rows
 

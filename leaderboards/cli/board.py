@@ -31,7 +31,7 @@ def board(
 
     Example: bench board --runs runs --out board
     """
-    from bench.errors import BenchError, Damaged
+    from bench.errors import BenchError, Damaged, Unreachable
     from bench.metrics.catalogue import HARM
     from bench.runs.folder import RunFolder
     from leaderboards.board.build import Source, build, finished_runs, run_source, unreadable
@@ -50,18 +50,21 @@ def board(
         read = bars.start("read", len(folders), "runs")
         sources: list[Source] = []
         hidden: list[dict[str, Any]] = [row for _, row in left_out]
+        lost = 0
         for folder in folders:
+            _refuse_runs(folder)
             if folder.suffix == ".zip" or (folder.is_dir() and not RunFolder.is_run(folder)):
                 submitted, not_shown = gather(folder)
                 sources, hidden = sources + submitted, hidden + not_shown
             else:
                 try:
                     sources.append(run_source(folder))
-                except Damaged as error:
-                    if runs:
-                        raise  # the user named it
+                except (Damaged, Unreachable) as error:
+                    if len(folders) == 1:
+                        raise  # there is no rest to build
                     say(f"left out: {folder}: {error}")
                     hidden.append(unreadable(folder, str(error)))
+                    lost += bool(runs)
             read(1)
         rows = build(sources, out, bars.start("board", len(sources), "runs"), hidden=hidden)
     if form is Format.TABLE:
@@ -75,3 +78,24 @@ def board(
     if hidden:
         say(f"{len(hidden)} bundle(s) or run(s) are listed with the reason and not shown; see {out / 'runs.json'}.")
     say(f"written: {out}. Look at it: bench leaderboard --board {out}")
+    if lost:
+        say(f"incomplete: {lost} run(s) that were named could not be read, for the reasons above.")
+        raise typer.Exit(1)
+
+
+def _refuse_runs(folder: Path) -> None:
+    """Refuse a folder of runs, or of a track's or a suite's, where one run is asked for.
+
+    Raises:
+        BenchError: it is one.
+    """
+    from bench.errors import BenchError
+    from bench.runs.folder import RunFolder
+
+    if RunFolder.is_run(folder) or not folder.is_dir():
+        return
+    for above, steps in ((folder, "*/*/*"), (folder.parent, "*/*"), (folder.parent.parent, "*")):
+        found = [each for each in folder.glob(steps) if each.is_dir() and RunFolder.is_run(each)]
+        if found:
+            runs = "its runs by themselves" if above == folder else "all that are beside it"
+            raise BenchError(f"{folder} holds runs and is none: type `bench board --runs {above}` for {runs}, or `bench board {found[0]}` for one.")

@@ -238,6 +238,20 @@ def test_a_run_that_cannot_be_read_is_listed_with_its_reason_and_breaks_no_board
     assert rows["toy"]["reason"].startswith("The manifest at manifest.json was damaged")
     assert rows["shifted"]["reason"].startswith("The table scores/fidelity-") and good.complete
     assert done.stderr.count("left out: runs/mini/drawbench/") == 2
+    named = CliRunner().invoke(app, [*map(str, (good.path, torn.path, flipped.path)), "--out", "named", "--format", "json", "-q"])
+    assert named.exit_code == 1 and named.stderr.splitlines()[-1].startswith("incomplete: 2 run(s) that were named could not be read")
+    again = json.loads((tmp_path / "named" / "runs.json").read_text())
+    assert [row["reason"] for row in again["hidden"]] == [row["reason"] for row in shown["hidden"]] and again["runs"] == shown["runs"]
+    alone = CliRunner().invoke(app, [str(torn.path), "--out", "alone", "-q"])
+    assert isinstance(alone.exception, BenchError) and not (tmp_path / "alone").exists()
+    for folder, above in (("runs", "runs"), ("runs/mini", "runs"), ("runs/mini/drawbench", "runs")):
+        wrong = CliRunner().invoke(app, [folder, "--out", "wrong", "-q"])
+        assert isinstance(wrong.exception, BenchError) and not (tmp_path / "wrong").exists()
+        assert f"{folder} holds runs and is none: type `bench board --runs {above}`" in str(wrong.exception)
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "nowhere"):
+        wrong = CliRunner().invoke(app, [folder, "--out", "wrong", "-q"])
+        assert isinstance(wrong.exception, BenchError) and "bench board" in str(wrong.exception), wrong.exception
 
 
 def test_a_board_of_none_of_the_runs_says_what_to_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,13 @@ def test_a_run_that_somebody_works_on_is_not_removed(tmp_path: Path) -> None:
     assert (path / "manifest.json").is_file()
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is typed come from a terminal."""
+    monkeypatch.setattr("bench.cli.runs.is_asked", lambda: True)
+
+
+@pytest.mark.usefixtures("terminal")
 def test_the_verb_asks_and_takes_all_or_none(tmp_path: Path) -> None:
     path = made(tmp_path)
     no = CliRunner().invoke(app, ["rm", str(path)], input="n\n")
@@ -82,6 +91,39 @@ def test_the_verb_asks_and_takes_all_or_none(tmp_path: Path) -> None:
     (path / "manifest.json").write_bytes(b"{")  # a damaged one too
     yes = CliRunner().invoke(app, ["rm", str(path)], input="y\n")
     assert yes.exit_code == 0 and not path.exists()
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_end_of_the_input_and_ctrl_c_are_a_no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made(tmp_path)
+    for way in ("", KeyboardInterrupt):
+        if way:
+            monkeypatch.setattr("click.termui.visible_prompt_func", lambda text: (_ for _ in ()).throw(KeyboardInterrupt))
+        done = CliRunner().invoke(app, ["rm", str(path)], input="")
+        assert done.exit_code == 1 and path.is_dir()
+        assert done.stderr.splitlines()[-1] == "nothing is removed." and "interrupted" not in done.stderr
+
+
+def test_without_a_terminal_it_is_said_beforehand(tmp_path: Path) -> None:
+    path = made(tmp_path)
+    done = CliRunner().invoke(app, ["rm", str(path)], input="y\n")
+    assert isinstance(done.exception, BenchError) and path.is_dir()
+    assert str(done.exception) == "Nothing is removed: there is no terminal to ask on. Say it beforehand: `bench rm --yes RUN...`."
+
+
+def test_a_read_only_disk_is_said_with_its_own_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = made(tmp_path)
+    opened = os.open
+
+    def refused(name: str, flags: int, *rest: int) -> int:
+        if Path(name).name == "lock":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+        return opened(name, flags, *rest)
+
+    monkeypatch.setattr("bench.runs.folder.os.open", refused)
+    with pytest.raises(BenchError, match=r"^Cannot remove .*: Read-only file system\. Remove it as somebody who may") as found:
+        remove(RunFolder(path))
+    assert "--out" not in str(found.value)
 
 
 def test_other_peoples_folders_links_and_a_point_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
