@@ -83,7 +83,7 @@ def trainings(work: Path, kills: int, full: int, recipe: str | None) -> int:
                 found["finished"] += 1
                 found["other bits"] += bits(other) != bits(whole)
                 subprocess.run(["rm", "-r", str(other)], check=True)
-            print(f"{name}: {seconds:.0f} s; {dict(found)}", flush=True)
+                print(f"{name}: {dict(found)}", flush=True)
             bad += found["other bits"] + found["tracebacks"] + found["dead ends"]
         if name == recipe:
             return bad
@@ -169,7 +169,7 @@ def runs(work: Path, kills: int) -> int:
         found["finished"] += 1
         found["other rows or images"] += records(other) != wanted
         subprocess.run(["rm", "-r", str(other)], check=True)
-    print(f"run --workers 3: {seconds:.0f} s; {dict(found)}", flush=True)
+        print(f"run --workers 3: {dict(found)}", flush=True)
     return found["other rows or images"] + found["tracebacks"] + found["damaged"]
 
 

@@ -84,18 +84,23 @@ def board(
 
 
 def _refuse_runs(folder: Path) -> None:
-    """Refuse a folder of runs, or of a track's or a suite's, where one run is asked for.
+    """Refuse what is neither a run nor a bundle nor a folder of bundles: a folder of runs, or of a track's or a suite's, and a wrong place.
 
     Raises:
-        BenchError: it is one.
+        BenchError: it is one, with what to type.
     """
     from bench.errors import BenchError
     from bench.runs.folder import RunFolder
 
-    if RunFolder.is_run(folder) or not folder.is_dir():
+    if RunFolder.is_run(folder) or folder.is_file():
         return
     for above, steps in ((folder, "*/*/*"), (folder.parent, "*/*"), (folder.parent.parent, "*")):
         found = [each for each in folder.glob(steps) if each.is_dir() and RunFolder.is_run(each)]
         if found:
             runs = "its runs by themselves" if above == folder else "all that are beside it"
             raise BenchError(f"{folder} holds runs and is none: type `bench board --runs {above}` for {runs}, or `bench board {found[0]}` for one.")
+    if not any(folder.rglob("*.zip")):
+        raise BenchError(
+            f"{folder} is no run, no bundle and no folder of bundles: type `bench board --runs FOLDER` for the runs of a folder, or name runs: "
+            "`bench status` lists them."
+        )
