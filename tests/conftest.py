@@ -27,6 +27,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from bench import registry
 from bench.files.locations import resolve
+from bench.guard.calls import Caller
 from bench.runs.spec import RunSpec
 from bench.seeds import generator
 from bench.types import Blocked, Context, Generated, Kind, Method, MethodInfo, Outcome, Sample
@@ -72,6 +73,12 @@ def toy() -> Iterator[type[Toy]]:
     registry.methods.register("toy", Toy)
     yield Toy
     registry.methods.unregister("toy")
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have verbs that give plugins a process of their own work in this one: no other knows what is registered by hand."""
+    monkeypatch.setattr("bench.guard.apart.apart", lambda function, *given, limit, **named: function(*given, caller=Caller(), **named))
 
 
 @pytest.fixture

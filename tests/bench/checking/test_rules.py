@@ -186,7 +186,7 @@ def test_a_load_that_raises_skips_what_needs_it(checked: Checked, noise: type[Me
         (lambda given: given[:-1], "2 outcomes for 3 samples"),
         (lambda given: [Generated(each.image.astype(np.float32)) for each in given], "expected uint8"),
         (lambda given: [Generated(each.image[:-1]) for each in given], "expected an image of shape"),
-        (lambda given: [Blocked("") for _ in given], "without a reason"),
+        (lambda given: [Blocked("") for _ in given], "expected Blocked with a reason in words, got an empty one"),
         (lambda given: [each.image for each in given], "expected Generated or Blocked"),
     ],
     ids=["count", "float", "size", "reason", "type"],

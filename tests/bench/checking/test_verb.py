@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import typer
 
-import bench.guard.apart
 from bench import registry
 from bench.cli.methods import check_method
 from bench.formats import Format
@@ -52,13 +51,7 @@ def anonymous(base: type[Method], noise: type[Method]) -> Iterator[None]:
     registry.methods.unregister("noise")
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the verb work in this process: no other one knows what is registered by hand."""
-    monkeypatch.setattr(bench.guard.apart, "apart", lambda function, *given, limit, **named: function(*given, **named))
-
-
-@pytest.mark.usefixtures("anonymous", "here")
+@pytest.mark.usefixtures("anonymous", "in_this_process")
 def test_a_broken_rule_says_how_to_mend_it_and_ends_in_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(typer.Exit) as left:
@@ -68,7 +61,7 @@ def test_a_broken_rule_says_how_to_mend_it_and_ends_in_1(capsys: pytest.CaptureF
     assert "To mend: Say what" in said.out and max(map(len, said.out.splitlines())) <= 80
 
 
-@pytest.mark.usefixtures("anonymous", "here")
+@pytest.mark.usefixtures("anonymous", "in_this_process")
 def test_json_keeps_the_four_columns(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
         check_method("noise", form=Format.JSON, quiet=True)

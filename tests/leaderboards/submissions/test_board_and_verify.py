@@ -280,6 +280,7 @@ def run_cli(*arguments: str | Path) -> Any:
     return CliRunner().invoke(app, [str(each) for each in arguments])
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_bench_verify_takes_a_bundle(made: Made, path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "toy.zip"
     shutil.copy(path, copy)
