@@ -11,7 +11,8 @@ import pytest
 import bench
 from bench.errors import BenchError
 from bench.runs.find import find_runs, folder_of
-from bench.runs.folder import MANIFEST, MANIFEST_VERSION, RunFolder, run_folders
+from bench.runs.folder import MANIFEST, MANIFEST_VERSION, RunFolder
+from bench.runs.folders import run_folders
 from bench.runs.images import ImageStore
 from bench.runs.manifest import begin
 from bench.runs.spec import RunSpec
