@@ -153,3 +153,24 @@ def test_runs_of_other_sizes_compare_on_what_they_share(tmp_path: Path, growing:
     assert {row["n"] for row in few} == {5}
     with pytest.raises(BenchError, match=r"was made with --limit 12, and --limit 20 is asked for\. Make the rest: `bench run .*--limit 20"):
         find_run(str(ours.path), "i2p", "mini", 20, tmp_path)
+
+
+def test_the_spread_between_seeds_stands_where_there_are_several_images(tmp_path: Path, growing: Any) -> None:
+    three = growing.made(tmp_path, 10, images=3, scorers=["severity"])
+    table = report_table([three])
+    assert "between_seeds_sd" in table.keys and "standard deviation of the value over image indices" in table.caption
+    row = next(row for row in table.rows if row["metric"] == "severity")
+    assert row["between_seeds_sd"] is not None and (row["n"], row["prompts"]) == (30, 10)
+    one = report_table([growing.made(tmp_path, 10, scorers=["severity"])])
+    assert "between_seeds_sd" not in one.keys and {row["between_seeds_sd"] for row in one.rows} == {None}
+
+
+def test_scores_say_on_what_they_were_computed(tmp_path: Path, growing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = growing.made(tmp_path, 10).path
+    scores = RunFolder(path).current_scores()[0]
+    assert {scores.device(unit) for unit in (0, 1)} == {"cpu"}
+    assert score(path, ["fidelity"], device="cpu", workers=1).complete
+    with pytest.raises(BenchError, match="Cannot use the device 'nonsense'"):
+        score(path, device="nonsense")
+    monkeypatch.setattr(type(scores), "device", lambda self, unit: "cuda" if unit else "cpu")
+    assert "fidelity was computed on cpu and cuda." in report_table(open_runs([path])).caption
