@@ -97,8 +97,8 @@ def _target(there: RunFolder) -> Iterator[RunFolder]:
             for left in beside.path.iterdir():
                 if left.is_dir():
                     shutil.rmtree(left)
-            with suppress(FileNotFoundError):
-                (beside.path / "manifest.json").unlink()
+                elif left.suffix == ".json":  # the lock stays
+                    left.unlink()
             yield beside
     finally:
         shutil.rmtree(beside.path, ignore_errors=True)  # where it was renamed there is none
