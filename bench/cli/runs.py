@@ -37,7 +37,9 @@ def run(
     method: MethodOption,
     suite: SuiteOption,
     track: TrackOption = "mini",
-    limit: Annotated[int | None, typer.Option(help="Only the first N prompts (a fair sample: the frozen order is shuffled).")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first N prompts, a fair sample. Later a larger N makes what is missing.")] = None,
+    images: Annotated[int | None, typer.Option(help="Images a prompt, each from a seed of its own; image 0 stays what it was.")] = None,
+    shard: Annotated[str | None, typer.Option(help="Make the second of eight shares of the work: 2/8. `bench merge` joins them.")] = None,
     parameters: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, NAME=VALUE; may be repeated.")] = None,
     scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
@@ -68,6 +70,8 @@ def run(
             track,
             parameters=named_values(parameters or []),
             limit=limit,
+            images=images,
+            shard=shard,
             batch_size=batch_size,
             device=device,
             dtype=dtype,
@@ -91,6 +95,7 @@ def run(
 def score(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     scorer: Annotated[list[str] | None, typer.Option(help="This scorer alone; may be repeated.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where scorers compute: cpu, cuda, cuda:1; the run's own device where not given.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; on a CPU one a core where not given.")] = None,
     unit_timeout: TimeoutOption = None,
     rule: RuleOption = None,
@@ -109,7 +114,7 @@ def score(
     spec = spec_of(RunFolder.open(run))
     spec.loaded_track.rule(spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
     with Bars(quiet=quiet) as bars, results_apart():
-        done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True)
+        done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True, device=device)
     _print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
     _end(done)
 
@@ -124,6 +129,27 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
         why = ("reason",) if any(row["reason"] for row in rows) else ()
         rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing", *why)} for row in rows]
     show(rows, form, title=f"runs in {out}")
+
+
+def merge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of one run: shares (--shard), or of other limits and images.")],
+    out: OutOption = OUT,
+    blocked_as_black: BlockedOption = True,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Join folders of one run, made on several machines, into the one under --out: each is proven first, and stays as it is."""
+    from bench.runs.find import command
+    from bench.runs.merge import merge as merge_runs
+
+    with Bars(quiet=quiet) as bars:
+        done = merge_runs(runs, out, bars)
+    say(f"merged: {done.path}")
+    if not done.complete:
+        say(f"incomplete: {done.counts['missing']} missing, {done.counts['failed']} failed. Make the rest: `{command(done.spec)}`.")
+    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
+    if not done.complete:
+        raise typer.Exit(1)
 
 
 def rm(

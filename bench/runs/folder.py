@@ -14,7 +14,6 @@ Every JSON document carries the hash of its own content, and every table has its
 from __future__ import annotations
 
 import fcntl
-import glob
 import hashlib
 import os
 import re
@@ -27,25 +26,27 @@ from typing import Any
 import pyarrow as pa
 
 from bench.errors import BenchError, Damaged
-from bench.files.atomic import TEMPORARY, Doing, mendable, sweep
+from bench.files.atomic import Doing, mendable, sweep, write_atomic
+from bench.files.folder import on_this_machine
 from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
-from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document
+from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document, short_id
 from bench.runs.score_sets import ScoreSet
 from bench.runs.tables import SAMPLES, joined, read_table, write_table
+from bench.runs.units import Unit
+from bench.types.sample import key_of
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = VERSION
 _SAMPLES, _LOCK = "samples", "lock"
-_ID = 8  # characters of a run's id that its folder's name says
 
 
 class RunFolder:
-    """A run folder, existing or to be made."""
+    """A run folder of this machine, existing or to be made."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = on_this_machine(path)
         self.images = ImageStore(path / "images")
 
     @classmethod
@@ -66,7 +67,7 @@ class RunFolder:
     def of(cls, out: Path, track: str, suite: str, method: str, run_id: str) -> RunFolder:
         """Return the folder of a run under ``out``, the folder of all runs, whether it is there or not."""
         name = re.sub(r"[^\w.-]+", "-", method)[:80]  # a method named with its weights may hold a path
-        return cls(out / track / suite / f"{name}-{run_id[:_ID]}")
+        return cls(out / track / suite / f"{name}-{short_id(run_id)}")
 
     @classmethod
     def is_run(cls, path: Path) -> bool:
@@ -200,6 +201,15 @@ class RunFolder:
         }
         write_signed(self._marker(unit), marker)
 
+    def take_unit(self, other: RunFolder, unit: int) -> None:
+        """Write a unit as another folder of the same run has it, its images first and its marker last; errors as :meth:`unit_rows`."""
+        for row in other.unit_rows(unit):
+            if row["image"] is not None:
+                self.images.take(other.images, str(row["image"]))
+        self.reopen(unit)
+        for mine, theirs in ((self._table(unit), other._table(unit)), (self._marker(unit), other._marker(unit))):
+            write_atomic(mine, theirs.read_bytes())
+
     def markers(self) -> dict[int, dict[str, Any]]:
         """Return the completion marker of every finished unit, by unit.
 
@@ -229,19 +239,26 @@ class RunFolder:
         """Forget that ``unit`` was completed, so that the next run makes it again."""
         self._marker(unit).unlink(missing_ok=True)
 
-    def missing_units(self, units: int) -> list[int]:
-        """Return the units that must be generated: no readable marker, failed samples, or files missing, of another size or another table."""
+    def missing_units(self, units: Sequence[Unit]) -> list[int]:
+        """Return which of ``units`` must be generated.
+
+        They have no readable marker, failed samples, not all of the samples, or files missing, of another size or another table.
+        """
         run_id = self.manifest()["run_id"]
         markers = {unit: marker for unit, marker in self.readable_markers().items() if is_of_run(marker, run_id)}
-        return [unit for unit in range(units) if unit not in markers or markers[unit]["failed"] or not self._stands(unit, markers[unit])]
+        there = {unit.index for unit in units if unit.index in markers and not markers[unit.index]["failed"]}
+        return [unit.index for unit in units if unit.index not in there or not self._stands(unit, markers[unit.index])]
 
-    def _stands(self, unit: int, marker: Mapping[str, Any]) -> bool:
+    def _stands(self, unit: Unit, marker: Mapping[str, Any]) -> bool:
         """Return whether the table is what was written and counted, and the images have their sizes: ``bench verify`` reads every byte of them."""
         try:
-            rows = self.unit_rows(unit)
+            rows = self.unit_rows(unit.index)
         except Damaged:
             return False
         if counts(rows) != {name: marker[name] for name in counts(())}:
+            return False
+        # It was made when fewer prompts were asked for.
+        if not {sample.key for sample in unit.samples} <= {key_of(row) for row in rows}:
             return False
         return all(row["image"] is None or self.images.size(row["image"]) == row["image_bytes"] for row in rows)
 
@@ -314,6 +331,10 @@ class RunFolder:
         scores.describe(description)
         return scores
 
+    def same_scores(self, scores: ScoreSet) -> ScoreSet:
+        """Return where this run has the results of the scorer whose results in another folder are ``scores``."""
+        return scores.within(self._scores)
+
     def score_sets(self) -> list[ScoreSet]:
         """Return every scorer's results in this run whose note can be read, by folder name."""
         return ScoreSet.every(self._scores)
@@ -365,9 +386,9 @@ class RunFolder:
         """Return whether a completed unit has scores of every image, made from its sample table as it is now, and whole."""
         return scores.stands(unit, self.unit_digest(unit)) and not scores.unscored(unit)
 
-    def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write one unit's score rows, and the marker that completes them."""
-        scores.commit(unit, rows, self.unit_digest(unit))
+    def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]], device: str = "") -> None:
+        """Write one unit's score rows, and the marker that completes them; ``device`` as in :meth:`ScoreSet.commit`."""
+        scores.commit(unit, rows, self.unit_digest(unit), device)
 
     def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
         """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`.
@@ -380,18 +401,3 @@ class RunFolder:
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
         return joined(tables) if tables else None
-
-
-def run_folders(out: Path, *, track: str | None = None, suite: str | None = None, run_id: str | None = None) -> list[RunFolder]:
-    """Return the folder of every run that was begun under ``out``, by path, also where its manifest was deleted; nothing is read.
-
-    Args:
-        out: the folder of all runs.
-        track: of this track alone.
-        suite: of this suite alone.
-        run_id: whose name says this id; another id may begin alike, so the manifest has the word.
-    """
-    names = ["*" if name is None else glob.escape(name) for name in (track, suite)]
-    run = "*" if run_id is None else f"*-{glob.escape(run_id[:_ID])}"
-    found = [RunFolder(path) for path in sorted(out.glob("/".join([*names, run])))]
-    return [folder for folder in found if not folder.path.name.startswith(TEMPORARY) and RunFolder.is_run(folder.path)]

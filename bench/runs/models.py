@@ -58,13 +58,17 @@ class UnitMarker(RunDocument):
 
 
 class ScoreMarker(RunDocument):
-    """``scores/<scorer>-<fingerprint>/00012.json``: the unit is scored, by which scorer, and from which sample table."""
+    """``scores/<scorer>-<fingerprint>/00012.json``: the unit is scored, by which scorer, from which sample table, and on which kind of device.
+
+    Scorers compute in float32 everywhere; the last digits differ between devices. Empty where nobody computed, or an older bench did.
+    """
 
     table_sha256: Sha256
     samples_sha256: Sha256
     fingerprint: str
     rows: Count
     unscored: Count = 0
+    device: str = ""
 
 
 class ScorerNote(RunDocument):
@@ -81,7 +85,7 @@ class ScorerNote(RunDocument):
 
 
 class RunSuite(BaseModel):
-    """A manifest's suite: what readers of a run rely on."""
+    """A manifest's suite: what readers of a run rely on. Its limit is part of the run's identity, as it is of older runs alone."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     name: str
@@ -102,7 +106,7 @@ class Named(BaseModel):
 
 
 class AskedFor(BaseModel):
-    """A manifest's spec: the arguments of :class:`bench.runs.spec.RunSpec`."""
+    """A manifest's spec: the arguments of :class:`bench.runs.spec.RunSpec`; limit and images the largest that were asked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     method: str
@@ -115,6 +119,7 @@ class AskedFor(BaseModel):
     dtype: str
     scheduler: str | None = None
     numerics: dict[str, Any] = {}
+    images: int | None = None
 
 
 class RunManifest(RunDocument):
@@ -141,6 +146,11 @@ def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many rows there are, and how many of each status, as a marker states it."""
     found = Counter(str(row["status"]) for row in rows)
     return {"samples": len(rows), **{status: found.get(status, 0) for status in STATUSES}}
+
+
+def short_id(run_id: str) -> str:
+    """Return what a folder's name says of a run's id."""
+    return run_id[:8]
 
 
 def is_of_run(marker: Mapping[str, Any], run_id: str) -> bool:
