@@ -69,6 +69,18 @@ class ImageStore:
             raise Damaged(f"The image {path} was damaged: its pixels are not those that were stored. {_MEND}")
         return pixels
 
+    def shape(self, digest: str) -> tuple[int, int]:
+        """Return a picture's width and height, from its file's head alone.
+
+        Raises:
+            Damaged: it is missing or unreadable.
+        """
+        try:
+            with PILImage.open(self.path(digest)) as image:
+                return image.size
+        except Exception as error:
+            raise Damaged(f"The image {self.path(digest)} was damaged ({first_line(error)}). {_MEND}") from error
+
     def size(self, digest: str) -> int | None:
         """Return the file's bytes, or None where it is missing."""
         try:

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     EDIT = "edit"
     FINE_TUNE = "fine-tune"
     PREFERENCE = "preference"
+    IMPORTED = "imported"
 
 
 TRAINED = (Kind.FINE_TUNE, Kind.PREFERENCE)
@@ -66,10 +67,12 @@ class Method(ABC):
     Attributes:
         info: what it says of itself.
         shipped: where its published weights for a track are, ``{track: location}``; ``bench data list`` and ``bench data get`` know them.
+        named_by: the parameter that ``METHOD:VALUE`` gives, where the method has it.
     """
 
     info: ClassVar[MethodInfo]
     shipped: ClassVar[Mapping[str, str]] = {}
+    named_by: ClassVar[str] = "weights"
 
     def __init__(self, **parameters: Any) -> None:
         self.passed: dict[str, Any] = dict(parameters)
