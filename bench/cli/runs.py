@@ -161,7 +161,7 @@ def verify(
     Of a bundle (docs/submit.md): check it, make samples again with the method as it is here, score them, and write what was found beside it.
     """
     from bench.reports.listing import verdict_rows
-    from bench.runs.regenerate import how_many
+    from bench.runs.regenerate import how_many, refuse_imported
     from bench.runs.regenerate import regenerate as regenerate_samples
     from bench.runs.verify import verify as verify_run
 
@@ -171,7 +171,8 @@ def verify(
     if images is not None:
         raise BenchError("--images belongs to a bundle; a run folder has its own images.")
     with Bars(quiet=quiet) as bars:
-        how_many(regenerate, 0)  # refused before everything is read, not after
+        if how_many(regenerate, 1):  # refused before everything is read, not after
+            refuse_imported(run)
         verdict = verify_run(run, bars)
         count = how_many(regenerate, verdict.samples)
         again = regenerate_samples(run, count, seed or 0, bars) if count and verdict.whole else []
@@ -206,8 +207,8 @@ def _verify_file(path: Path, **options: Any) -> None:
 
 
 def _end(done: Any) -> None:
-    """Leave with exit code 1 where the run is not complete, and say why."""
-    if done.complete:
+    """Leave with exit code 1 where something is left to do, and say what."""
+    if done.finished:
         return
     reasons = [done.failures(), *done.lacking_scores()]
     said = "".join(f" {each}." for each in reasons if each)

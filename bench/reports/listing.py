@@ -170,6 +170,7 @@ def verdict_rows(verdict: Proof, again: Sequence[Regenerated]) -> list[dict[str,
     found += [
         {"check": "samples standing, whole and proven", "result": f"{verdict.standing} of {verdict.samples}"},
         {"check": "samples failed", "result": str(verdict.failed)},
+        *([{"check": "images that were not brought", "result": str(verdict.absent)}] if verdict.absent else []),
         {"check": "units not finished", "result": str(len(verdict.missing_units))},
         {"check": "units damaged", "result": str(len(verdict.damaged))},
         {"check": "score tables damaged", "result": str(len(verdict.damaged_scores))},

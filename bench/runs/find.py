@@ -32,6 +32,7 @@ class Run:
         path: the run folder.
         spec: what it is.
         complete: True when every sample was generated or blocked and every scorer has run.
+        finished: True when nothing is left to do: it is complete, or all that it lacks is images that an import did not bring.
         samples: how many samples the run has.
         counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
         split: how often the device's memory did not hold a batch, so that it was made in parts.
@@ -47,6 +48,7 @@ class Run:
     split: int = 0
     acted: Acted | None = None
     unscored: tuple[str, ...] = ()
+    finished: bool = False
 
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
@@ -146,8 +148,18 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     missing = int(manifest["samples"]) - done
     current = folder.current_scores()
     unscored = tuple(each.scorer for each in current if folder.unscored_units(each))
-    complete = missing == 0 and statuses["failed"] == 0 and bool(current) and not unscored
-    return Run(folder.path, spec, complete, int(manifest["samples"]), {**statuses, "missing": missing}, split, total(markers.values()), unscored)
+    finished = len(markers) == int(manifest["units"]) and statuses["failed"] == 0 and bool(current) and not unscored
+    return Run(
+        folder.path,
+        spec,
+        finished and missing == 0,
+        int(manifest["samples"]),
+        {**statuses, "missing": missing},
+        split,
+        total(markers.values()),
+        unscored,
+        finished and (missing == 0 or manifest["method"].get("kind") == Kind.IMPORTED),
+    )
 
 
 def suite_since(folder: RunFolder, track: Track) -> str:
@@ -213,19 +225,51 @@ def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = 
 def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
     """Return the finished run called ``name``: a folder, or a method's run with default settings."""
     spec = RunSpec(name, suite, track, limit=limit)
-    path = Path(name) if RunFolder.is_run(Path(name)) else folder_of(spec, out)[0].path
+    if RunFolder.is_run(Path(name)):
+        path = Path(name)
+    elif spec.imported:
+        path = _imported(spec, out)
+    else:
+        path = folder_of(spec, out)[0].path
     if not RunFolder.is_run(path):
         raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{_command(spec)}`; of other settings, give the folder.")
     run = describe(RunFolder.open(path))
-    if not run.complete:
+    if not run.finished:
         raise BenchError(
             f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{_command(run.spec)}`."
         )
     return run
 
 
+def _imported(spec: RunSpec, out: Path) -> Path:
+    """Return the folder of the one import of this name, suite, track and limit, whatever it brought; of none a folder that is not there.
+
+    Raises:
+        BenchError: there are several, and nothing says which is meant.
+    """
+    found = [
+        folder.path
+        for folder in run_folders(out, track=spec.loaded_track.name, suite=spec.suite)
+        if (said := _asked(folder)) is not None and (said["method"], said["limit"]) == (spec.method, spec.limit)
+    ]
+    if len(found) > 1:
+        raise BenchError(f"There are {len(found)} imports called {spec.method} on {spec.suite}: {', '.join(map(str, found))}. Give the folder of one.")
+    return found[0] if found else out / spec.method
+
+
+def _asked(folder: RunFolder) -> Mapping[str, Any] | None:
+    """Return what a run was asked for; None where its manifest cannot be read."""
+    try:
+        asked: Mapping[str, Any] = folder.manifest()["spec"]
+    except BenchError:
+        return None
+    return asked
+
+
 def _command(spec: RunSpec) -> str:
     """Return the command of a run, as far as a line needs it."""
     limit = f" --limit {spec.limit}" if spec.limit else ""
+    if spec.imported:
+        return f"bench import FOLDER --suite {spec.suite} --track {spec.track} --as {spec.method.partition(':')[2]}{limit}"
     own = "".join(f" --set {name}=..." for name in spec.parameters)
     return f"bench run --method {spec.method} --suite {spec.suite} --track {spec.track}{limit}{own}"

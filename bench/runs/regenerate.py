@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.console import Progress, Quiet
 from bench.errors import BenchError
-from bench.runs.find import describe
+from bench.runs.find import describe, spec_of
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
 from bench.runs.threads import one_thread
@@ -57,8 +57,9 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
         progress: told of every sample that was compared.
 
     Raises:
-        BenchError: as :func:`bench.runs.verify.verify`.
+        BenchError: as :func:`bench.runs.verify.verify`, or its images were made elsewhere.
     """
+    refuse_imported(path)
     folder = RunFolder.open(Path(path))
     spec = describe(folder).spec
     advance = (progress or Quiet()).start("make again", count)
@@ -68,6 +69,16 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
         found.append(_compare(folder, row, outcome))
         advance(1)
     return found
+
+
+def refuse_imported(path: Path | str) -> None:
+    """Refuse to make images of a run again that another tool made.
+
+    Raises:
+        BenchError: they were made elsewhere, or there is no such run.
+    """
+    if spec_of(RunFolder.open(Path(path))).imported:
+        raise BenchError(f"The images of {path} were made elsewhere, so none can be made again here. Verify what is stored: `bench verify {path}`.")
 
 
 def make_again(rows: Sequence[Mapping[str, Any]], spec: RunSpec, count: int, seed: int) -> Iterator[tuple[Mapping[str, Any], object]]:

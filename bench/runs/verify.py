@@ -12,6 +12,7 @@ from bench.console import Progress, Quiet
 from bench.errors import BenchError, Damaged
 from bench.runs.find import spec_of, suite_since
 from bench.runs.folder import RunFolder
+from bench.runs.imported import untrue
 from bench.runs.manifest import contradictions, id_of, reopen
 from bench.runs.models import counts, is_of_run
 from bench.runs.score_sets import ScoreSet
@@ -39,6 +40,8 @@ class Proof:
         unproven: documents and tables that were written before they were hashed, so that nothing proves them.
         unreferenced: image files that no sample names.
         reopened: True when what is damaged, if anything, was marked to be made again; False where the folder is read-only.
+        absent: images that an import did not bring.
+        command: what makes again what is damaged.
         suite_since: what became of the suite's version since the run was made; empty where it is today's.
     """
 
@@ -53,6 +56,8 @@ class Proof:
     unproven: int = 0
     unreferenced: int = 0
     reopened: bool = False
+    absent: int = 0
+    command: str = "bench run"
     suite_since: str = ""
 
     @property
@@ -60,7 +65,7 @@ class Proof:
         """Whether the run is complete, every byte is right and the manifest is true."""
         wrong = self.damaged or self.manifest or self.damaged_scores
         lacking = self.missing_units or self.unscored or self.failed or self.unproven
-        return not wrong and not lacking and self.standing == self.samples
+        return not wrong and not lacking and self.standing + self.absent == self.samples
 
     def reasons(self) -> list[str]:
         """Return why the run is not whole, one clause each."""
@@ -74,7 +79,7 @@ class Proof:
         return found
 
     def remedy(self) -> str:
-        """Return what the same ``bench run`` will do about it; empty where the run is whole."""
+        """Return what the same command will do about it; empty where the run is whole."""
         units = len({*self.damaged, *self.missing_units})
         scored = len(self.damaged_scores) + sum(self.unscored.values())
         todo = [f"make {units} unit(s) and any failed sample again"] if units or self.failed else []
@@ -84,7 +89,7 @@ class Proof:
         if not todo:
             return ""
         marked = "" if self.reopened or not (self.damaged or self.manifest) else " Nothing was marked, since the folder is read-only: verify a copy."
-        return f"The same `bench run` will {'; '.join(todo)}.{marked}"
+        return f"The same `{self.command}` will {'; '.join(todo)}.{marked}"
 
 
 def check_unchanged(folder: RunFolder, suite: LoadedSuite) -> None:
@@ -145,11 +150,13 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
     advance = progress.start("verify", len(spec.units), "units")
     verdict = Proof(samples=len(spec.loaded_suite.samples), suite_since=suite_since(folder, spec.loaded_track))
     verdict.unproven += not folder.manifest_is_hashed()
+    verdict.command = "bench import" if spec.imported else "bench run"
     named: set[str] = set()
     sets = _current(folder, manifest, verdict)
     for unit in spec.units:
         if folder.is_marked(unit.index):
-            named |= _prove_unit(folder, unit.index, unit.samples, sets, verdict)
+            # Of an import a part of the unit's samples may be all that was brought.
+            named |= _prove_unit(folder, unit.index, unit.samples, sets, verdict, some=spec.imported)
         else:
             verdict.missing_units.append(unit.index)
         advance(1)
@@ -161,6 +168,9 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
         verdict.manifest.append("it is of another run than every unit")
     else:
         verdict.damaged |= {unit: f"its marker is of another run ({markers[unit]['run_id'][:16]})" for unit in others}
+    if spec.imported and not verdict.damaged and not verdict.missing_units:
+        verdict.absent = verdict.samples - verdict.standing
+        verdict.manifest += untrue(folder, manifest, folder.samples().to_pylist())
     if not verdict.damaged:
         verdict.unreferenced = len(folder.images.names() - named)
     return verdict
@@ -194,7 +204,9 @@ def _current(folder: RunFolder, manifest: Mapping[str, Any], verdict: Proof) -> 
     return sets
 
 
-def _prove_unit(folder: RunFolder, unit: int, samples: Sequence[Sample] | None, sets: Sequence[ScoreSet], verdict: Proof) -> set[str]:
+def _prove_unit(
+    folder: RunFolder, unit: int, samples: Sequence[Sample] | None, sets: Sequence[ScoreSet], verdict: Proof, *, some: bool = False
+) -> set[str]:
     """Put down what is wrong with a unit and its scores, and return the images that it names.
 
     Args:
@@ -203,8 +215,9 @@ def _prove_unit(folder: RunFolder, unit: int, samples: Sequence[Sample] | None, 
         samples: what it is to hold; None where no manifest says.
         sets: scores to read.
         verdict: where it is put down.
+        some: it may hold some of the samples alone.
     """
-    wrong, rows = _read(folder, unit, samples)
+    wrong, rows = _read(folder, unit, samples, some=some)
     named = {str(row["image"]) for row in rows if row["image"]}
     if wrong:
         verdict.damaged[unit] = wrong
@@ -225,13 +238,16 @@ def _prove_unit(folder: RunFolder, unit: int, samples: Sequence[Sample] | None, 
     return named
 
 
-def _read(folder: RunFolder, unit: int, samples: Sequence[Sample] | None) -> tuple[str, list[dict[str, Any]]]:
+def _read(folder: RunFolder, unit: int, samples: Sequence[Sample] | None, *, some: bool) -> tuple[str, list[dict[str, Any]]]:
     """Return what is wrong with a unit (empty where nothing is) and its rows."""
     try:
         marker = folder.markers_of(unit)
         rows = folder.unit_rows(unit)
     except Damaged as error:
         return str(error), []
+    if samples is not None and some:
+        there = {key_of(row) for row in rows}
+        samples = [sample for sample in samples if sample.key in there]
     if samples is not None and [{name: row[name] for name in COLUMNS} for row in rows] != [sample.row() for sample in samples]:
         return "its samples are not those of the plan", rows
     if counts(rows) != {name: marker[name] for name in counts(())}:
