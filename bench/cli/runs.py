@@ -80,10 +80,10 @@ def run(
             out=out,
             progress=bars,
         )
-    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
+    print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
     if gallery:
-        _write_gallery(done)
-    _end(done)
+        write_run_gallery(done)
+    end(done)
 
 
 def score(
@@ -108,8 +108,8 @@ def score(
     spec.loaded_track.rule(spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
     with Bars(quiet=quiet) as bars, results_apart():
         done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True)
-    _print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
-    _end(done)
+    print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
+    end(done)
 
 
 def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
@@ -183,13 +183,15 @@ def verify(
         raise typer.Exit(1)
 
 
-def _print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleChoice) -> None:
+def print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleChoice) -> None:
+    """Print a run's table."""
     from bench.reports.run_tables import report_table
 
     show_table(report_table([done], rule=rule, blocked_as_black=blocked_as_black), form)
 
 
-def _write_gallery(done: Any) -> None:
+def write_run_gallery(done: Any) -> None:
+    """Write a run's contact sheet and say where it is."""
     from bench.reports.gallery import write_gallery
     from bench.runs.folder import RunFolder
 
@@ -206,7 +208,7 @@ def _verify_file(path: Path, **options: Any) -> None:
     raise BenchError(f"{path} is a file, and nothing here verifies files. Give a run folder, or install the project again: `make env`.")
 
 
-def _end(done: Any) -> None:
+def end(done: Any) -> None:
     """Leave with exit code 1 where something is left to do, and say what."""
     if done.finished:
         return

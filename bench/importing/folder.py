@@ -1,6 +1,6 @@
 """A folder of images in the layouts that people have: each is recognised surely, or refused with the ways to name its files.
 
-``ID.png``, ``ID_0.png``, ``ID-1.jpg``, ``00012.png`` (the id's number), ``ID/0.png``, ``ID/anything.png`` (sorted), and files that are numbered in the
+``ID.png``, ``ID_0.png``, ``ID-1.jpg``, ``00012.png`` (the id's number), ``ID/0.png``, ``ID/anything.png`` (sorted), and files numbered in the
 suite's order. A number that is one prompt by its id and another one by its place is nobody's to guess.
 """
 

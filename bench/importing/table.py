@@ -107,8 +107,8 @@ def _prompt(file: Path, row: str, said: str, names: PromptNames, suite: str, by:
     whole = [name for name, index in names.by_id(said) if index is None]
     if not whole:
         raise BenchError(
-            f"{file}: {row}: {suite} has no prompt {in_one_line(said, 80)!r}; its ids are such as {names.ids[0]!r}. Nothing was taken: the list may be "
-            "of another prompt set."
+            f"{file}: {row}: {suite} has no prompt {in_one_line(said, 80)!r}; its ids are such as {names.ids[0]!r}. Nothing was taken: the list "
+            "may be of another prompt set."
         )
     return whole[0]
 
@@ -127,5 +127,5 @@ def _image(file: Path, row: str, said: str) -> Path:
         raise BenchError(f"{file}: {row}: {shown_path} does not lie within {folder}, where the list is. Put the list into a folder above its images.")
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
-        raise BenchError(f"{file}: {row}: {shown_path} {what}. Expected an image file, its path relative to the list; leave it blank where there is none.")
+        raise BenchError(f"{file}: {row}: {shown_path} {what}. Expected the path of an image, relative to the list, or nothing where there is none.")
     return path

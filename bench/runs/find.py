@@ -253,7 +253,9 @@ def _imported(spec: RunSpec, out: Path) -> Path:
         if (said := _asked(folder)) is not None and (said["method"], said["limit"]) == (spec.method, spec.limit)
     ]
     if len(found) > 1:
-        raise BenchError(f"There are {len(found)} imports called {spec.method} on {spec.suite}: {', '.join(map(str, found))}. Give the folder of one.")
+        raise BenchError(
+            f"There are {len(found)} imports called {spec.method} on {spec.suite}: {', '.join(map(str, found))}. Give the folder of one."
+        )
     return found[0] if found else out / spec.method
 
 

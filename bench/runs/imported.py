@@ -60,6 +60,15 @@ def caption(method: str, manifest: Mapping[str, Any], missing: int) -> str:
     return " ".join(said)
 
 
+def brought_in_words(manifest: Mapping[str, Any], counts: Mapping[str, int]) -> str:
+    """Return what an import took and what it left, in one line for who imports."""
+    brought = manifest[IMPORTED]
+    sizes = ", ".join(brought["sizes"]) or "no size"
+    said = [f"{brought['source']}: {counts['generated']} image(s) of {sizes}, told apart {brought['told_by']}; {counts['blocked']} refused."]
+    said += [f"{counts['missing']} image(s) of {manifest['samples']} are missing."] if counts["missing"] else []
+    return " ".join([*said, *brought["left"]])
+
+
 def untrue(folder: RunFolder, manifest: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return what a manifest says of imported images that is not so; the images themselves are proven already.
 
