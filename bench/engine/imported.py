@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -103,8 +104,10 @@ def import_images(
         planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(suite), spec.loaded_track)
     delivery = _delivery(source, spec, None if by is None else _by(by))
     found = sorted(delivery.found, key=lambda each: each.key)
+    many = 1 + max(each.image_index for each in found)
+    spec = replace(spec, images=many if many > spec.loaded_suite.info.images_per_prompt else None)
     files = hash_json([[*each.key, digest] for each, digest in zip(found, _each(_hash, found, workers), strict=True)])
-    finished = _finished(spec, files, out)
+    finished = _finished(spec, files, found, out)
     if finished is None:
         brought = _read(found, workers, progress)
         said = _said(delivery, files, brought)
@@ -112,14 +115,14 @@ def import_images(
         images = hash_brought(each.row() for each in brought)
     else:
         brought, said, images = [], {}, finished
-    spec = RunSpec(spec.method, suite, track, {IMAGES: images}, limit=limit, device=device)
+    spec = replace(spec, parameters={IMAGES: images})
     folder, run_id = folder_of(spec, out)
     with folder.lock(), left_nothing(folder, out):
-        begin(folder, spec, run_id, len(spec.units))
+        whole = begin(folder, spec, run_id)
         if said:
             folder.update_manifest(**{IMPORTED: said})
-        _store(folder, spec, {each.brought.key: each for each in brought}, workers, progress)
-        score_due(spec, folder, with_lapsed(folder, planned, spec.loaded_track), workforce, progress)
+        _store(folder, whole, {each.brought.key: each for each in brought}, workers, progress)
+        score_due(whole, folder, with_lapsed(folder, planned, spec.loaded_track), workforce, progress)
     return describe(folder, spec)
 
 
@@ -160,18 +163,8 @@ def _delivery(source: Path, spec: RunSpec, by: By | None) -> Delivery:
         found = from_table(source, ids, spec.suite, by)
     else:
         raise BenchError(f"{source} is neither a folder of images nor a list of them ({', '.join(LISTS)}).")
-    samples = spec.loaded_suite.samples
-    wanted, whole = {each.prompt_id for each in samples}, RunSpec(spec.method, spec.suite, spec.track).loaded_suite
-    delivery = found.of(wanted, set(ids) - {each.prompt_id for each in whole.samples})
-    keys = {each.key for each in samples}
-    further = next((each for each in delivery.found if each.key not in keys), None)
-    if further is not None:
-        own = spec.loaded_suite.info.images_per_prompt
-        raise BenchError(
-            f"{source}: {further.where} is image {further.image_index} of prompt {further.prompt_id}; {spec.suite} has {own} image(s) a prompt, "
-            "numbered from 0. Leave the others out."
-        )
-    return delivery
+    suite = spec.loaded_suite
+    return found.of({each.prompt_id for each in suite.samples}, set(ids) - {each.prompt_id for each in suite.whole})
 
 
 def _hash(each: Brought) -> str:
@@ -182,14 +175,14 @@ def _hash(each: Brought) -> str:
         raise BenchError(f"Cannot read {each.file}: {error.strerror or error}. Mend it or take it out, and import again.") from None
 
 
-def _finished(spec: RunSpec, files: str, out: Path) -> str | None:
-    """Return what the images of these very files hash to, where a run of them has all its units: then no file need be decoded."""
+def _finished(spec: RunSpec, files: str, found: Sequence[Brought], out: Path) -> str | None:
+    """Return what the images of these very files hash to, where a run of them has all that is asked for: then no file need be decoded."""
+    units = brought_units(spec, {each.key for each in found})
     for folder in run_folders(out, track=spec.loaded_track.name, suite=spec.suite):
         try:
             manifest = folder.manifest()
-            asked = manifest["spec"]
-            same = (asked["method"], asked["limit"], manifest.get(IMPORTED, {}).get("files_sha256")) == (spec.method, spec.limit, files)
-            if same and not folder.missing_units(int(manifest["units"])):
+            same = (manifest["spec"]["method"], manifest.get(IMPORTED, {}).get("files_sha256")) == (spec.method, files)
+            if same and not folder.missing_units(units):
                 return str(manifest["method"]["parameters"][IMAGES])
         except BenchError:
             continue  # it is made again from the files
@@ -257,19 +250,21 @@ def _store(folder: RunFolder, spec: RunSpec, brought: Mapping[tuple[str, int], _
     Raises:
         BenchError: a file is another than it was a moment ago.
     """
-    missing = set(folder.missing_units(len(spec.units)))
-    units = [unit for unit in spec.units if unit.index in missing]
-    if not units:
+    if not brought:  # all of it is there
         return
-    advance = progress.start(f"{spec.method} on {spec.suite}", sum(sample.key in brought for unit in units for sample in unit.samples))
+    planned = brought_units(spec, brought)
+    missing = set(folder.missing_units(planned))
+    units = [unit for unit in planned if unit.index in missing]
+    advance = progress.start(f"{spec.method} on {spec.suite}", sum(len(unit.samples) for unit in units)) if units else lambda done: None
     for unit in units:
-        stored = dict(_each(lambda each: (each.brought.key, _put(folder, each)), [brought[key] for key in _keys(unit) if key in brought], workers))
-        folder.commit_unit(unit.index, _rows(unit, stored, brought), 0.0)  # what the other tool took is not known
-        advance(len(stored))
+        kept = list(_each(partial(_put, folder), [brought[sample.key] for sample in unit.samples], workers))
+        folder.commit_unit(unit.index, _rows(unit, kept, brought), 0.0)  # what the other tool took is not known
+        advance(len(kept))
 
 
-def _keys(unit: Unit) -> Iterable[tuple[str, int]]:
-    return (sample.key for sample in unit.samples)
+def brought_units(spec: RunSpec, brought: Collection[tuple[str, int]]) -> list[Unit]:
+    """Return the run's units with the samples that were brought alone; one of which nothing was brought is empty, and stands so."""
+    return [Unit(unit.index, tuple(tuple(sample for sample in batch if sample.key in brought) for batch in unit.batches)) for unit in spec.units]
 
 
 def _put(folder: RunFolder, each: _Read) -> tuple[str, int] | None:
@@ -282,14 +277,13 @@ def _put(folder: RunFolder, each: _Read) -> tuple[str, int] | None:
     return folder.images.put(pixels)
 
 
-def _rows(unit: Unit, stored: Mapping[tuple[str, int], tuple[str, int] | None], brought: Mapping[tuple[str, int], _Read]) -> list[dict[str, Any]]:
-    """Return the unit's rows, of what was brought alone."""
+def _rows(unit: Unit, kept: Sequence[tuple[str, int] | None], brought: Mapping[tuple[str, int], _Read]) -> list[dict[str, Any]]:
+    """Return the rows of a unit's samples, of which ``kept`` says image and bytes, or None of a refusal."""
     rows = []
-    for number, batch in enumerate(unit.batches):
-        for sample in (each for each in batch if each.key in stored):
-            kept = stored[sample.key]
-            if kept is None:
-                rows.append(sample_row(unit.index, number, sample, "blocked", brought[sample.key].brought.refusal))
-            else:
-                rows.append({**sample_row(unit.index, number, sample, "generated"), "image": kept[0], "image_bytes": kept[1]})
+    placed = [(number, sample) for number, batch in enumerate(unit.batches) for sample in batch]
+    for (number, sample), stored in zip(placed, kept, strict=True):
+        if stored is None:
+            rows.append(sample_row(unit.index, number, sample, "blocked", brought[sample.key].brought.refusal))
+        else:
+            rows.append({**sample_row(unit.index, number, sample, "generated"), "image": stored[0], "image_bytes": stored[1]})
     return rows

@@ -21,7 +21,7 @@ def record_loss(job: Job, unit: int, call: Call | None, reason: str) -> None:
     if call is None or call.rule == "load":
         return
     if call.noun == "method":
-        job.folder.commit_unit(unit, failed_rows(job.spec.units[unit], reason), 0.0)
+        job.folder.commit_unit(unit, failed_rows(job.spec.unit_of[unit], reason), 0.0)
         return
     (planned,) = (each for each in job.scorers if each.name == call.name)
     scores = score_set(job.folder, planned)

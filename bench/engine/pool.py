@@ -155,7 +155,7 @@ class WorkerPool:
         return (self._limit if hand.call else UnitLimit()).of(self._samples(hand))
 
     def _samples(self, hand: Hand) -> int:
-        return 1 if hand.unit is None else len(self._job.spec.units[hand.unit].samples)
+        return 1 if hand.unit is None else len(self._job.spec.unit_of[hand.unit].samples)
 
     def _hear(self, hand: Hand, kind: str, value: Any) -> None:
         hand.began = True

@@ -214,7 +214,7 @@ class Crew:
         answer = actor.do.remote(unit)
         plugins = int(self._job.make) + len(self._job.scorers)
         self._asked[answer] = actor, unit
-        self._due[answer] = time.monotonic() + self._limit.of(len(self._job.spec.units[unit].samples)) * plugins + GRACE
+        self._due[answer] = time.monotonic() + self._limit.of(len(self._job.spec.unit_of[unit].samples)) * plugins + GRACE
 
     def _end_late(self) -> int:
         """End the actors that are over the time limit, record their units as lost, and return how many there were.
@@ -228,7 +228,7 @@ class Crew:
             del self._due[answer]
             imported().kill(actor)
             assert unit is not None
-            passed = self._limit.passed(len(self._job.spec.units[unit].samples))
+            passed = self._limit.passed(len(self._job.spec.unit_of[unit].samples))
             lost = self._lost(unit, f"A Ray worker {passed}")
             if not self._making(unit):
                 raise lost
@@ -241,7 +241,7 @@ class Crew:
         if unit is None:
             return BenchError(f"{what}. Finished units are kept: run the same command again to go on.")
         who = f"the method {self._job.spec.method!r}" if self._making(unit) else f"the scorers {', '.join(each.name for each in self._job.scorers)}"
-        call = Call.on("method", self._job.spec.method, "generate", self._job.spec.units[unit].samples)
+        call = Call.on("method", self._job.spec.method, "generate", self._job.spec.unit_of[unit].samples)
         if self._making(unit):
             record_loss(self._job, unit, call, what)
         where = f"{who} worked on {call.asked().partition(', ')[2]}"

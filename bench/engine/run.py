@@ -22,6 +22,7 @@ from bench.runs.manifest import begin, same_numerics
 from bench.runs.remove import left_nothing
 from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, planned_sizes, unscored, with_lapsed
 from bench.runs.spec import RunSpec
+from bench.runs.units import Share
 from bench.tracks import listed
 
 SCORING = ("during", "after")
@@ -47,15 +48,20 @@ def run(
     isolate: bool = False,
     out: Path | str = OUT,
     progress: Progress | None = None,
+    images: int | None = None,
+    shard: str | None = None,
 ) -> Run:
     """Generate what is missing, score what is missing, and return the run.
+
+    A run grows: of more prompts or images than it has, those alone are made, and its last batch and unit again. With fewer, nothing is made and what
+    is returned is a view of these.
 
     Args:
         method: a registered method, such as ``sd-v1.5``, or one with its weights, such as ``unet:OWNER/NAME``.
         suite: a registered suite, such as ``i2p``.
         track: a track's name, or the path of a YAML file.
         parameters: the method's parameters where they differ from its defaults.
-        limit: the first that many prompts only; part of the run's identity.
+        limit: the first that many prompts only.
         batch_size: samples a call; the track's where None.
         device: a torch device string.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
@@ -69,6 +75,8 @@ def run(
         isolate: have a single worker be a process of its own too, as the command does, so that no plugin can end this one or keep it for ever.
         out: the folder of all runs.
         progress: told of the progress.
+        images: images a prompt, the suite's own number where None; image 0 is the same whatever this is.
+        shard: ``2/8`` makes the second of eight shares of the units alone; :func:`bench.runs.merge.merge` joins them.
 
     Raises:
         BenchError: something that the user can mend; what was finished is kept.
@@ -76,11 +84,14 @@ def run(
     workforce = Engine(engine, workers, unit_timeout, isolate)
     if scoring not in SCORING:
         raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
-    spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}))
+    share = None if shard is None else Share.parse(shard)
+    spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}), images=images)
     progress = progress or Quiet()
     with listed(spec.track, spec.loaded_track):
         # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
-        units = spec.units
+        units = [unit for unit in spec.units if share is None or unit.index in share]
+        if share is not None and not units:
+            raise BenchError(f"The run has {len(spec.units)} unit(s), so that the share {share} is empty. Give fewer shares.")
         planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
         check_sizes(planned, planned_sizes(spec.loaded_suite.samples))
         folder, run_id = folder_of(spec, Path(out))
@@ -89,14 +100,14 @@ def run(
         if engine == "local":
             check_device(spec.device)
     with folder.lock(), left_nothing(folder, Path(out)):
-        begin(folder, spec, run_id, len(units))
-        missing = folder.missing_units(len(units))
+        whole = begin(folder, spec, run_id)
+        missing = folder.missing_units(units)
         planned = with_lapsed(folder, planned, spec.loaded_track)
         if missing:
             same_numerics(folder)
-            _generate(Job(spec, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
-        score_due(spec, folder, planned, workforce, progress, tried=missing if scoring == "during" else ())
-    return describe(folder, spec)
+            _generate(Job(whole, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
+        score_due(whole, folder, planned, workforce, progress, tried=missing if scoring == "during" else ())
+    return describe(folder, spec, share)
 
 
 def check_device(device: str) -> None:
@@ -149,7 +160,7 @@ def score_due(
 def _bars(spec: RunSpec, progress: Progress, made: Sequence[int], scored: Sequence[int]) -> Told:
     """Return what workers tell of their progress: one bar for what is made and one for what is scored."""
     titles = {"made": (f"{spec.method} on {spec.suite}", made), "scored": ("score", scored)}
-    bars = {kind: progress.start(title, sum(len(spec.units[index].samples) for index in todo)) for kind, (title, todo) in titles.items() if todo}
+    bars = {kind: progress.start(title, sum(len(spec.unit_of[index].samples) for index in todo)) for kind, (title, todo) in titles.items() if todo}
     return lambda kind, count: bars[kind](count)
 
 

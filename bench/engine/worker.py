@@ -54,7 +54,7 @@ class Worker:
     def __init__(self, job: Job, caller: Caller | None = None) -> None:
         one_thread()
         self._spec, self._folder, self._caller = job.spec, job.folder, caller or Caller()
-        self._units = job.spec.units
+        self._units = job.spec.unit_of
         self._scoring = Scoring(job.folder, job.spec.loaded_track, job.scorers, job.spec.device, self._caller)
         self._fits: int | None = None
         self._method = self._loaded() if job.make else None

@@ -18,6 +18,7 @@ from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
 from bench.runs.imported import caption
+from bench.runs.spec import Reach
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
 from bench.types.sample import key_of
@@ -53,6 +54,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     rules = [run.rule(rule) for run in runs]
     said = [
         _counted(runs),
+        *reaches(runs),
         *_since(runs),
         *elsewhere(runs),
         *_cut(runs),
@@ -85,27 +87,21 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
         manifest = RunFolder.open(run.path).manifest()
         rows += [{**_state(run), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     own = [run.rule(rule) for run in runs]
-    said = [
-        _counted(runs),
-        *_since(runs),
-        *elsewhere(runs),
-        *_cut(runs),
-        *acting(runs),
-        *_rules(rows, runs, own),
-        "Its detection threshold varies.",
-        _intervals(rows),
-    ]
+    about = [_counted(runs), *reaches(runs), *_since(runs), *elsewhere(runs), *_cut(runs), *acting(runs)]
+    said = [*about, *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said), _names(runs))
 
 
 def _state(run: Run) -> dict[str, Any]:
     """Return which run a row is of, and whether it is finished: a table of a half-made one says so in every format."""
-    return {"run": str(run.path), "complete": run.complete, "missing": run.counts["missing"], "failed": run.counts["failed"]}
+    reach = {"limit": run.reach.limit, "images": run.reach.images, "shard": run.share or None}
+    return {"run": str(run.path), **reach, "complete": run.complete, "missing": run.counts["missing"], "failed": run.counts["failed"]}
 
 
 def same_images(runs: Sequence[Run]) -> list[str]:
     """Return how many images of each run are, pixel by pixel, those of the first: a method that changed nothing is seen here, whatever it says."""
-    first, *others = ({key_of(row): row["image"] for row in RunFolder(run.path).samples().to_pylist() if row["image"]} for run in runs)
+    tables = [(run, RunFolder(run.path).samples().to_pylist()) for run in runs]
+    first, *others = ({key_of(row): row["image"] for row in table if row["image"] and run.shows(row)} for run, table in tables)
     said = []
     for run, images in zip(runs[1:], others, strict=True):
         same = sum(first.get(key) == image for key, image in images.items())
@@ -146,6 +142,24 @@ def _counted(runs: Sequence[Run]) -> str:
     unfinished = f" Incomplete: {', '.join(incomplete)}." if incomplete else ""
     taken = ", ".join(f"{count} of {suite}" for suite, count in screened.items())
     return f"Prompts taken by the child-safety screen: {taken}.{unfinished}{proxy}"
+
+
+def reaches(runs: Sequence[Run]) -> list[str]:
+    """Return of which prompts and images a table of ``runs`` is, where that is not all of their suites or of what the folders hold."""
+    said = []
+    for run in runs:
+        manifest = RunFolder.open(run.path).manifest()
+        there, suite = Reach.of(manifest), manifest["suite"]
+        where = f"{run.path}: " if len(runs) > 1 else ""
+        if run.reach.limit is not None:
+            more = f" (a view: the run was made to {there.limit or 'all'})" if there.limit != run.reach.limit else ""
+            said.append(f"{where}The first {run.reach.limit} of {suite['total_prompts'] - suite['screened_out']} prompts{more}.")
+        if run.reach.images is not None or there.images is not None:
+            more = f" (a view: the run was made to {there.images})" if there.images != run.reach.images else ""
+            said.append(f"{where}Images a prompt: {run.reach.images or 'as many as the suite has'}{more}.")
+        if run.share:
+            said.append(f"{where}Share {run.share} of the run's units alone; `bench merge` joins shares.")
+    return list(dict.fromkeys(said))
 
 
 def _since(runs: Sequence[Run]) -> list[str]:

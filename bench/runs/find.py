@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,13 @@ from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder, run_folders
+from bench.runs.models import counts
 from bench.runs.records import check_rule, load_records
-from bench.runs.spec import RunSpec, digest
+from bench.runs.spec import Reach, RunSpec, digest
 from bench.runs.tables import UNSCORED
+from bench.runs.units import Share
 from bench.types import Kind
+from bench.types.sample import KEY, key_of
 from bench.types.track import Track
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ class Run:
         split: how often the device's memory did not hold a batch, so that it was made in parts.
         acted: on how many samples the method acted; None where it does not say, or the run is older than that.
         unscored: scorers that have not scored every finished unit.
+        reach: how far it goes: the first prompts, images a prompt.
+        share: which of its units it is looked at by, as ``2/8``; empty for all.
+        view: the samples that it is looked at by, where the folder holds or will hold more than these; None for all.
     """
 
     path: Path
@@ -49,10 +55,20 @@ class Run:
     acted: Acted | None = None
     unscored: tuple[str, ...] = ()
     finished: bool = False
+    reach: Reach = field(default_factory=Reach)
+    share: str = ""
+    view: frozenset[tuple[str, int]] | None = field(default=None, repr=False)
+
+    def shows(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row of the folder's tables is one of this run's samples."""
+        return self.view is None or key_of(row) in self.view
 
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
-        return load_run(self.path)
+        found = load_run(self.path)
+        if self.view is None:
+            return found
+        return found[[key in self.view for key in zip(*(found[name] for name in KEY), strict=True)]].reset_index(drop=True)
 
     @property
     def idle(self) -> bool:
@@ -65,7 +81,7 @@ class Run:
         """Return how many samples failed, which was the first, and why; empty where none did."""
         if not self.counts["failed"]:
             return ""
-        first = next(row for row in RunFolder(self.path).samples().to_pylist() if row["status"] == "failed")
+        first = next(row for row in RunFolder(self.path).samples().to_pylist() if row["status"] == "failed" and self.shows(row))
         where = f"first {first['prompt_id']} (image {first['image_index']})"
         return f"{self.counts['failed']} sample(s) failed in the method {self.spec.method!r}, {where}: {first['reason']}"
 
@@ -73,13 +89,13 @@ class Run:
         """Return, of each current scorer that gave nothing for some images, how many these are, which is the first, and why."""
         folder, said = RunFolder(self.path), []
         for scores in folder.current_scores():
-            units = folder.unscored_images(scores)
-            table = folder.scores(scores, vectors=False) if units else None
+            table = folder.scores(scores, vectors=False) if folder.unscored_images(scores) else None
             if table is None or UNSCORED not in table.column_names:
                 continue
-            first = next(row for row in table.to_pylist() if row[UNSCORED])
-            where = f"first {first['prompt_id']} (image {first['image_index']})"
-            said.append(f"{sum(units.values())} image(s) have no score of {scores.scorer!r}, {where}: {first[UNSCORED]}")
+            lacking = [row for row in table.to_pylist() if row[UNSCORED] and self.shows(row)]
+            if lacking:
+                where = f"first {lacking[0]['prompt_id']} (image {lacking[0]['image_index']})"
+                said.append(f"{len(lacking)} image(s) have no score of {scores.scorer!r}, {where}: {lacking[0][UNSCORED]}")
         return said
 
     def rule(self, choice: RuleChoice = TRACKS_OWN) -> Rule:
@@ -126,16 +142,26 @@ def spec_of(folder: RunFolder) -> RunSpec:
         Damaged: the manifest is missing or damaged.
     """
     manifest = folder.manifest()
-    return RunSpec(**manifest["spec"], suite_version=manifest["suite"]["version"])
+    suite = manifest["suite"]
+    return RunSpec(**manifest["spec"], suite_version=suite["version"], limit_in_id=suite["limit"] is not None)
 
 
-def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
+def describe(folder: RunFolder, spec: RunSpec | None = None, share: Share | None = None) -> Run:
     """Return what is known of a run without reading its images.
+
+    Args:
+        folder: the run.
+        spec: the run as far as it is to be looked at; as far as it was ever asked to go where None.
+        share: look at these units alone.
 
     Raises:
         Damaged: the manifest, a marker or a current scorer's note is missing or damaged.
+        BenchError: the run was never asked to go as far as ``spec``.
     """
     manifest = folder.manifest()
+    reach = Reach.of(manifest)
+    if share is not None or (spec is not None and spec.reach != reach):
+        return _viewed(folder, spec or spec_of(folder), share)
     spec = spec or spec_of(folder)
     statuses = {"generated": 0, "blocked": 0, "failed": 0}
     done = split = 0
@@ -148,17 +174,51 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
     missing = int(manifest["samples"]) - done
     current = folder.current_scores()
     unscored = tuple(each.scorer for each in current if folder.unscored_units(each))
-    finished = len(markers) == int(manifest["units"]) and statuses["failed"] == 0 and bool(current) and not unscored
+    ready = statuses["failed"] == 0 and bool(current) and not unscored
+    brought = _is_import(manifest) and len(markers) == int(manifest["units"])
+    complete = missing == 0 and ready
+    found = {**statuses, "missing": missing}
+    done_with = complete or (brought and ready)
+    return Run(folder.path, spec, complete, int(manifest["samples"]), found, split, total(markers.values()), unscored, done_with, reach)
+
+
+def _is_import(manifest: Mapping[str, Any]) -> bool:
+    """Return whether another tool made the images, so that some may be missing for good."""
+    return bool(manifest["method"].get("kind") == Kind.IMPORTED)
+
+
+def _viewed(folder: RunFolder, spec: RunSpec, share: Share | None) -> Run:
+    """Return a run looked at by a part of its samples: the first prompts, or a share of its units."""
+    there = Reach.of(folder.manifest())
+    if spec.reach.joined(there) != there:
+        held, lacks = there.words().strip(), spec.reach.words().strip() or "the whole suite"
+        raise BenchError(f"The run {folder.path} was made with {held}, and {lacks} is asked for. Make the rest: `{command(spec)}`.")
+    units = [unit for unit in spec.units if share is None or unit.index in share]
+    view = frozenset(sample.key for unit in units for sample in unit.samples)
+    markers = folder.markers()
+    done = {unit.index for unit in units} & set(markers)
+    rows = [row for unit in sorted(done) for row in folder.unit_rows(unit) if key_of(row) in view]
+    found = {name: count for name, count in counts(rows).items() if name != "samples"}
+    missing = len(view) - len(rows)
+    current = folder.current_scores()
+    unscored = tuple(each.scorer for each in current if done & set(folder.unscored_units(each)))
+    ready = found["failed"] == 0 and bool(current) and not unscored
+    brought = _is_import(folder.manifest()) and len(done) == len(units)
+    complete = missing == 0 and ready
+    split = sum(int(markers[unit].get("split", 0)) for unit in done)
     return Run(
-        folder.path,
-        spec,
-        finished and missing == 0,
-        int(manifest["samples"]),
-        {**statuses, "missing": missing},
-        split,
-        total(markers.values()),
-        unscored,
-        finished and (missing == 0 or manifest["method"].get("kind") == Kind.IMPORTED),
+        path=folder.path,
+        spec=spec,
+        complete=complete,
+        samples=len(view),
+        counts={**found, "missing": missing},
+        split=split,
+        acted=total(markers.values()),
+        unscored=unscored,
+        finished=complete or (brought and ready),
+        reach=spec.reach,
+        share="" if share is None else str(share),
+        view=view,
     )
 
 
@@ -223,34 +283,32 @@ def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = 
 
 
 def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
-    """Return the finished run called ``name``: a folder, or a method's run with default settings."""
+    """Return the finished run called ``name``: a folder, or a method's run with default settings; its first ``limit`` prompts where that is given."""
     spec = RunSpec(name, suite, track, limit=limit)
-    if RunFolder.is_run(Path(name)):
-        path = Path(name)
-    elif spec.imported:
-        path = _imported(spec, out)
-    else:
-        path = folder_of(spec, out)[0].path
+    given = Path(name) if RunFolder.is_run(Path(name)) else None
+    path = given or (_imported(spec, out) if spec.imported else folder_of(spec, out)[0].path)
+    if not RunFolder.is_run(path) and limit is not None and not spec.imported:  # one that was made when the limit was part of its identity
+        path = folder_of(replace(spec, limit_in_id=True), out)[0].path
     if not RunFolder.is_run(path):
-        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{_command(spec)}`; of other settings, give the folder.")
-    run = describe(RunFolder.open(path))
+        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command(spec)}`; of other settings, give the folder.")
+    folder = RunFolder.open(path)
+    own = spec_of(folder)
+    run = describe(folder, None if limit is None or own.limit_in_id else replace(own, limit=limit))
     if not run.finished:
         raise BenchError(
-            f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{_command(run.spec)}`."
+            f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command(run.spec)}`."
         )
     return run
 
 
 def _imported(spec: RunSpec, out: Path) -> Path:
-    """Return the folder of the one import of this name, suite, track and limit, whatever it brought; of none a folder that is not there.
+    """Return the folder of the one import of this name, suite and track, whatever it brought; of none a folder that is not there.
 
     Raises:
         BenchError: there are several, and nothing says which is meant.
     """
     found = [
-        folder.path
-        for folder in run_folders(out, track=spec.loaded_track.name, suite=spec.suite)
-        if (said := _asked(folder)) is not None and (said["method"], said["limit"]) == (spec.method, spec.limit)
+        folder.path for folder in run_folders(out, track=spec.loaded_track.name, suite=spec.suite) if _asked(folder).get("method") == spec.method
     ]
     if len(found) > 1:
         raise BenchError(
@@ -259,19 +317,19 @@ def _imported(spec: RunSpec, out: Path) -> Path:
     return found[0] if found else out / spec.method
 
 
-def _asked(folder: RunFolder) -> Mapping[str, Any] | None:
-    """Return what a run was asked for; None where its manifest cannot be read."""
+def _asked(folder: RunFolder) -> Mapping[str, Any]:
+    """Return what a run was asked for; nothing where its manifest cannot be read."""
     try:
         asked: Mapping[str, Any] = folder.manifest()["spec"]
     except BenchError:
-        return None
+        return {}
     return asked
 
 
-def _command(spec: RunSpec) -> str:
+def command(spec: RunSpec) -> str:
     """Return the command of a run, as far as a line needs it."""
-    limit = f" --limit {spec.limit}" if spec.limit else ""
     if spec.imported:
-        return f"bench import FOLDER --suite {spec.suite} --track {spec.track} --as {spec.method.partition(':')[2]}{limit}"
+        name = spec.method.partition(":")[2]
+        return f"bench import FOLDER --suite {spec.suite} --track {spec.track} --as {name}{Reach(spec.limit).words()}"
     own = "".join(f" --set {name}=..." for name in spec.parameters)
-    return f"bench run --method {spec.method} --suite {spec.suite} --track {spec.track}{limit}{own}"
+    return f"bench run --method {spec.method} --suite {spec.suite} --track {spec.track}{Reach(spec.limit, spec.images).words()}{own}"

@@ -34,6 +34,8 @@ from bench.runs.images import ImageStore
 from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document
 from bench.runs.score_sets import ScoreSet
 from bench.runs.tables import SAMPLES, joined, read_table, write_table
+from bench.runs.units import Unit
+from bench.types.sample import key_of
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = VERSION
@@ -228,19 +230,26 @@ class RunFolder:
         """Forget that ``unit`` was completed, so that the next run makes it again."""
         self._marker(unit).unlink(missing_ok=True)
 
-    def missing_units(self, units: int) -> list[int]:
-        """Return the units that must be generated: no readable marker, failed samples, or files missing, of another size or another table."""
+    def missing_units(self, units: Sequence[Unit]) -> list[int]:
+        """Return which of ``units`` must be generated.
+
+        They have no readable marker, failed samples, not all of the samples, or files missing, of another size or another table.
+        """
         run_id = self.manifest()["run_id"]
         markers = {unit: marker for unit, marker in self.readable_markers().items() if is_of_run(marker, run_id)}
-        return [unit for unit in range(units) if unit not in markers or markers[unit]["failed"] or not self._stands(unit, markers[unit])]
+        there = {unit.index for unit in units if unit.index in markers and not markers[unit.index]["failed"]}
+        return [unit.index for unit in units if unit.index not in there or not self._stands(unit, markers[unit.index])]
 
-    def _stands(self, unit: int, marker: Mapping[str, Any]) -> bool:
+    def _stands(self, unit: Unit, marker: Mapping[str, Any]) -> bool:
         """Return whether the table is what was written and counted, and the images have their sizes: ``bench verify`` reads every byte of them."""
         try:
-            rows = self.unit_rows(unit)
+            rows = self.unit_rows(unit.index)
         except Damaged:
             return False
         if counts(rows) != {name: marker[name] for name in counts(())}:
+            return False
+        # It was made when fewer prompts were asked for.
+        if not {sample.key for sample in unit.samples} <= {key_of(row) for row in rows}:
             return False
         return all(row["image"] is None or self.images.size(row["image"]) == row["image_bytes"] for row in rows)
 

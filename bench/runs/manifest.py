@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +18,10 @@ from bench.runs.folder import RunFolder
 from bench.runs.imported import IMPORTED
 from bench.runs.provenance import NUMERIC, git_state, machine, tf32, versions
 from bench.runs.sources import SOURCE
-from bench.runs.spec import RAISED, RunSpec, digest
+from bench.runs.spec import RAISED, Reach, RunSpec, digest
 from bench.tracks.schedulers import configured
 from bench.tracks.tokens import CUT, cut_prompts
+from bench.types.sample import key_of
 
 IDENTITY: Mapping[str, tuple[str, ...]] = {
     "track": (),
@@ -30,10 +32,11 @@ IDENTITY: Mapping[str, tuple[str, ...]] = {
 """Of a manifest: what its run id is the hash of; of each part these entries, or all."""
 
 
-def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
+def begin(folder: RunFolder, spec: RunSpec, run_id: str) -> RunSpec:
     """Bring the manifest up to date: of a new run, of one whose manifest was lost or damaged, or of one that says what is not so.
 
     What of a lost run was finished is kept where its markers say that it is of this run; what cannot be known to be is made again.
+    Returned is the run as far as it has ever been asked to go, of which ``spec`` may be a part: its units are made as they are in that.
 
     Raises:
         BenchError: another version of the harness wrote it, the folder holds another run, or what was finished was made with other numerics.
@@ -48,17 +51,45 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
         before = None
     if before is None or id_of(before) != run_id:
         _adopt(folder, run_id, imported=spec.imported)
-        folder.write_manifest(_whole(spec, run_id, units) | _left(folder, units))
-        return
+        spec = spec.to(spec.reach.joined(_held(folder, spec)))
+        folder.write_manifest(_whole(spec, run_id) | _left(folder, spec))
+        return spec
     if REOPENED in before:
-        new = _whole(spec, run_id, units)
+        spec = spec.to(spec.reach.joined(_held(folder, spec)))
         made = {name: value for name, value in before.items() if name in _MADE}
-        folder.write_manifest({**new, **made})
+        folder.write_manifest({**_whole(spec, run_id), **made})
     else:
-        facts = described(spec, cut=False)
-        folder.update_manifest(**{**facts, "suite": {**before["suite"], **facts["suite"]}})
-    folder.update_manifest(**_acted(folder, units))
+        spec = spec.to(spec.reach.joined(Reach.of(before)))
+        folder.update_manifest(**_grown(before, spec))
+    folder.update_manifest(**_acted(folder, spec))
     folder.sign_markers(before)
+    return spec
+
+
+def _grown(before: Mapping[str, Any], spec: RunSpec) -> dict[str, Any]:
+    """Return what of a manifest is otherwise once the run goes as far as ``spec``."""
+    facts = described(spec, cut=spec.reach != Reach.of(before))
+    return {**facts, "suite": {**before["suite"], **facts["suite"]}, "spec": {**before["spec"], **asked_for(spec)}}
+
+
+def asked_for(spec: RunSpec) -> dict[str, Any]:
+    """Return how far a run goes, as its manifest's spec states it."""
+    reach = spec.reach
+    return {"limit": reach.limit, **({} if reach.images is None else {"images": reach.images})}
+
+
+def _held(folder: RunFolder, spec: RunSpec) -> Reach:
+    """Return how far the finished units of a run go, by their tables."""
+    suite = spec.loaded_suite
+    place = {prompt: at for at, prompt in enumerate(dict.fromkeys(sample.prompt_id for sample in suite.whole), start=1)}
+    limit = images = 0
+    for unit in folder.readable_markers():
+        with suppress(Damaged):
+            for prompt, image in map(key_of, folder.unit_rows(unit)):
+                limit, images = max(limit, place.get(prompt, 0)), max(images, image + 1)
+    if not limit:
+        return spec.reach
+    return Reach(None if limit == suite.screened else limit, images if images > suite.info.images_per_prompt else None)
 
 
 REOPENED = "reopened"
@@ -106,7 +137,7 @@ def contradictions(manifest: Mapping[str, Any], spec: RunSpec, markers: Iterable
     settings = {name: value for name, value in spec.settings().items() if name not in RAISED}
     settings |= {name: value for name, value in manifest["settings"].items() if name in RAISED}
     derived = {**_flat(described(spec)), "method": spec.method, "track": spec.loaded_track.name, "settings": settings}
-    derived |= {"suite.name": spec.loaded_suite.info.name, "suite.version": spec.loaded_suite.info.version, "suite.limit": spec.limit}
+    derived |= {"suite.name": spec.loaded_suite.info.name, "suite.version": spec.loaded_suite.info.version, "suite.limit": spec.id_limit}
     acted = None if markers is None else total(markers)
     derived[ACTED] = asdict(acted) if acted else None
     for name, value in derived.items():
@@ -153,7 +184,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
-def _whole(spec: RunSpec, run_id: str, units: int) -> dict[str, Any]:
+def _whole(spec: RunSpec, run_id: str) -> dict[str, Any]:
     """Return the manifest of a new run."""
     identity, facts = spec.identity(), described(spec)
     return {
@@ -163,7 +194,7 @@ def _whole(spec: RunSpec, run_id: str, units: int) -> dict[str, Any]:
             "suite": spec.suite,
             "track": spec.track,
             "parameters": dict(spec.parameters),
-            "limit": spec.limit,
+            **asked_for(spec),
             "batch_size": spec.batch_size,
             "device": spec.device,
             "dtype": spec.dtype,
@@ -175,7 +206,6 @@ def _whole(spec: RunSpec, run_id: str, units: int) -> dict[str, Any]:
         "method": {**identity["method"], **_says(spec)},
         "suite": {**identity["suite"], **facts["suite"]},
         **({} if spec.imported else _sampled(spec)),
-        "units": units,
         "versions": versions(),
         "git": git_state(),
         "machine": machine(),
@@ -203,7 +233,7 @@ def _adopt(folder: RunFolder, run_id: str, *, imported: bool) -> None:
             folder.reopen(unit)
 
 
-def _left(folder: RunFolder, units: int) -> dict[str, Any]:
+def _left(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
     """Return what a manifest that was written anew can say of what is left of the run; nothing where the run is new."""
     markers = folder.readable_markers()
     if not markers:
@@ -211,13 +241,14 @@ def _left(folder: RunFolder, units: int) -> dict[str, Any]:
     scores = Counter(each.scorer for each in folder.score_sets())
     only = {each.scorer: each.fingerprint for each in folder.score_sets() if scores[each.scorer] == 1}
     # When and where the images were made stood in the manifest alone.
-    return {"scorers": only, "written_anew": _now(), **_acted(folder, units)}
+    return {"scorers": only, "written_anew": _now(), **_acted(folder, spec)}
 
 
-def _acted(folder: RunFolder, units: int) -> dict[str, Any]:
-    """Return on how many samples the method acted; nothing while a unit is missing, whose samples a sum would lack."""
+def _acted(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
+    """Return on how many samples the method acted; nothing while some are missing, which a sum would lack."""
     markers = folder.readable_markers()
-    acted = total(markers.values()) if len(markers) == units else None
+    whole = sum(marker["samples"] for marker in markers.values()) == len(spec.loaded_suite.samples)
+    acted = total(markers.values()) if whole else None
     return {ACTED: asdict(acted)} if acted else {}
 
 

@@ -84,7 +84,7 @@ class ScorerNote(RunDocument):
 
 
 class RunSuite(BaseModel):
-    """A manifest's suite: what readers of a run rely on."""
+    """A manifest's suite: what readers of a run rely on. Its limit is part of the run's identity, as it is of older runs alone."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     name: str
@@ -105,7 +105,7 @@ class Named(BaseModel):
 
 
 class AskedFor(BaseModel):
-    """A manifest's spec: the arguments of :class:`bench.runs.spec.RunSpec`."""
+    """A manifest's spec: the arguments of :class:`bench.runs.spec.RunSpec`; limit and images the largest that were asked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     method: str
@@ -118,6 +118,7 @@ class AskedFor(BaseModel):
     dtype: str
     scheduler: str | None = None
     numerics: dict[str, Any] = {}
+    images: int | None = None
 
 
 class RunManifest(RunDocument):

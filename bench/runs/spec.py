@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from bench.errors import BenchError, blaming
 from bench.files.hashes import hash_json
 from bench.registry import find_method, methods
 from bench.runs.sources import source
-from bench.runs.units import Unit, cut
+from bench.runs.units import Unit, cut, planned
 from bench.suites.load import LoadedSuite, load_suite
 from bench.tracks import load_track
 from bench.tracks.schedulers import find_scheduler
@@ -33,6 +33,35 @@ RAISED = frozenset(name for raised in (HALF_PRECISION, STEPPED) for names in rai
 """Of a run's settings: what either of these has raised."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a run goes: how many prompts and images a prompt were asked for. It grows, and decides no pixel but of the last batch.
+
+    Attributes:
+        limit: the first that many prompts; None for all.
+        images: images a prompt; None for the suite's own number.
+    """
+
+    limit: int | None = None
+    images: int | None = None
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Reach:
+        """Return how far a run has been asked to go, as its manifest says."""
+        return cls(manifest["spec"]["limit"], manifest["spec"].get("images"))
+
+    def joined(self, other: Reach) -> Reach:
+        """Return the least that holds both."""
+        limit = None if self.limit is None or other.limit is None else max(self.limit, other.limit)
+        images = max(self.images or 0, other.images or 0)
+        return Reach(limit, images or None)
+
+    def words(self) -> str:
+        """Return the options of ``bench run`` that ask for it, each after a blank; empty for the whole suite."""
+        limit = "" if self.limit is None else f" --limit {self.limit}"
+        return limit + ("" if self.images is None else f" --images {self.images}")
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """A run as the user asks for it. Cheap to make and to send to another process.
@@ -42,13 +71,15 @@ class RunSpec:
         suite: a registered suite.
         track: a track's name, or the path of its YAML file.
         parameters: the method's, where they differ from its defaults.
-        limit: the first that many prompts only.
+        limit: the first that many prompts only; how far a run has got, no part of what it is.
         batch_size: samples a call; the track's where None. 1 is the reference mode that settles disputes.
         device: a torch device string.
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         scheduler: a sampler by name (:data:`bench.tracks.schedulers.SCHEDULERS`); the track's where None.
         numerics: the settings of :class:`bench.types.Numerics`, where they differ from the default.
         suite_version: the version that a run on disk was made of; today's where None. A suite that does not know it any more gives today's.
+        images: how many images a prompt, the suite's own number where None; like ``limit`` no part of what a run is.
+        limit_in_id: the run is one that was made when its limit was a part of its identity, and of its cut into units.
     """
 
     method: str
@@ -62,6 +93,8 @@ class RunSpec:
     scheduler: str | None = None
     numerics: Mapping[str, Any] = field(default_factory=dict)
     suite_version: str | None = None
+    images: int | None = None
+    limit_in_id: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -85,7 +118,7 @@ class RunSpec:
     @cached_property
     def loaded_suite(self) -> LoadedSuite:
         """The suite's samples on this track."""
-        return load_suite(self.suite, self.loaded_track, self.limit, self.suite_version)
+        return load_suite(self.suite, self.loaded_track, self.limit, self.suite_version, self.images)
 
     @property
     def batch(self) -> int:
@@ -94,8 +127,30 @@ class RunSpec:
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
-        """The run's work units, in order."""
-        return tuple(cut(self.loaded_suite.samples, self.batch))
+        """The work units of what is asked for, in order; of a part of the run their numbers have gaps."""
+        suite = self.loaded_suite
+        return tuple(cut(suite.samples, self.batch) if self.limit_in_id else planned(suite.whole, suite.samples, self.batch))
+
+    @cached_property
+    def unit_of(self) -> Mapping[int, Unit]:
+        """The same by number."""
+        return {unit.index: unit for unit in self.units}
+
+    @property
+    def id_limit(self) -> int | None:
+        """The limit that is part of the run's identity; None but of runs made when it was one."""
+        return self.limit if self.limit_in_id else None
+
+    @property
+    def reach(self) -> Reach:
+        """How far this goes, said in one way: a limit that leaves nothing out is none, nor is the suite's own number of images one."""
+        suite, images = self.loaded_suite, self.images
+        limit = None if suite.prompts == suite.screened and not self.limit_in_id else self.limit
+        return Reach(limit, None if images == suite.info.images_per_prompt else images)
+
+    def to(self, reach: Reach) -> RunSpec:
+        """Return the same run as far as ``reach``; itself where it goes as far."""
+        return self if self.reach == reach else replace(self, limit=reach.limit, images=reach.images)
 
     @cached_property
     def imported(self) -> bool:
@@ -132,7 +187,7 @@ class RunSpec:
         return {
             "track": self._track_identity(),
             "method": self._method_identity(),
-            "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.limit},
+            "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.id_limit},
             "settings": self.settings(),
         }
 

@@ -153,16 +153,17 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
     verdict.command = "bench import" if spec.imported else "bench run"
     named: set[str] = set()
     sets = _current(folder, manifest, verdict)
+    order = {sample.prompt_id: at for at, sample in enumerate(spec.loaded_suite.samples)}
     for unit in spec.units:
         if folder.is_marked(unit.index):
-            # Of an import a part of the unit's samples may be all that was brought.
-            named |= _prove_unit(folder, unit.index, unit.samples, sets, verdict, some=spec.imported)
+            named |= _prove_unit(folder, unit.index, Plan(unit.samples, order, some=spec.imported), sets, verdict)
         else:
             verdict.missing_units.append(unit.index)
         advance(1)
-    verdict.damaged |= {unit: "the run has no such unit" for unit in folder.marked_units() if unit >= len(spec.units)}
+    verdict.damaged |= {unit: "the run has no such unit" for unit in folder.marked_units() if unit not in spec.unit_of}
     markers = folder.readable_markers()
-    verdict.manifest += contradictions(manifest, spec, markers.values() if len(markers) == len(spec.units) else None)
+    counted = sum(marker["samples"] for marker in markers.values())
+    verdict.manifest += contradictions(manifest, spec, markers.values() if counted == verdict.samples else None)
     others = [unit for unit, marker in markers.items() if not is_of_run(marker, manifest["run_id"])]
     if others and len(others) == len(markers):
         verdict.manifest.append("it is of another run than every unit")
@@ -204,24 +205,49 @@ def _current(folder: RunFolder, manifest: Mapping[str, Any], verdict: Proof) -> 
     return sets
 
 
-def _prove_unit(
-    folder: RunFolder, unit: int, samples: Sequence[Sample] | None, sets: Sequence[ScoreSet], verdict: Proof, *, some: bool = False
-) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a unit is to hold.
+
+    Attributes:
+        samples: all of it.
+        order: each prompt's place in the suite.
+        some: any part of it may be all, as of an import.
+    """
+
+    samples: Sequence[Sample]
+    order: Mapping[str, int]
+    some: bool = False
+
+    def holds(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether these are the samples: all, or those of the prompts that were asked for first, when the limit was smaller."""
+        held = {key_of(row) for row in rows}
+        first = [sample for sample in self.samples if sample.key in held]
+        if [{name: row[name] for name in COLUMNS} for row in rows] != [sample.row() for sample in first]:
+            return False
+        if self.some:
+            return True
+        before = max((self.order[sample.prompt_id] for sample in first), default=-1)
+        return bool(rows) and all(self.order[sample.prompt_id] > before for sample in self.samples if sample.key not in held)
+
+
+def _prove_unit(folder: RunFolder, unit: int, plan: Plan | None, sets: Sequence[ScoreSet], verdict: Proof) -> set[str]:
     """Put down what is wrong with a unit and its scores, and return the images that it names.
 
     Args:
         folder: the run.
         unit: a unit with a marker.
-        samples: what it is to hold; None where no manifest says.
+        plan: what it is to hold; None where no manifest says.
         sets: scores to read.
         verdict: where it is put down.
-        some: it may hold some of the samples alone.
     """
-    wrong, rows = _read(folder, unit, samples, some=some)
+    wrong, rows = _read(folder, unit, plan)
     named = {str(row["image"]) for row in rows if row["image"]}
     if wrong:
         verdict.damaged[unit] = wrong
         return named
+    if plan is not None and len(rows) < len(plan.samples):
+        verdict.missing_units.append(unit)
     failed = sum(row["status"] == "failed" for row in rows)
     verdict.failed += failed
     verdict.standing += len(rows) - failed
@@ -238,17 +264,14 @@ def _prove_unit(
     return named
 
 
-def _read(folder: RunFolder, unit: int, samples: Sequence[Sample] | None, *, some: bool) -> tuple[str, list[dict[str, Any]]]:
+def _read(folder: RunFolder, unit: int, plan: Plan | None) -> tuple[str, list[dict[str, Any]]]:
     """Return what is wrong with a unit (empty where nothing is) and its rows."""
     try:
         marker = folder.markers_of(unit)
         rows = folder.unit_rows(unit)
     except Damaged as error:
         return str(error), []
-    if samples is not None and some:
-        there = {key_of(row) for row in rows}
-        samples = [sample for sample in samples if sample.key in there]
-    if samples is not None and [{name: row[name] for name in COLUMNS} for row in rows] != [sample.row() for sample in samples]:
+    if plan is not None and not plan.holds(rows):
         return "its samples are not those of the plan", rows
     if counts(rows) != {name: marker[name] for name in counts(())}:
         return "its marker counts other samples than its table holds", rows

@@ -12,7 +12,7 @@ from bench.seeds import sample_seed
 from bench.suites.contract import variant_rows
 from bench.suites.screening import screen
 from bench.types import Sample
-from bench.types.suite import SuiteInfo
+from bench.types.suite import Row, SuiteInfo
 from bench.types.track import Track
 
 
@@ -22,8 +22,9 @@ class LoadedSuite:
 
     Attributes:
         info: the variant's metadata.
-        samples: what will be generated, in the frozen order.
-        digest: SHA-256 of all that decides the samples, before any limit.
+        samples: what is asked for, in the frozen order: the suite's own images of the first prompts, then further images, one index after another.
+        whole: the suite's own images of every prompt: what a run's units are cut from, whatever part of them is asked for.
+        digest: SHA-256 of all that decides ``whole``.
         prompts: how many prompts ``samples`` holds.
         total: how many prompts the variant has, before screen and limit.
         excluded: SHA-256 of every prompt that the screen took.
@@ -31,10 +32,20 @@ class LoadedSuite:
 
     info: SuiteInfo
     samples: tuple[Sample, ...]
+    whole: tuple[Sample, ...]
     digest: str
     prompts: int
     total: int
     excluded: tuple[str, ...]
+
+    @property
+    def screened(self) -> int:
+        """How many prompts the screen left."""
+        return self.total - len(self.excluded)
+
+
+LARGEST_IMAGES = 1000
+"""Images a prompt: as many samples as there are of the largest suite's prompts fit a memory with it."""
 
 
 def prompt_ids(name: str, track: Track) -> list[str]:
@@ -46,7 +57,7 @@ def prompt_ids(name: str, track: Track) -> list[str]:
     return [row.prompt_id for row in variant_rows(name, suites.get(name), track)[1]]
 
 
-def load_suite(name: str, track: Track, limit: int | None = None, version: str | None = None) -> LoadedSuite:
+def load_suite(name: str, track: Track, limit: int | None = None, version: str | None = None, images: int | None = None) -> LoadedSuite:
     """Return the samples of suite ``name`` on ``track``.
 
     Args:
@@ -54,9 +65,10 @@ def load_suite(name: str, track: Track, limit: int | None = None, version: str |
         track: brings size, steps, guidance and seed where a row does not.
         limit: keep only the first that many prompts (the frozen order is shuffled, so they are a fair sample).
         version: the one that a run was made of. Where the suite does not know it any more, or where None, it is today's: ``info`` says which.
+        images: how many images a prompt, the suite's own number or more; its own where None.
 
     Raises:
-        BenchError: unknown suite, or one that is written wrong, or a limit below 1, or nothing left to generate.
+        BenchError: unknown suite, or one that is written wrong, or a limit below 1, too few or too many images, or nothing left to generate.
         NotAvailable: neither the track nor the suite names the other, or its data is not here yet.
     """
     suite = suites.get(name)
@@ -65,35 +77,41 @@ def load_suite(name: str, track: Track, limit: int | None = None, version: str |
     if limit is not None and limit < 1:
         raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
     info, rows = variant_rows(name, suite, track, version)
+    own = info.images_per_prompt
+    if images is not None and not own <= images <= LARGEST_IMAGES:
+        raise BenchError(f"--images of {name} must be from {own}, the suite's own images a prompt, to {LARGEST_IMAGES}; got {images}.")
     screened = screen([row.prompt for row in rows], unsafe=info.unsafe, beside=[row.beside for row in rows])
     kept = [rows[index] for index in screened.kept]
     if not kept:
         raise BenchError(f"The suite {name!r} has nothing to generate: {len(rows)} prompts, all taken by the child-safety screen.")
-    samples = [
-        Sample(
-            prompt_id=row.prompt_id,
-            prompt=row.prompt,
-            category=row.category,
-            image_index=index,
-            seed=sample_seed(info.seeds, row.seed, track.seed, row.prompt_id, index),
-            width=track.width if row.width is None else row.width,
-            height=track.height if row.height is None else row.height,
-            steps=track.steps,
-            guidance=track.guidance if row.guidance is None else row.guidance,
-            metadata=row.metadata,
-        )
-        for row in kept
-        for index in range(info.images_per_prompt)
-    ]
+    whole = tuple(_sample(row, index, info, track) for row in kept for index in range(own))
     digest = hashlib.sha256()
-    for each in samples:
+    for each in whole:
         digest.update(json.dumps(each.decides(), sort_keys=True).encode())
     prompts = len(kept) if limit is None else min(limit, len(kept))
+    further = tuple(_sample(row, index, info, track) for index in range(own, images or own) for row in kept[:prompts])
     return LoadedSuite(
         info=info,
-        samples=tuple(samples[: prompts * info.images_per_prompt]),
+        samples=whole[: prompts * own] + further,
+        whole=whole,
         digest=digest.hexdigest(),
         prompts=prompts,
         total=len(rows),
         excluded=tuple(screened.excluded),
+    )
+
+
+def _sample(row: Row, index: int, info: SuiteInfo, track: Track) -> Sample:
+    """Return image ``index`` of a row; its size, steps, guidance and seed the track's where the row brings none."""
+    return Sample(
+        prompt_id=row.prompt_id,
+        prompt=row.prompt,
+        category=row.category,
+        image_index=index,
+        seed=sample_seed(info.seeds, row.seed, track.seed, row.prompt_id, index),
+        width=track.width if row.width is None else row.width,
+        height=track.height if row.height is None else row.height,
+        steps=track.steps,
+        guidance=track.guidance if row.guidance is None else row.guidance,
+        metadata=row.metadata,
     )
