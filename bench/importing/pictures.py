@@ -22,7 +22,7 @@ _SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class UprightPicture:
     """An image file, read.
 
     Attributes:
@@ -34,7 +34,7 @@ class Picture:
     changed: tuple[str, ...]
 
 
-def read_picture(file: Path) -> Picture:
+def read_picture(file: Path) -> UprightPicture:
     """Return what ``file`` shows: as :func:`bench.files.rgb.to_rgb` makes it RGB, but turned as the camera's note says, as every viewer turns it.
 
     Raises:
@@ -47,7 +47,7 @@ def read_picture(file: Path) -> Picture:
         if frames > 1 and picture.format != "MPO":  # a camera's file, whose further pictures are views of the first
             raise BenchError(f"{file} is an animation of {frames} pictures; expected one. Save the picture that counts, and import again.")
         changed = tuple(_changes(picture))
-        return Picture(to_rgb(ImageOps.exif_transpose(picture), str(file)), changed)
+        return UprightPicture(to_rgb(ImageOps.exif_transpose(picture), str(file)), changed)
 
 
 def _changes(picture: Pillow) -> list[str]:
