@@ -60,7 +60,9 @@ def test_numbers_from_one_are_said(draw: Draw) -> None:
 def test_places_in_the_order_of_prompts_without_numbers(start: int, draw: Draw) -> None:
     folder = draw(*(f"{number}.png" for number in range(start, start + 3)))
     found = from_folder(folder, WORDS, "mine")
-    assert {each.file and each.file.name: each.prompt_id for each in found.found} == dict(zip([f"{start + n}.png" for n in range(3)], WORDS, strict=True))
+    assert {each.file and each.file.name: each.prompt_id for each in found.found} == dict(
+        zip([f"{start + n}.png" for n in range(3)], WORDS, strict=True)
+    )
     assert "order" in found.told_by
     assert keys(folder, WORDS, By.ORDER) == keys(folder, WORDS)
 

@@ -68,7 +68,7 @@ def test_an_animation_is_refused(name: str, tmp_path: Path) -> None:
 
 
 def test_grey_of_16_bits_and_damage_are_refused_by_name(tmp_path: Path) -> None:
-    deep = saved(tmp_path / "deep.png", Image.fromarray((PIXELS[..., 0].astype(np.uint16) * 256)))
+    deep = saved(tmp_path / "deep.png", Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 256))
     with pytest.raises(BenchError, match=r"deep\.png is a grey image of 16 bits"):
         read_picture(deep)
     torn = saved(tmp_path / "torn.png")
