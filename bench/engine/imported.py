@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.console import Progress, Quiet
+from bench.console import Progress, Quiet, say
 from bench.engine.engines import Engine
 from bench.engine.run import score_due
 from bench.engine.worker import sample_row
@@ -27,7 +27,7 @@ from bench.importing.pictures import read_picture
 from bench.importing.table import LISTS, from_table
 from bench.registry import methods
 from bench.runs import OUT
-from bench.runs.find import Run, describe, folder_of
+from bench.runs.find import Run, describe, folder_of, imports_of
 from bench.runs.folder import RunFolder, run_folders
 from bench.runs.images import hash_pixels
 from bench.runs.imported import IMAGES, IMPORTED, hash_brought, said_size
@@ -117,6 +117,7 @@ def import_images(
         brought, said, images = [], {}, finished
     spec = replace(spec, parameters={IMAGES: images})
     folder, run_id = folder_of(spec, out)
+    _say_others(spec, folder, out)
     with folder.lock(), left_nothing(folder, out):
         whole = begin(folder, spec, run_id)
         if said:
@@ -124,6 +125,14 @@ def import_images(
         _store(folder, whole, {each.brought.key: each for each in brought}, workers, progress)
         score_due(whole, folder, with_lapsed(folder, planned, spec.loaded_track), workforce, progress)
     return describe(folder, spec)
+
+
+def _say_others(spec: RunSpec, folder: RunFolder, out: Path) -> None:
+    """Say which other imports have the name: more images under it are another run, which does not replace the first."""
+    others = [path for path in imports_of(spec, out) if path != folder.path]
+    if others:
+        said = ", ".join(map(str, others))
+        say(f"{spec.method} was imported before, of other images: {said}. Take away what this replaces: `bench rm RUN`.")
 
 
 def check_name(name: str) -> None:

@@ -151,7 +151,7 @@ def status_rows(runs: Sequence[Run], unreadable: Sequence[Unreadable] = ()) -> l
             "state": "complete" if run.complete else "incomplete",
             "samples": run.samples,
             **run.counts,
-            "reason": "",
+            "reason": "the missing images were not brought" if run.finished and not run.complete else "",
             "run": str(run.path),
         }
         for run in runs

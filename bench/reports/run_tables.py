@@ -169,7 +169,9 @@ def _since(runs: Sequence[Run]) -> list[str]:
 
 def elsewhere(runs: Sequence[Run]) -> list[str]:
     """Return which runs hold images that another tool made, of which sizes, and how many are missing."""
-    said = (caption(run.spec.method, RunFolder.open(run.path).manifest(), run.counts["missing"]) for run in runs)
+    names = [run.spec.method for run in runs]
+    labels = [name if names.count(name) == 1 else str(run.path) for name, run in zip(names, runs, strict=True)]
+    said = (caption(label, RunFolder.open(run.path).manifest(), run.counts["missing"]) for label, run in zip(labels, runs, strict=True))
     return [each for each in dict.fromkeys(said) if each]
 
 

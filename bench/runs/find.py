@@ -307,14 +307,18 @@ def _imported(spec: RunSpec, out: Path) -> Path:
     Raises:
         BenchError: there are several, and nothing says which is meant.
     """
-    found = [
-        folder.path for folder in run_folders(out, track=spec.loaded_track.name, suite=spec.suite) if _asked(folder).get("method") == spec.method
-    ]
+    found = imports_of(spec, out)
     if len(found) > 1:
         raise BenchError(
             f"There are {len(found)} imports called {spec.method} on {spec.suite}: {', '.join(map(str, found))}. Give the folder of one."
         )
     return found[0] if found else out / spec.method
+
+
+def imports_of(spec: RunSpec, out: Path) -> list[Path]:
+    """Return the folder of every import of this name, suite and track, whatever it brought."""
+    folders = run_folders(out, track=spec.loaded_track.name, suite=spec.suite)
+    return [folder.path for folder in folders if _asked(folder).get("method") == spec.method]
 
 
 def _asked(folder: RunFolder) -> Mapping[str, Any]:
