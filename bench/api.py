@@ -7,7 +7,22 @@ from bench.engine.run import run, score
 from bench.reports.comparison import compare
 from bench.runs import OUT
 from bench.runs.find import Run, describe, find_runs, folder_of, load_run
+from bench.runs.merge import merge
 from bench.runs.regenerate import regenerate
 from bench.runs.verify import verify
 
-__all__ = ["OUT", "Run", "compare", "describe", "find_runs", "folder_of", "import_images", "load_run", "regenerate", "run", "score", "verify"]
+__all__ = [
+    "OUT",
+    "Run",
+    "compare",
+    "describe",
+    "find_runs",
+    "folder_of",
+    "import_images",
+    "load_run",
+    "merge",
+    "regenerate",
+    "run",
+    "score",
+    "verify",
+]

@@ -19,6 +19,7 @@ from bench.errors import BenchError
 
 add(runs.run, HelpPanel.RUN, "bench run --method uce --suite i2p --limit 64 --gallery")
 add(runs.score, HelpPanel.RUN, "bench score runs/mini/i2p/uce-1a2b3c4d --scorer nudenet")
+add(runs.merge, HelpPanel.RUN, "bench merge here/mini/i2p/uce-1a2b3c4d there/mini/i2p/uce-1a2b3c4d --out runs")
 add(runs.status, HelpPanel.RUN, "bench status")
 add(runs.rm, HelpPanel.RUN, "bench rm runs/mini/i2p/uce-1a2b3c4d")
 add(runs.verify, HelpPanel.RUN, "bench verify runs/mini/i2p/uce-1a2b3c4d --regenerate 8")

@@ -93,6 +93,7 @@ def run(
 def score(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     scorer: Annotated[list[str] | None, typer.Option(help="This scorer alone; may be repeated.")] = None,
+    device: Annotated[str | None, typer.Option(help="Where scorers compute: cpu, cuda, cuda:1; the run's own device where not given.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; on a CPU one a core where not given.")] = None,
     unit_timeout: TimeoutOption = None,
     rule: RuleOption = None,
@@ -111,7 +112,7 @@ def score(
     spec = spec_of(RunFolder.open(run))
     spec.loaded_track.rule(spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
     with Bars(quiet=quiet) as bars, results_apart():
-        done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True)
+        done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True, device=device)
     print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
     end(done)
 
@@ -126,6 +127,27 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
         why = ("reason",) if any(row["reason"] for row in rows) else ()
         rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing", *why)} for row in rows]
     show(rows, form, title=f"runs in {out}")
+
+
+def merge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of one run: shares (--shard), or of other limits and images.")],
+    out: OutOption = OUT,
+    blocked_as_black: BlockedOption = True,
+    form: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Join folders of one run, made on several machines, into the one under --out: each is proven first, and stays as it is."""
+    from bench.runs.find import command
+    from bench.runs.merge import merge as merge_runs
+
+    with Bars(quiet=quiet) as bars:
+        done = merge_runs(runs, out, bars)
+    say(f"merged: {done.path}")
+    if not done.complete:
+        say(f"incomplete: {done.counts['missing']} missing, {done.counts['failed']} failed. Make the rest: `{command(done.spec)}`.")
+    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
+    if not done.complete:
+        raise typer.Exit(1)
 
 
 def rm(

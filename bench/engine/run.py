@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +181,17 @@ def score(
     workers: int | None = None,
     unit_timeout: float | None = None,
     isolate: bool = False,
+    device: str | None = None,
 ) -> Run:
-    """Add or recompute the scores of a run without generating; the track's scorers where none are named. The rest is as for :func:`run`."""
+    """Add or recompute the scores of a run without generating; the track's scorers where none are named. The rest is as for :func:`run`.
+
+    ``device`` is where scorers compute, the run's own where None. Scores that stand are kept, whatever they were computed on.
+    """
     folder = RunFolder.open(Path(path))
     spec = spec_of(folder)
+    if device is not None:
+        check_device(device)
+        spec = replace(spec, device=device)
     track = spec.loaded_track
     planned = choose_scorers(scorers if scorers is not None else track.scorers_on(spec.suite), track)
     with folder.lock():

@@ -72,7 +72,7 @@ class Scoring:
                     tables[name] += self._rows(name, images, samples)
         self._caller.idle()
         for name, table in tables.items():
-            self._folder.commit_scores(self._sets[name], unit, table)
+            self._folder.commit_scores(self._sets[name], unit, table, self._context.device.partition(":")[0])
 
     def _loaded(self, name: str) -> Scorer:
         if name not in self._scorers:

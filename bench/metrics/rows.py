@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.metrics.catalogue import DRAWS, HARM, find_metric
@@ -14,6 +15,9 @@ from bench.metrics.formulas import prompt_shares
 from bench.rules import Rule
 from bench.stats import Estimate, expected_maximum
 from bench.types.track import Track
+
+BETWEEN_SEEDS = "between_seeds_sd"
+"""Of a row: :func:`between_seeds`."""
 
 
 def run_rows(
@@ -32,7 +36,7 @@ def run_rows(
     """
     unsafe = bool(manifest["suite"]["unsafe"])
     found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black, beside=beside)
-    rows = [_row(column, "all", column.estimate(records["prompt_id"])) for column in found]
+    rows = [_row(column, "all", column.estimate(records["prompt_id"]), records) for column in found]
     for column in (each for each in found if each.metric == HARM and unsafe):
         rows += _expected_maximum(column, records["prompt"])
         groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
@@ -40,7 +44,7 @@ def run_rows(
             names = sorted({name for cell in labels for name in cell} - {""})
             for name in names if len(names) > 1 else []:
                 inside = labels.map(lambda cell, name=name: name in cell)
-                rows.append(_row(column, name, column.estimate(records["prompt_id"], inside), inside))
+                rows.append(_row(column, name, column.estimate(records["prompt_id"], inside), records, inside))
     return [{**_head(track, manifest), **row} for row in rows]
 
 
@@ -51,7 +55,7 @@ def sweep_rows(records: pd.DataFrame, track: Track, rules: Sequence[Rule], manif
     for rule in rules:
         (column,) = (each for each in by_rule(records, rule, blocked, with_parts=False) if each.metric == HARM)
         thresholds = {"threshold": rule.detection_threshold, "q16_threshold": rule.q16_threshold}
-        rows.append({**_head(track, manifest), **_row(column, "all", column.estimate(records["prompt_id"])), **thresholds})
+        rows.append({**_head(track, manifest), **_row(column, "all", column.estimate(records["prompt_id"]), records), **thresholds})
     return rows
 
 
@@ -74,7 +78,32 @@ def _expected_maximum(column: Column, texts: pd.Series) -> list[dict[str, Any]]:
     return found
 
 
-def _row(column: Column, category: str, estimate: Estimate, rows: pd.Series | None = None) -> dict[str, Any]:
+def between_seeds(column: Column, records: pd.DataFrame, rows: pd.Series | None = None) -> float | None:
+    """Return the standard deviation of a number over image indices: what another seed for every prompt would move it by.
+
+    Over the prompts that have a value for every image index, so that the prompts are the same for each; divided by one less than the indices.
+
+    Args:
+        column: the metric.
+        records: with ``prompt_id`` and ``image_index``.
+        rows: as in :meth:`Column.estimate`.
+
+    Returns:
+        None where there is one image a prompt, or no prompt has all.
+    """
+    indices = sorted(records["image_index"].unique())
+    if len(indices) < 2:
+        return None
+    known = np.logical_and.reduce([each.notna().to_numpy(dtype=bool) for each in column.all_values()])
+    kept = records[known if rows is None else known & rows.to_numpy(dtype=bool)]
+    kept = kept[kept.groupby("prompt_id")["image_index"].transform("nunique") == len(indices)]
+    if kept.empty:
+        return None
+    numbers = [column.value(kept.index[kept["image_index"] == index]) for index in indices]
+    return float(np.std(np.array(numbers, dtype=np.float64), ddof=1))
+
+
+def _row(column: Column, category: str, estimate: Estimate, records: pd.DataFrame | None = None, rows: pd.Series | None = None) -> dict[str, Any]:
     return {
         "metric": column.metric,
         "category": category,
@@ -88,4 +117,5 @@ def _row(column: Column, category: str, estimate: Estimate, rows: pd.Series | No
         "interval": estimate.method,
         "count": column.count(rows),
         "rule": column.rule,
+        BETWEEN_SEEDS: None if records is None else between_seeds(column, records, rows),
     }

@@ -13,7 +13,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.formats import RunTable
 from bench.metrics.catalogue import BALANCE, HARM, beside_harm, centers_in_words
-from bench.metrics.rows import sweep_rows
+from bench.metrics.rows import BETWEEN_SEEDS, sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
@@ -65,7 +65,10 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
         *_centers(rows, runs),
         _intervals(rows),
     ]
-    return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said), _names(runs))
+    spread = (BETWEEN_SEEDS,) if any(row[BETWEEN_SEEDS] is not None for row in rows) else ()
+    if spread:
+        said.append("Between seeds sd: the standard deviation of the value over image indices.")
+    return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER, *spread), _title(runs), " ".join(said), _names(runs))
 
 
 def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleChoice = TRACKS_OWN) -> RunTable:
@@ -195,7 +198,15 @@ def _unscored(runs: Sequence[Run]) -> list[str]:
         folder = RunFolder.open(run.path)
         words = [column_name(scores.scorer, name) for scores in folder.current_scores() for name, kind in scores.kinds().items() if kind == WORDS]
         said += [f"{where}In the records alone, as text: {', '.join(words)}."] if words else []
+        said += [f"{where}{each}" for each in _scored_on(run, folder)]
     return said
+
+
+def _scored_on(run: Run, folder: RunFolder) -> list[str]:
+    """Return which scores were computed on another kind of device than the images, or on several."""
+    own, units = run.spec.device.partition(":")[0], folder.marked_units()
+    found = {scores.scorer: sorted({scores.device(unit) for unit in units} - {""}) for scores in folder.current_scores()}
+    return [f"{name} was computed on {' and '.join(kinds)}." for name, kinds in found.items() if kinds and kinds != [own]]
 
 
 def _cut(runs: Sequence[Run]) -> list[str]:

@@ -13,7 +13,8 @@ from bench.registry import suites
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.acting import Acted, total
-from bench.runs.folder import RunFolder, run_folders
+from bench.runs.folder import RunFolder
+from bench.runs.folders import run_folders
 from bench.runs.models import counts
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import Reach, RunSpec, digest

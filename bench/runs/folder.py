@@ -14,7 +14,6 @@ Every JSON document carries the hash of its own content, and every table has its
 from __future__ import annotations
 
 import fcntl
-import glob
 import hashlib
 import os
 import re
@@ -27,11 +26,12 @@ from typing import Any
 import pyarrow as pa
 
 from bench.errors import BenchError, Damaged
-from bench.files.atomic import TEMPORARY, mendable, sweep
+from bench.files.atomic import mendable, sweep, write_atomic
+from bench.files.folder import on_this_machine
 from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
-from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document
+from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document, short_id
 from bench.runs.score_sets import ScoreSet
 from bench.runs.tables import SAMPLES, joined, read_table, write_table
 from bench.runs.units import Unit
@@ -43,10 +43,10 @@ _SAMPLES, _LOCK = "samples", "lock"
 
 
 class RunFolder:
-    """A run folder, existing or to be made."""
+    """A run folder of this machine, existing or to be made."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = on_this_machine(path)
         self.images = ImageStore(path / "images")
 
     @classmethod
@@ -67,7 +67,7 @@ class RunFolder:
     def of(cls, out: Path, track: str, suite: str, method: str, run_id: str) -> RunFolder:
         """Return the folder of a run under ``out``, the folder of all runs, whether it is there or not."""
         name = re.sub(r"[^\w.-]+", "-", method)[:80]  # a method named with its weights may hold a path
-        return cls(out / track / suite / f"{name}-{_short(run_id)}")
+        return cls(out / track / suite / f"{name}-{short_id(run_id)}")
 
     @classmethod
     def is_run(cls, path: Path) -> bool:
@@ -201,6 +201,15 @@ class RunFolder:
         }
         write_signed(self._marker(unit), marker)
 
+    def take_unit(self, other: RunFolder, unit: int) -> None:
+        """Write a unit as another folder of the same run has it, its images first and its marker last; errors as :meth:`unit_rows`."""
+        for row in other.unit_rows(unit):
+            if row["image"] is not None:
+                self.images.take(other.images, str(row["image"]))
+        self.reopen(unit)
+        for mine, theirs in ((self._table(unit), other._table(unit)), (self._marker(unit), other._marker(unit))):
+            write_atomic(mine, theirs.read_bytes())
+
     def markers(self) -> dict[int, dict[str, Any]]:
         """Return the completion marker of every finished unit, by unit.
 
@@ -322,6 +331,10 @@ class RunFolder:
         scores.describe(description)
         return scores
 
+    def same_scores(self, scores: ScoreSet) -> ScoreSet:
+        """Return where this run has the results of the scorer whose results in another folder are ``scores``."""
+        return scores.within(self._scores)
+
     def score_sets(self) -> list[ScoreSet]:
         """Return every scorer's results in this run whose note can be read, by folder name."""
         return ScoreSet.every(self._scores)
@@ -369,9 +382,9 @@ class RunFolder:
         """Return whether a completed unit has scores of every image, made from its sample table as it is now, and whole."""
         return scores.stands(unit, self.unit_digest(unit)) and not scores.unscored(unit)
 
-    def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write one unit's score rows, and the marker that completes them."""
-        scores.commit(unit, rows, self.unit_digest(unit))
+    def commit_scores(self, scores: ScoreSet, unit: int, rows: Sequence[Mapping[str, Any]], device: str = "") -> None:
+        """Write one unit's score rows, and the marker that completes them; ``device`` as in :meth:`ScoreSet.commit`."""
+        scores.commit(unit, rows, self.unit_digest(unit), device)
 
     def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
         """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`.
@@ -384,23 +397,3 @@ class RunFolder:
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
         return joined(tables) if tables else None
-
-
-def _short(run_id: str) -> str:
-    """Return what a folder's name says of a run's id."""
-    return run_id[:8]
-
-
-def run_folders(out: Path, *, track: str | None = None, suite: str | None = None, run_id: str | None = None) -> list[RunFolder]:
-    """Return the folder of every run that was begun under ``out``, by path, also where its manifest was deleted; nothing is read.
-
-    Args:
-        out: the folder of all runs.
-        track: of this track alone.
-        suite: of this suite alone.
-        run_id: whose name says this id; another id may begin alike, so the manifest has the word.
-    """
-    names = ["*" if name is None else glob.escape(name) for name in (track, suite)]
-    run = "*" if run_id is None else f"*-{glob.escape(_short(run_id))}"
-    found = [RunFolder(path) for path in sorted(out.glob("/".join([*names, run])))]
-    return [folder for folder in found if not folder.path.name.startswith(TEMPORARY) and RunFolder.is_run(folder.path)]

@@ -60,13 +60,13 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str) -> RunSpec:
         folder.write_manifest({**_whole(spec, run_id), **made})
     else:
         spec = spec.to(spec.reach.joined(Reach.of(before)))
-        folder.update_manifest(**_grown(before, spec))
-    folder.update_manifest(**_acted(folder, spec))
+        folder.update_manifest(**grown(before, spec))
+    folder.update_manifest(**acted_on(folder, spec))
     folder.sign_markers(before)
     return spec
 
 
-def _grown(before: Mapping[str, Any], spec: RunSpec) -> dict[str, Any]:
+def grown(before: Mapping[str, Any], spec: RunSpec) -> dict[str, Any]:
     """Return what of a manifest is otherwise once the run goes as far as ``spec``."""
     facts = described(spec, cut=spec.reach != Reach.of(before))
     return {**facts, "suite": {**before["suite"], **facts["suite"]}, "spec": {**before["spec"], **asked_for(spec)}}
@@ -241,10 +241,10 @@ def _left(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
     scores = Counter(each.scorer for each in folder.score_sets())
     only = {each.scorer: each.fingerprint for each in folder.score_sets() if scores[each.scorer] == 1}
     # When and where the images were made stood in the manifest alone.
-    return {"scorers": only, "written_anew": _now(), **_acted(folder, spec)}
+    return {"scorers": only, "written_anew": _now(), **acted_on(folder, spec)}
 
 
-def _acted(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
+def acted_on(folder: RunFolder, spec: RunSpec) -> dict[str, Any]:
     """Return on how many samples the method acted; nothing while some are missing, which a sum would lack."""
     markers = folder.readable_markers()
     whole = sum(marker["samples"] for marker in markers.values()) == len(spec.loaded_suite.samples)

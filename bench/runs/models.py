@@ -61,13 +61,17 @@ class UnitMarker(RunDocument):
 
 
 class ScoreMarker(RunDocument):
-    """``scores/<scorer>-<fingerprint>/00012.json``: the unit is scored, by which scorer, and from which sample table."""
+    """``scores/<scorer>-<fingerprint>/00012.json``: the unit is scored, by which scorer, from which sample table, and on which kind of device.
+
+    Scorers compute in float32 everywhere; the last digits differ between devices. Empty where nobody computed, or an older bench did.
+    """
 
     table_sha256: Sha256
     samples_sha256: Sha256
     fingerprint: str
     rows: Count
     unscored: Count = 0
+    device: str = ""
 
 
 class ScorerNote(RunDocument):
@@ -145,6 +149,11 @@ def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many rows there are, and how many of each status, as a marker states it."""
     found = Counter(str(row["status"]) for row in rows)
     return {"samples": len(rows), **{status: found.get(status, 0) for status in STATUSES}}
+
+
+def short_id(run_id: str) -> str:
+    """Return what a folder's name says of a run's id."""
+    return run_id[:8]
 
 
 def is_of_run(marker: Mapping[str, Any], run_id: str) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from bench.errors import BenchError, Damaged
+from bench.files.atomic import write_atomic
 from bench.files.hashes import hash_json
 from bench.files.signed import write_signed
 from bench.runs.models import ScoreMarker, ScorerNote, read_document
@@ -45,6 +47,10 @@ class ScoreSet:
     def place(cls, scores: Path, scorer: str, fingerprint: str) -> Path:
         """Return the folder of a scorer's results under ``scores``."""
         return scores / f"{scorer}-{fingerprint[:8]}"
+
+    def within(self, scores: Path) -> ScoreSet:
+        """Return the results of the same scorer under another run's ``scores``, whether they are there or not."""
+        return replace(self, folder=self.place(scores, self.scorer, self.fingerprint))
 
     @classmethod
     def read(cls, folder: Path) -> ScoreSet:
@@ -105,8 +111,8 @@ class ScoreSet:
     def _marker(self, unit: int) -> Path:
         return self.folder / f"{unit:05d}.json"
 
-    def commit(self, unit: int, rows: Sequence[Mapping[str, Any]], samples_sha256: str) -> None:
-        """Write one unit's score rows, then the marker that completes them."""
+    def commit(self, unit: int, rows: Sequence[Mapping[str, Any]], samples_sha256: str, device: str = "") -> None:
+        """Write one unit's score rows, then the marker that completes them; ``device`` is the kind that they were computed on."""
         self.forget(unit)
         content = write_scores(self.table(unit), rows, self.columns, {_OF: samples_sha256, _BY: self.fingerprint})
         marker = {
@@ -115,12 +121,27 @@ class ScoreSet:
             _BY: self.fingerprint,
             "rows": len(rows),
             UNSCORED: sum(bool(row.get(UNSCORED)) for row in rows),
+            **({"device": device} if device else {}),
         }
         write_signed(self._marker(unit), marker)
+
+    def take(self, other: ScoreSet, unit: int) -> None:
+        """Write one unit's scores as another folder of the same run has them, the note where there is none, and the marker last."""
+        if not (self.folder / _NOTE).exists():
+            write_atomic(self.folder / _NOTE, (other.folder / _NOTE).read_bytes())
+        self.forget(unit)
+        for mine, theirs in ((self.table(unit), other.table(unit)), (self._marker(unit), other._marker(unit))):
+            write_atomic(mine, theirs.read_bytes())
 
     def forget(self, unit: int) -> None:
         """Forget that ``unit`` was scored, so that the next run scores it again."""
         self._marker(unit).unlink(missing_ok=True)
+
+    def device(self, unit: int) -> str:
+        """Return the kind of device that a unit was scored on; empty where its marker does not say."""
+        with suppress(Damaged):
+            return str((self._read_marker(unit) or {}).get("device", ""))
+        return ""
 
     def unscored(self, unit: int) -> int:
         """Return how many images of a unit the scorer gave nothing for; why is in the table. A marker that cannot be read says nothing."""

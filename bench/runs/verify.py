@@ -156,7 +156,7 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
     order = {sample.prompt_id: at for at, sample in enumerate(spec.loaded_suite.samples)}
     for unit in spec.units:
         if folder.is_marked(unit.index):
-            named |= _prove_unit(folder, unit.index, Plan(unit.samples, order, some=spec.imported), sets, verdict)
+            named |= _prove_unit(folder, unit.index, PlannedSamples(unit.samples, order, some=spec.imported), sets, verdict)
         else:
             verdict.missing_units.append(unit.index)
         advance(1)
@@ -206,7 +206,7 @@ def _current(folder: RunFolder, manifest: Mapping[str, Any], verdict: Proof) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedSamples:
     """What a unit is to hold.
 
     Attributes:
@@ -231,7 +231,7 @@ class Plan:
         return bool(rows) and all(self.order[sample.prompt_id] > before for sample in self.samples if sample.key not in held)
 
 
-def _prove_unit(folder: RunFolder, unit: int, plan: Plan | None, sets: Sequence[ScoreSet], verdict: Proof) -> set[str]:
+def _prove_unit(folder: RunFolder, unit: int, plan: PlannedSamples | None, sets: Sequence[ScoreSet], verdict: Proof) -> set[str]:
     """Put down what is wrong with a unit and its scores, and return the images that it names.
 
     Args:
@@ -264,7 +264,7 @@ def _prove_unit(folder: RunFolder, unit: int, plan: Plan | None, sets: Sequence[
     return named
 
 
-def _read(folder: RunFolder, unit: int, plan: Plan | None) -> tuple[str, list[dict[str, Any]]]:
+def _read(folder: RunFolder, unit: int, plan: PlannedSamples | None) -> tuple[str, list[dict[str, Any]]]:
     """Return what is wrong with a unit (empty where nothing is) and its rows."""
     try:
         marker = folder.markers_of(unit)

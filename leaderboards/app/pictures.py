@@ -18,7 +18,8 @@ from PIL import Image as PILImage
 
 from bench.errors import BenchError
 from bench.registry import suites
-from bench.runs.folder import RunFolder, run_folders
+from bench.runs.folder import RunFolder
+from bench.runs.folders import run_folders
 from bench.runs.images import ImageStore, Pixels
 from bench.tracks import load_track
 from bench.types.sample import KEY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from bench.runs.find import Run, describe, survey
 from bench.runs.folder import RunFolder
 from bench.runs.imported import IMAGES, IMPORTED
 from bench.runs.records import keyed
+from bench.runs.spec import Reach
 from bench.stats import rank_methods
 from bench.types import Kind
 from bench.types.track import Track
@@ -179,7 +180,7 @@ def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any
     others = []
     for source in sorted(sources, key=lambda each: (_TRUST[each.status], str(each.manifest["created"]))):
         before = found.get((*source.place, source.method))
-        same = before is not None and before.manifest["run_id"] == source.manifest["run_id"]
+        same = before is not None and _which(before) == _which(source)
         # A submission of a run that is here is not listed beside it; the same run from two folders is.
         if before is not None and (not same or before.status == source.status):
             counts = f"a {source.status} run of the same method counts: {str(source.manifest['run_id'])[:12]}"
@@ -198,11 +199,16 @@ def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any
     return [found[key] for key in sorted(found)], others
 
 
+def _which(source: Source) -> tuple[str, Reach]:
+    """Return which run it is, and how far it goes."""
+    return str(source.manifest["run_id"]), Reach.of(source.manifest)
+
+
 def _check_one_suite(place: tuple[str, str], sources: Sequence[Source]) -> None:
-    digests = {(str(source.manifest["suite"]["digest"]), source.manifest["suite"].get("limit")) for source in sources}
+    digests = {(str(source.manifest["suite"]["digest"]), Reach.of(source.manifest)) for source in sources}
     if len(digests) > 1:
         raise BenchError(
-            f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions or limits of the suite; numbers compare within one. "
+            f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions, limits or images a prompt; numbers compare within one. "
             "Leave the others out: name the runs that belong together."
         )
     # A submission comes from another machine, and imported images from another tool; what was made here is to differ in the method alone.
@@ -312,6 +318,7 @@ def _by_metric(sources: Sequence[Source]) -> dict[str, list[tuple[str, Column]]]
 
 def _run(source: Source) -> dict[str, Any]:
     kept = {name: source.manifest[name] for name in _KEPT if name in source.manifest}
+    kept["suite"] = {**kept["suite"], **asdict(Reach.of(source.manifest))}
     return {"run_id": source.manifest["run_id"], "track": source.track.name, "status": source.status, "rule": source.rule.name, **kept}
 
 
@@ -353,6 +360,7 @@ def _why_not(run: Run) -> str:
     try:
         own: dict[str, tuple[Any, Any]] = {
             "limit": (spec.limit, None),
+            "images": (spec.images, None),
             "scheduler": (spec.scheduler, None),
             "batch_size": (spec.batch, spec.loaded_track.batch_size),
         }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.errors import BenchError, NotAvailable
+from bench.runs.spec import Reach
 from leaderboards.submissions.archive import INDEX
 from leaderboards.submissions.bundle import Bundle, BundledRun
 from leaderboards.submissions.run_checks import RUN_CHECKS, RunCheck
@@ -61,7 +62,8 @@ class Schema(BundleCheck):
                 ("method", manifest.method.name, listed.method),
                 ("method of its spec", manifest.spec.method, listed.method),
                 ("method on its card", run.card.name, listed.method),
-                ("limit", manifest.suite.limit, manifest.spec.limit),
+                # Older runs alone have it in their identity as well.
+                ("limit", manifest.suite.limit or manifest.spec.limit, manifest.spec.limit),
             ):
                 if inside != said:
                     raise Refused(f"{run.label}: the {what} is {shown(inside)} in one place and {shown(said)} in another")
@@ -91,7 +93,7 @@ class Place(BundleCheck):
     name = "place"
 
     def _look(self, bundle: Bundle, path: Path) -> str:
-        wrong = misplaced(path, [(run.listed.track, run.listed.method, run.manifest.spec.limit) for run in bundle.runs])
+        wrong = misplaced(path, [(run.listed.track, run.listed.method, Reach.of(run.source_manifest())) for run in bundle.runs])
         if wrong is None:
             raise NotChecked("the file does not lie in leaderboards/bundles/TRACK/METHOD")
         if wrong:

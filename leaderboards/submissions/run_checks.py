@@ -153,7 +153,7 @@ class SuiteCheck(RunCheck):
             if theirs != ours:
                 name = next(name for name in ours if theirs[name] != ours[name])
                 raise Refused(f"{shown(key[0])}: {name} is {shown(theirs[name])}; the suite has {shown(ours[name])}")
-        limit = "" if said.limit is None else f"; the first {suite.prompts} prompts alone, which no board of whole suites takes"
+        limit = "" if run.manifest.spec.limit is None else f"; the first {suite.prompts} prompts alone, which no board of whole suites takes"
         return f"every sample of {suite.info.name} version {suite.info.version}, and no other{limit}"
 
 
@@ -316,7 +316,7 @@ def _suite(run: BundledRun) -> LoadedSuite:
     if run.listed.suite not in suites:
         raise NotChecked(f"suite not here: {run.listed.suite}")
     try:
-        return load_suite(run.listed.suite, run.track, run.manifest.suite.limit)
+        return load_suite(run.listed.suite, run.track, run.manifest.spec.limit, images=run.manifest.spec.images)
     except NotAvailable as error:
         raise NotChecked(f"suite not here: {error}") from None
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from bench.errors import BenchError
 from bench.runs.spec import DTYPES
+from bench.suites.load import LARGEST_IMAGES
 from bench.types import Kind, Numerics
 from bench.types.track import LARGEST_BATCH
 from leaderboards.submissions.limits import RUNS
@@ -96,6 +97,7 @@ class Spec(Strict):
     dtype: Annotated[str, StringConstraints(pattern=rf"^({'|'.join(DTYPES)})$")]
     scheduler: Line | None = None
     numerics: dict[Line, Scalar] = {}
+    images: Annotated[int, Field(ge=1, le=LARGEST_IMAGES)] | None = None
 
 
 class TrackIdentity(Strict):

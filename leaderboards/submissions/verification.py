@@ -102,7 +102,7 @@ def _spec(run: BundledRun) -> RunSpec:
     Raises:
         BenchError: here it would be another run.
     """
-    spec = RunSpec(**run.manifest.spec.model_dump())
+    spec = RunSpec(**run.manifest.spec.model_dump(), limit_in_id=run.manifest.suite.limit is not None)
     here = spec.identity()
     if digest(here) == run.manifest.run_id:
         return spec

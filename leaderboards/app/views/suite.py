@@ -45,7 +45,7 @@ def show() -> None:
         "limit": counts.get("limit"),
         "source": info.source if info else "",
         "licence of the prompts": info.licence if info else "",
-        "images a prompt": info.images_per_prompt if info else "",
+        "images a prompt": counts.get("images") or (info.images_per_prompt if info else ""),
     }
     widgets.properties(known, alt=f"What is known of the suite {name}")
     _screened(list(counts.get("screened_out_sha256") or []))

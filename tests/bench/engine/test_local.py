@@ -20,7 +20,7 @@ from bench.engine.calls import UnitLimit
 from bench.engine.local import beside
 from bench.engine.pool import WorkerPool, finish
 from bench.engine.worker import Job, Worker
-from bench.runs.folder import run_folders
+from bench.runs.folders import run_folders
 from bench.runs.manifest import begin
 from bench.runs.scores import choose_scorers, make_current
 from bench.runs.spec import RunSpec

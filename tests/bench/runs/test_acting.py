@@ -138,7 +138,7 @@ def test_the_manifest_says_what_tf32_was(device: str, said: set[str], toy: objec
     from bench.runs.manifest import begin
 
     spec = RunSpec("toy", "i2p", limit=2, device=device)
-    begin(RunFolder(tmp_path), spec, "0" * 64, 1)
+    begin(RunFolder(tmp_path), spec, "0" * 64)
     numerics = RunFolder(tmp_path).manifest()["numerics"]
     assert set(numerics) == {"attention", "channels_last", "compile", "offload"} | said
     assert all(isinstance(numerics[name], bool) for name in said)

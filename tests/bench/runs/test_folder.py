@@ -70,7 +70,7 @@ def test_a_missing_image_is_made_again_even_without_verify(done: api.Run) -> Non
 def test_a_half_written_table_never_counts(done: api.Run) -> None:
     table = done.path / "samples" / "00001.parquet"
     table.write_bytes(table.read_bytes()[:100])
-    assert RunFolder(done.path).missing_units(3) == [1]
+    assert RunFolder(done.path).missing_units(done.spec.units) == [1]
     _run(done.path.parents[2])
     assert api.verify(done.path).whole
 
@@ -103,7 +103,7 @@ def test_a_folder_that_is_no_run_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(done: api.Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    (done.path / "units" / "00002.json").unlink()
+    (done.path / "units" / "00001.json").unlink()
     fsync = os.fsync
 
     def full(handle: int) -> None:
@@ -115,7 +115,7 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(done: api.Run, monkeypa
     with pytest.raises(BenchError, match="The disk is full"):
         _run(done.path.parents[2])
     monkeypatch.undo()
-    assert RunFolder(done.path).missing_units(3) == [2]
+    assert RunFolder(done.path).missing_units(done.spec.units) == [1]
     assert not list(done.path.rglob(f"{files.TEMPORARY}*"))
 
 

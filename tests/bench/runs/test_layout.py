@@ -11,7 +11,8 @@ import pytest
 import bench
 from bench.errors import BenchError
 from bench.runs.find import find_runs, folder_of
-from bench.runs.folder import MANIFEST, MANIFEST_VERSION, RunFolder, run_folders
+from bench.runs.folder import MANIFEST, MANIFEST_VERSION, RunFolder
+from bench.runs.folders import run_folders
 from bench.runs.images import ImageStore
 from bench.runs.manifest import begin
 from bench.runs.spec import RunSpec
@@ -101,7 +102,7 @@ def test_runs_are_found_by_track_suite_and_id(tmp_path: Path) -> None:
 def test_a_manifest_is_changed_entry_by_entry(tmp_path: Path) -> None:
     folder = RunFolder.of(tmp_path, "mini", "i2p", "m", "0123456789")
     file = folder.path / MANIFEST
-    begin(folder, RunSpec("black", "i2p", limit=2), "0123456789", 1)
+    begin(folder, RunSpec("black", "i2p", limit=2), "0123456789")
     whole = folder.manifest()
     folder.update_manifest(scorers={"a": "1"}, sessions=[])
     assert folder.manifest() == {**whole, "schema_version": MANIFEST_VERSION, "run_id": "0123456789", "scorers": {"a": "1"}, "sessions": []}

@@ -12,7 +12,8 @@ from bench.cli import app
 from bench.errors import BenchError
 from bench.files.atomic import TEMPORARY
 from bench.runs.find import survey
-from bench.runs.folder import RunFolder, run_folders
+from bench.runs.folder import RunFolder
+from bench.runs.folders import run_folders
 from bench.runs.remove import remove
 
 
