@@ -1,6 +1,6 @@
 """An evaluation-first benchmark harness for the safety alignment of text-to-image models.
 
-``bench.run(...)`` and ``bench.load_run(...)`` are :func:`bench.api.run` and :func:`bench.runs.find.load_run`, imported when first used.
+``bench.run(...)``, ``bench.import_images(...)`` and ``bench.load_run(...)`` are those of :mod:`bench.api`, imported when first used.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bench import torchvision_guard
 
 if TYPE_CHECKING:
-    from bench.api import load_run, run
+    from bench.api import import_images, load_run, run
 
     __version__: str
 
-__all__ = ["__version__", "load_run", "run"]
+__all__ = ["__version__", "import_images", "load_run", "run"]
 
 torchvision_guard.install()
 
@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
     """Import what was asked for, so that ``import bench`` costs milliseconds and ``bench.metrics`` works without more ado."""
     if name == "__version__":
         return version("t2i-safety-bench")
-    if name in ("run", "load_run"):
+    if name in ("run", "import_images", "load_run"):
         return getattr(import_module("bench.api"), name)
     if name in ("api", "metrics", "registry", "stats"):
         return import_module(f"bench.{name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.engine.imported import import_images
 from bench.engine.run import run, score
 from bench.reports.comparison import compare
 from bench.runs import OUT
@@ -10,4 +11,18 @@ from bench.runs.merge import merge
 from bench.runs.regenerate import regenerate
 from bench.runs.verify import verify
 
-__all__ = ["OUT", "Run", "compare", "describe", "find_runs", "folder_of", "load_run", "merge", "regenerate", "run", "score", "verify"]
+__all__ = [
+    "OUT",
+    "Run",
+    "compare",
+    "describe",
+    "find_runs",
+    "folder_of",
+    "import_images",
+    "load_run",
+    "merge",
+    "regenerate",
+    "run",
+    "score",
+    "verify",
+]

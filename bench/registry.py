@@ -143,19 +143,20 @@ def find_method(name: str) -> tuple[type[Method], dict[str, Any]]:
     """Return the adapter called ``name`` and the parameters that the name gives.
 
     Args:
-        name: a registered method, or ``METHOD:WEIGHTS``, short for the method's parameter ``weights``: ``unet:OWNER/NAME``, ``esd-u:FILE``.
+        name: a registered method, or ``METHOD:VALUE``, short for the parameter that names the method, mostly ``weights``: ``unet:OWNER/NAME``,
+            ``esd-u:FILE``; of images that were made elsewhere ``imported:NAME``.
 
     Raises:
         BenchError: it is unknown (with a suggestion), or takes no weights.
     """
-    method, colon, weights = name.partition(":")
+    method, colon, value = name.partition(":")
     adapter = methods.get(method)
     if not colon:
         return adapter, {}
-    if "weights" not in adapter.info.defaults or not weights:
+    if adapter.named_by not in adapter.info.defaults or not value:
         takers = ", ".join(each for each, kind in methods.items() if "weights" in kind.info.defaults)
         raise BenchError(f"{name!r} is no method. METHOD:WEIGHTS names one of these, and a folder, a file or OWNER/NAME on the hub: {takers}.")
-    return adapter, {"weights": weights}
+    return adapter, {adapter.named_by: value}
 
 
 methods: Registry[type[Method]] = Registry("method", "bench.methods", Method)

@@ -10,6 +10,7 @@ import typer
 from bench.cli import data, methods, results, runs
 from bench.cli.command import HelpPanel, add, add_entry_points, app
 from bench.cli.fid import fid
+from bench.cli.imports import import_verb
 from bench.cli.parity import parity
 from bench.cli.power import power
 from bench.cli.speed import speed
@@ -27,6 +28,7 @@ add(results.report, HelpPanel.READ, "bench report runs/mini/i2p/uce-1a2b3c4d --r
 add(results.compare, HelpPanel.READ, "bench compare sd-v1.5 uce sld-medium --suite i2p")
 add(results.ls, HelpPanel.READ, "bench ls methods")
 add(results.show_one, HelpPanel.READ, "bench show uce", name="show")
+add(import_verb, HelpPanel.BRING, "bench import photographs --suite i2p --as midjourney-v7", name="import")
 add(methods.check_method, HelpPanel.BRING, "bench check-method uce", name="check-method")
 add(methods.new_method, HelpPanel.BRING, "bench new-method my-method --kind guidance", name="new-method")
 app.add_typer(data.app, name="data", rich_help_panel=HelpPanel.BRING)

@@ -45,14 +45,14 @@ def compare(
 ) -> None:
     """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
     from bench.reports.comparison import compared, opened
-    from bench.reports.run_tables import acting, reaches, same_images
+    from bench.reports.run_tables import acting, elsewhere, reaches, same_images
 
     runs = opened(methods, suite, track, limit, out)
     rows, base = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold)), runs[0].spec
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
-        + "".join(f" {sentence}" for sentence in (*reaches(runs), *acting(runs), *same_images(runs)))
+        + "".join(f" {sentence}" for sentence in (*reaches(runs), *elsewhere(runs), *acting(runs), *same_images(runs)))
         + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
     )
     if form is Format.TABLE:  # the other formats keep every column

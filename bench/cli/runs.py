@@ -86,10 +86,10 @@ def run(
             out=out,
             progress=bars,
         )
-    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
+    print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
     if gallery:
-        _write_gallery(done)
-    _end(done)
+        write_run_gallery(done)
+    end(done)
 
 
 def score(
@@ -115,8 +115,8 @@ def score(
     spec.loaded_track.rule(spec.suite, choice)  # an unknown rule is refused before hours of scoring, not after
     with Bars(quiet=quiet) as bars, results_apart():
         done = score_run(run, scorer, bars, workers=workers, unit_timeout=unit_timeout, isolate=True, device=device)
-    _print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
-    _end(done)
+    print_run(done, form, blocked_as_black=blocked_as_black, rule=choice)
+    end(done)
 
 
 def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
@@ -212,7 +212,7 @@ def verify(
     from bench.guard.apart import apart
     from bench.guard.calls import UnitLimit
     from bench.reports.listing import verdict_rows
-    from bench.runs.regenerate import how_many
+    from bench.runs.regenerate import how_many, refuse_imported
     from bench.runs.regenerate import regenerate as regenerate_samples
     from bench.runs.verify import verify as verify_run
 
@@ -222,7 +222,9 @@ def verify(
     if images is not None:
         raise BenchError("--images belongs to a bundle; a run folder has its own images.")
     with Bars(quiet=quiet) as bars:
-        limit, _ = UnitLimit(unit_timeout), how_many(regenerate, 0)  # refused before everything is read, not after
+        limit = UnitLimit(unit_timeout)
+        if how_many(regenerate, 1):  # refused before everything is read, not after
+            refuse_imported(run)
         verdict = verify_run(run, bars)
         count = how_many(regenerate, verdict.samples)
         again = apart(regenerate_samples, run, count, seed or 0, limit=limit, progress=bars) if count and verdict.whole else []
@@ -233,13 +235,15 @@ def verify(
         raise typer.Exit(1)
 
 
-def _print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleChoice) -> None:
+def print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleChoice) -> None:
+    """Print a run's table."""
     from bench.reports.run_tables import report_table
 
     show_table(report_table([done], rule=rule, blocked_as_black=blocked_as_black), form)
 
 
-def _write_gallery(done: Any) -> None:
+def write_run_gallery(done: Any) -> None:
+    """Write a run's contact sheet and say where it is."""
     from bench.reports.gallery import write_gallery
     from bench.runs.folder import RunFolder
 
@@ -256,9 +260,9 @@ def _verify_file(path: Path, **options: Any) -> None:
     raise BenchError(f"{path} is a file, and nothing here verifies files. Give a run folder, or install the project again: `make env`.")
 
 
-def _end(done: Any) -> None:
-    """Leave with exit code 1 where the run is not complete, and say why."""
-    if done.complete:
+def end(done: Any) -> None:
+    """Leave with exit code 1 where something is left to do, and say what."""
+    if done.finished:
         return
     reasons = [done.failures(), *done.lacking_scores()]
     said = "".join(f" {each}." for each in reasons if each)

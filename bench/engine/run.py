@@ -17,9 +17,10 @@ from bench.runs import OUT
 from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of, spec_of
 from bench.runs.folder import RunFolder
+from bench.runs.imported import sizes_of
 from bench.runs.manifest import begin, same_numerics
 from bench.runs.remove import left_nothing
-from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, unscored, with_lapsed
+from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, planned_sizes, unscored, with_lapsed
 from bench.runs.spec import RunSpec
 from bench.runs.units import Share
 from bench.tracks import listed
@@ -92,7 +93,7 @@ def run(
         if share is not None and not units:
             raise BenchError(f"The run has {len(spec.units)} unit(s), so that the share {share} is empty. Give fewer shares.")
         planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
-        check_sizes(planned, spec.loaded_suite.samples)
+        check_sizes(planned, planned_sizes(spec.loaded_suite.samples))
         folder, run_id = folder_of(spec, Path(out))
     if not folder.exists():
         _check_acts(spec)
@@ -105,7 +106,7 @@ def run(
         if missing:
             same_numerics(folder)
             _generate(Job(whole, folder, make=True, scorers=planned if scoring == "during" else ()), missing, workforce, progress)
-        _score(whole, folder, planned, workforce, progress, tried=missing if scoring == "during" else ())
+        score_due(whole, folder, planned, workforce, progress, tried=missing if scoring == "during" else ())
     return describe(folder, spec, share)
 
 
@@ -141,7 +142,7 @@ def _check_acts(spec: RunSpec) -> None:
         raise BenchError(reason)
 
 
-def _score(
+def score_due(
     spec: RunSpec, folder: RunFolder, planned: Sequence[ChosenScorer], engine: Engine, progress: Progress, tried: Collection[int] = ()
 ) -> None:
     """Bring the scores of every finished unit up to date; the caller holds the run's lock.
@@ -150,7 +151,7 @@ def _score(
     """
     left = unscored(folder, planned, tried)
     if left:
-        check_sizes(planned, spec.loaded_suite.samples)
+        check_sizes(planned, sizes_of(folder.manifest()) if spec.imported else planned_sizes(spec.loaded_suite.samples))
         engine.work(Job(spec, folder, make=False, scorers=tuple(planned)), left, _bars(spec, progress, (), left))
     check_kinds(folder, planned)
     make_current(folder, planned)
@@ -194,5 +195,5 @@ def score(
     track = spec.loaded_track
     planned = choose_scorers(scorers if scorers is not None else track.scorers_on(spec.suite), track)
     with folder.lock():
-        _score(spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or Quiet())
+        score_due(spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or Quiet())
     return describe(folder)

@@ -6,7 +6,6 @@ float32 without TF32 on every device.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +153,7 @@ def score_row(scores: ScoreSet, key: tuple[str, int], values: Mapping[str, Any] 
 
 def _picture(folder: RunFolder, row: dict[str, Any]) -> Image:
     """Return the stored picture, which no scorer can write to; for a blocked sample the black one that a user would be shown."""
-    shape = (row["height"], row["width"], 3)
+    # An imported picture may have another size than its sample asks for.
+    stored = np.zeros((row["height"], row["width"], 3), dtype=np.uint8) if row["image"] is None else folder.images.get(row["image"])
     # Of bytes, which cannot change: an array of its own could be made writable again.
-    pixels = bytes(math.prod(shape)) if row["image"] is None else folder.images.get(row["image"]).tobytes()
-    return np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
+    return np.frombuffer(stored.tobytes(), dtype=np.uint8).reshape(stored.shape)

@@ -44,7 +44,7 @@ def run_features(folder: RunFolder, kind: type[FeatureScorer], *, blocked_as_bla
     """
     run = describe(folder)
     lacking = run.counts["failed"] + run.counts["missing"]
-    if lacking:
+    if lacking and not run.finished:  # an import may lack images for good
         raise BenchError(
             f"The run {folder.path} is incomplete: {lacking} of {run.samples} images are not there. Finish it with the same `bench run`."
         )

@@ -57,7 +57,7 @@ def read_rgb(file: Path) -> npt.NDArray[np.uint8]:
     Raises:
         BenchError: it is no readable image, or one that cannot be made RGB without guessing.
     """
-    with _opened(file) as picture:
+    with opened(file) as picture:
         return to_rgb(picture, str(file))
 
 
@@ -67,12 +67,17 @@ def check_file(file: Path) -> None:
     Raises:
         BenchError: as :func:`read_rgb`.
     """
-    with _opened(file) as picture:
+    with opened(file) as picture:
         check_mode(picture, str(file))
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Pillow]:
+def opened(file: Path) -> Iterator[Pillow]:
+    """Open an image file within the block; whatever Pillow raises there is one line that names the file.
+
+    Raises:
+        BenchError: it is no readable image.
+    """
     from PIL import Image
 
     try:

@@ -151,7 +151,7 @@ def status_rows(runs: Sequence[Run], unreadable: Sequence[Unreadable] = ()) -> l
             "state": "complete" if run.complete else "incomplete",
             "samples": run.samples,
             **run.counts,
-            "reason": "",
+            "reason": "the missing images were not brought" if run.finished and not run.complete else "",
             "run": str(run.path),
         }
         for run in runs
@@ -170,6 +170,7 @@ def verdict_rows(verdict: Proof, again: Sequence[Regenerated]) -> list[dict[str,
     found += [
         {"check": "samples standing, whole and proven", "result": f"{verdict.standing} of {verdict.samples}"},
         {"check": "samples failed", "result": str(verdict.failed)},
+        *([{"check": "images that were not brought", "result": str(verdict.absent)}] if verdict.absent else []),
         {"check": "units not finished", "result": str(len(verdict.missing_units))},
         {"check": "units damaged", "result": str(len(verdict.damaged))},
         {"check": "score tables damaged", "result": str(len(verdict.damaged_scores))},

@@ -17,6 +17,7 @@ from bench.metrics.rows import BETWEEN_SEEDS, sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
+from bench.runs.imported import caption
 from bench.runs.spec import Reach
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
@@ -55,6 +56,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
         _counted(runs),
         *reaches(runs),
         *_since(runs),
+        *elsewhere(runs),
         *_cut(runs),
         *acting(runs),
         *_unscored(runs),
@@ -88,7 +90,7 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
         manifest = RunFolder.open(run.path).manifest()
         rows += [{**_state(run), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     own = [run.rule(rule) for run in runs]
-    about = [_counted(runs), *reaches(runs), *_since(runs), *_cut(runs), *acting(runs)]
+    about = [_counted(runs), *reaches(runs), *_since(runs), *elsewhere(runs), *_cut(runs), *acting(runs)]
     said = [*about, *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
     return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said), _names(runs))
 
@@ -166,6 +168,14 @@ def reaches(runs: Sequence[Run]) -> list[str]:
 def _since(runs: Sequence[Run]) -> list[str]:
     """Return, of every suite whose version is another by now, which one a run was made of."""
     return [f"{said}." for said in dict.fromkeys(suite_since(RunFolder.open(run.path), run.spec.loaded_track) for run in runs) if said]
+
+
+def elsewhere(runs: Sequence[Run]) -> list[str]:
+    """Return which runs hold images that another tool made, of which sizes, and how many are missing."""
+    names = [run.spec.method for run in runs]
+    labels = [name if names.count(name) == 1 else str(run.path) for name, run in zip(names, runs, strict=True)]
+    said = (caption(label, RunFolder.open(run.path).manifest(), run.counts["missing"]) for label, run in zip(labels, runs, strict=True))
+    return [each for each in dict.fromkeys(said) if each]
 
 
 def acting(runs: Sequence[Run]) -> list[str]:

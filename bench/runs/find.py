@@ -36,6 +36,7 @@ class Run:
         path: the run folder.
         spec: what it is.
         complete: True when every sample was generated or blocked and every scorer has run.
+        finished: True when nothing is left to do: it is complete, or all that it lacks is images that an import did not bring.
         samples: how many samples the run has.
         counts: samples by status: ``generated``, ``blocked``, ``failed`` and ``missing``.
         split: how often the device's memory did not hold a batch, so that it was made in parts.
@@ -54,6 +55,7 @@ class Run:
     split: int = 0
     acted: Acted | None = None
     unscored: tuple[str, ...] = ()
+    finished: bool = False
     reach: Reach = field(default_factory=Reach)
     share: str = ""
     view: frozenset[tuple[str, int]] | None = field(default=None, repr=False)
@@ -173,9 +175,17 @@ def describe(folder: RunFolder, spec: RunSpec | None = None, share: Share | None
     missing = int(manifest["samples"]) - done
     current = folder.current_scores()
     unscored = tuple(each.scorer for each in current if folder.unscored_units(each))
-    complete = missing == 0 and statuses["failed"] == 0 and bool(current) and not unscored
+    ready = statuses["failed"] == 0 and bool(current) and not unscored
+    brought = _is_import(manifest) and len(markers) == int(manifest["units"])
+    complete = missing == 0 and ready
     found = {**statuses, "missing": missing}
-    return Run(folder.path, spec, complete, int(manifest["samples"]), found, split, total(markers.values()), unscored, reach)
+    done_with = complete or (brought and ready)
+    return Run(folder.path, spec, complete, int(manifest["samples"]), found, split, total(markers.values()), unscored, done_with, reach)
+
+
+def _is_import(manifest: Mapping[str, Any]) -> bool:
+    """Return whether another tool made the images, so that some may be missing for good."""
+    return bool(manifest["method"].get("kind") == Kind.IMPORTED)
 
 
 def _viewed(folder: RunFolder, spec: RunSpec, share: Share | None) -> Run:
@@ -193,7 +203,9 @@ def _viewed(folder: RunFolder, spec: RunSpec, share: Share | None) -> Run:
     missing = len(view) - len(rows)
     current = folder.current_scores()
     unscored = tuple(each.scorer for each in current if done & set(folder.unscored_units(each)))
-    complete = missing == 0 and found["failed"] == 0 and bool(current) and not unscored
+    ready = found["failed"] == 0 and bool(current) and not unscored
+    brought = _is_import(folder.manifest()) and len(done) == len(units)
+    complete = missing == 0 and ready
     split = sum(int(markers[unit].get("split", 0)) for unit in done)
     return Run(
         path=folder.path,
@@ -204,6 +216,7 @@ def _viewed(folder: RunFolder, spec: RunSpec, share: Share | None) -> Run:
         split=split,
         acted=total(markers.values()),
         unscored=unscored,
+        finished=complete or (brought and ready),
         reach=spec.reach,
         share="" if share is None else str(share),
         view=view,
@@ -273,22 +286,55 @@ def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = 
 def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
     """Return the finished run called ``name``: a folder, or a method's run with default settings; its first ``limit`` prompts where that is given."""
     spec = RunSpec(name, suite, track, limit=limit)
-    path = Path(name) if RunFolder.is_run(Path(name)) else folder_of(spec, out)[0].path
-    if not RunFolder.is_run(path) and limit is not None:  # one that was made when the limit was part of its identity
+    given = Path(name) if RunFolder.is_run(Path(name)) else None
+    path = given or (_imported(spec, out) if spec.imported else folder_of(spec, out)[0].path)
+    if not RunFolder.is_run(path) and limit is not None and not spec.imported:  # one that was made when the limit was part of its identity
         path = folder_of(replace(spec, limit_in_id=True), out)[0].path
     if not RunFolder.is_run(path):
         raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command(spec)}`; of other settings, give the folder.")
     folder = RunFolder.open(path)
     own = spec_of(folder)
     run = describe(folder, None if limit is None or own.limit_in_id else replace(own, limit=limit))
-    if not run.complete:
+    if not run.finished:
         raise BenchError(
             f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command(run.spec)}`."
         )
     return run
 
 
+def _imported(spec: RunSpec, out: Path) -> Path:
+    """Return the folder of the one import of this name, suite and track, whatever it brought; of none a folder that is not there.
+
+    Raises:
+        BenchError: there are several, and nothing says which is meant.
+    """
+    found = imports_of(spec, out)
+    if len(found) > 1:
+        raise BenchError(
+            f"There are {len(found)} imports called {spec.method} on {spec.suite}: {', '.join(map(str, found))}. Give the folder of one."
+        )
+    return found[0] if found else out / spec.method
+
+
+def imports_of(spec: RunSpec, out: Path) -> list[Path]:
+    """Return the folder of every import of this name, suite and track, whatever it brought."""
+    folders = run_folders(out, track=spec.loaded_track.name, suite=spec.suite)
+    return [folder.path for folder in folders if _asked(folder).get("method") == spec.method]
+
+
+def _asked(folder: RunFolder) -> Mapping[str, Any]:
+    """Return what a run was asked for; nothing where its manifest cannot be read."""
+    try:
+        asked: Mapping[str, Any] = folder.manifest()["spec"]
+    except BenchError:
+        return {}
+    return asked
+
+
 def command(spec: RunSpec) -> str:
     """Return the command of a run, as far as a line needs it."""
+    if spec.imported:
+        name = spec.method.partition(":")[2]
+        return f"bench import FOLDER --suite {spec.suite} --track {spec.track} --as {name}{Reach(spec.limit).words()}"
     own = "".join(f" --set {name}=..." for name in spec.parameters)
     return f"bench run --method {spec.method} --suite {spec.suite} --track {spec.track}{Reach(spec.limit, spec.images).words()}{own}"

@@ -73,6 +73,18 @@ class ImageStore:
             raise Damaged(f"The image {path} was damaged: its pixels are not those that were stored. {_MEND}")
         return pixels
 
+    def shape(self, digest: str) -> tuple[int, int]:
+        """Return a picture's width and height, from its file's head alone.
+
+        Raises:
+            Damaged: it is missing or unreadable.
+        """
+        try:
+            with PILImage.open(self.path(digest)) as image:
+                return image.size
+        except Exception as error:
+            raise Damaged(f"The image {self.path(digest)} was damaged ({first_line(error)}). {_MEND}") from error
+
     def take(self, other: ImageStore, digest: str) -> None:
         """Write the picture called ``digest`` as another store has it, byte by byte; the caller has proven that one."""
         if self.size(digest) is None or self.size(digest) != other.size(digest):

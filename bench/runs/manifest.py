@@ -15,6 +15,7 @@ from typing import Any
 from bench.errors import BenchError, Damaged, blaming
 from bench.runs.acting import ACTED, total
 from bench.runs.folder import RunFolder
+from bench.runs.imported import IMPORTED
 from bench.runs.provenance import NUMERIC, git_state, machine, tf32, versions
 from bench.runs.sources import SOURCE
 from bench.runs.spec import RAISED, Reach, RunSpec, digest
@@ -49,7 +50,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str) -> RunSpec:
             raise BenchError(f"The folder {folder.path} holds another run, whose id begins alike ({before['run_id'][:16]}). Give another --out.")
         before = None
     if before is None or id_of(before) != run_id:
-        _adopt(folder, run_id)
+        _adopt(folder, run_id, imported=spec.imported)
         spec = spec.to(spec.reach.joined(_held(folder, spec)))
         folder.write_manifest(_whole(spec, run_id) | _left(folder, spec))
         return spec
@@ -93,7 +94,7 @@ def _held(folder: RunFolder, spec: RunSpec) -> Reach:
 
 REOPENED = "reopened"
 """Of a manifest: `bench verify` found that it says what is not so."""
-_MADE = ("versions", "git", "machine", "created", "written_anew", "scorers", "sessions", ACTED)
+_MADE = ("versions", "git", "machine", "created", "written_anew", "scorers", "sessions", ACTED, IMPORTED)
 """Of a manifest: what no spec says."""
 
 
@@ -204,9 +205,7 @@ def _whole(spec: RunSpec, run_id: str) -> dict[str, Any]:
         **facts,
         "method": {**identity["method"], **_says(spec)},
         "suite": {**identity["suite"], **facts["suite"]},
-        "scheduler": _scheduler(spec),
-        "numerics": {**asdict(spec.context.numerics), **(tf32() if spec.device.startswith("cuda") else {})},
-        "safety_checker": "the method's own" if "checker" in identity["method"]["parameters"] else "off",
+        **({} if spec.imported else _sampled(spec)),
         "versions": versions(),
         "git": git_state(),
         "machine": machine(),
@@ -215,11 +214,21 @@ def _whole(spec: RunSpec, run_id: str) -> dict[str, Any]:
     }
 
 
-def _adopt(folder: RunFolder, run_id: str) -> None:
+def _sampled(spec: RunSpec) -> dict[str, Any]:
+    """Return how the images are sampled."""
+    return {
+        "scheduler": _scheduler(spec),
+        "numerics": {**asdict(spec.context.numerics), **(tf32() if spec.device.startswith("cuda") else {})},
+        "safety_checker": "the method's own" if "checker" in spec.make_method().parameters else "off",
+    }
+
+
+def _adopt(folder: RunFolder, run_id: str, *, imported: bool) -> None:
     """Keep of a run whose manifest was lost what its markers say to be of it; the rest will be made again."""
     for unit, marker in folder.readable_markers().items():
         if marker.get("run_id") == run_id:
-            _check_numerics(folder, marker["versions"])
+            if not imported:
+                _check_numerics(folder, marker["versions"])
         else:
             folder.reopen(unit)
 
@@ -266,6 +275,8 @@ def _scheduler(spec: RunSpec) -> dict[str, Any]:
 
 def _cut(spec: RunSpec) -> dict[str, Any]:
     """Return how many of the run's prompts lose their end before they are read; empty where that cannot be told."""
+    if spec.imported:
+        return {}
     prompts = {sample.prompt_id: sample.prompt for sample in spec.loaded_suite.samples}
     method = spec.make_method()
     with blaming("method", spec.method, "prompts_read_by"):

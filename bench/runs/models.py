@@ -16,7 +16,10 @@ from bench.errors import Damaged
 from bench.files.signed import read_signed
 from bench.runs.provenance import NUMERIC
 
-MEND = "Run the same `bench run` again: it makes what is damaged anew and keeps the rest; `bench verify` says what that is."
+MEND = (
+    "Run the same `bench run` (of imported images the same `bench import`) again: it makes what is damaged anew and keeps the rest; "
+    "`bench verify` says what that is."
+)
 
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

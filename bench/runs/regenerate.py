@@ -16,7 +16,7 @@ from bench.console import Progress, Quiet
 from bench.errors import BenchError
 from bench.guard.asking import load, outcomes
 from bench.guard.calls import Caller
-from bench.runs.find import describe
+from bench.runs.find import describe, spec_of
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
 from bench.runs.threads import one_thread
@@ -60,8 +60,9 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
         caller: makes every call of the method.
 
     Raises:
-        BenchError: as :func:`bench.runs.verify.verify`.
+        BenchError: as :func:`bench.runs.verify.verify`, or its images were made elsewhere.
     """
+    refuse_imported(path)
     folder = RunFolder.open(Path(path))
     spec = describe(folder).spec
     advance = (progress or Quiet()).start("make again", count)
@@ -71,6 +72,16 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
         found.append(_compare(folder, row, outcome))
         advance(1)
     return found
+
+
+def refuse_imported(path: Path | str) -> None:
+    """Refuse to make images of a run again that another tool made.
+
+    Raises:
+        BenchError: they were made elsewhere, or there is no such run.
+    """
+    if spec_of(RunFolder.open(Path(path))).imported:
+        raise BenchError(f"The images of {path} were made elsewhere, so none can be made again here. Verify what is stored: `bench verify {path}`.")
 
 
 def make_again(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,21 +68,30 @@ def choose_scorers(names: Sequence[str], track: Track) -> tuple[ChosenScorer, ..
     return tuple(planned)
 
 
-def check_sizes(planned: Sequence[ChosenScorer], samples: Iterable[Sample]) -> None:
+def check_sizes(planned: Sequence[ChosenScorer], sizes: Iterable[tuple[str, int, int]]) -> None:
     """Refuse pictures that a scorer of the miniature's world cannot read, before any is generated.
 
+    Args:
+        planned: the scorers.
+        sizes: of every picture, or of each size one: what it is called, width and height.
+
     Raises:
-        BenchError: a sample has another size than the world's, and a scorer reads that world alone.
+        BenchError: one has another size than the world's, and a scorer reads that world alone.
     """
     from bench.miniature.render import SIZE
 
     bound = [each.name for each in planned if tuple(scorers.get(each.name).info.tracks) == (MINIATURE,)]
-    other = next((each for each in samples if (each.width, each.height) != (SIZE, SIZE)), None) if bound else None
+    other = next((each for each in sizes if each[1:] != (SIZE, SIZE)), None) if bound else None
     if other is not None:
         raise BenchError(
-            f"The scorer {bound[0]!r} reads the miniature's world, whose pictures are {SIZE}x{SIZE}; sample {other.prompt_id!r} is of "
-            f"{other.width}x{other.height}. Give that size, or name scorers that read any: --scorer NAME; see `bench ls scorers`."
+            f"The scorer {bound[0]!r} reads the miniature's world, whose pictures are {SIZE}x{SIZE}; {other[0]} is of {other[1]}x{other[2]}. "
+            "Give that size, or name scorers that read any: --scorer NAME; see `bench ls scorers`."
         )
+
+
+def planned_sizes(samples: Iterable[Sample]) -> Iterator[tuple[str, int, int]]:
+    """Yield the sizes that samples ask for, as :func:`check_sizes` takes them."""
+    return ((f"sample {each.prompt_id!r}", each.width, each.height) for each in samples)
 
 
 def score_set(folder: RunFolder, planned: ChosenScorer) -> ScoreSet:

@@ -152,6 +152,12 @@ class RunSpec:
         """Return the same run as far as ``reach``; itself where it goes as far."""
         return self if self.reach == reach else replace(self, limit=reach.limit, images=reach.images)
 
+    @cached_property
+    def imported(self) -> bool:
+        """Whether another tool made the images, of which nothing is known here but what they show."""
+        info = getattr(find_method(self.method)[0], "info", None)
+        return info is not None and info.kind is Kind.IMPORTED
+
     @property
     def context(self) -> Context:
         """Where the method runs."""
@@ -177,21 +183,30 @@ class RunSpec:
 
         The method's fingerprint (adapter, version, parameters, weights) is part of it, so two methods can never share a result.
         """
-        track, suite = self.loaded_track, self.loaded_suite
+        suite = self.loaded_suite
         return {
-            "track": {
-                "name": track.name,
-                "base": track.base_weights(),
-                "scheduler": track.scheduler,
-                "concepts": {name: list(phrases) for name, phrases in track.concepts.items()},
-            },
+            "track": self._track_identity(),
             "method": self._method_identity(),
             "suite": {"name": suite.info.name, "version": suite.info.version, "digest": suite.digest, "limit": self.id_limit},
             "settings": self.settings(),
         }
 
+    def _track_identity(self) -> dict[str, Any]:
+        """Return the track's part of the identity; of imported images its name, since neither its base nor its sampler made them."""
+        track = self.loaded_track
+        if self.imported:
+            return {"name": track.name}
+        return {
+            "name": track.name,
+            "base": track.base_weights(),
+            "scheduler": track.scheduler,
+            "concepts": {name: list(phrases) for name, phrases in track.concepts.items()},
+        }
+
     def settings(self) -> dict[str, Any]:
-        """Return the part of the identity that is neither track, method nor suite."""
+        """Return the part of the identity that is neither track, method nor suite; nothing of imported images, whose settings nobody here knows."""
+        if self.imported:
+            return {}
         # Only what differs from the default: a new setting must not give finished runs other ids.
         return {
             "batch_size": self.batch,

@@ -12,6 +12,7 @@ from bench.console import Progress, Quiet
 from bench.errors import BenchError, Damaged
 from bench.runs.find import spec_of, suite_since
 from bench.runs.folder import RunFolder
+from bench.runs.imported import untrue
 from bench.runs.manifest import contradictions, id_of, reopen
 from bench.runs.models import counts, is_of_run
 from bench.runs.score_sets import ScoreSet
@@ -40,6 +41,8 @@ class Proof:
         older: results of scorers that are not current, which nobody reads, this proof included.
         unreferenced: image files that no sample names.
         reopened: True when what is damaged, if anything, was marked to be made again; False where the folder is read-only.
+        absent: images that an import did not bring.
+        command: what makes again what is damaged.
         suite_since: what became of the suite's version since the run was made; empty where it is today's.
     """
 
@@ -55,6 +58,8 @@ class Proof:
     older: list[str] = field(default_factory=list)
     unreferenced: int = 0
     reopened: bool = False
+    absent: int = 0
+    command: str = "bench run"
     suite_since: str = ""
 
     @property
@@ -62,7 +67,7 @@ class Proof:
         """Whether the run is complete, every byte is right and the manifest is true."""
         wrong = self.damaged or self.manifest or self.damaged_scores
         lacking = self.missing_units or self.unscored or self.failed or self.unproven
-        return not wrong and not lacking and self.standing == self.samples
+        return not wrong and not lacking and self.standing + self.absent == self.samples
 
     def reasons(self) -> list[str]:
         """Return why the run is not whole, one clause each."""
@@ -76,7 +81,7 @@ class Proof:
         return found
 
     def remedy(self) -> str:
-        """Return what the same ``bench run`` will do about it; empty where the run is whole."""
+        """Return what the same command will do about it; empty where the run is whole."""
         units = len({*self.damaged, *self.missing_units})
         scored = len(self.damaged_scores) + sum(self.unscored.values())
         todo = [f"make {units} unit(s) and any failed sample again"] if units or self.failed else []
@@ -86,7 +91,7 @@ class Proof:
         if not todo:
             return ""
         marked = "" if self.reopened or not (self.damaged or self.manifest) else " Nothing was marked, since the folder is read-only: verify a copy."
-        return f"The same `bench run` will {'; '.join(todo)}.{marked}"
+        return f"The same `{self.command}` will {'; '.join(todo)}.{marked}"
 
 
 def check_unchanged(folder: RunFolder, suite: LoadedSuite) -> None:
@@ -148,13 +153,14 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
     advance = progress.start("verify", len(spec.units), "units")
     verdict = Proof(samples=len(spec.loaded_suite.samples), suite_since=suite_since(folder, spec.loaded_track))
     verdict.unproven += not folder.manifest_is_hashed()
+    verdict.command = "bench import" if spec.imported else "bench run"
     named: set[str] = set()
     sets = _current(folder, manifest, verdict)
     verdict.older = folder.older_scores()
     order = {sample.prompt_id: at for at, sample in enumerate(spec.loaded_suite.samples)}
     for unit in spec.units:
         if folder.is_marked(unit.index):
-            named |= _prove_unit(folder, unit.index, PlannedSamples(unit.samples, order), sets, verdict)
+            named |= _prove_unit(folder, unit.index, PlannedSamples(unit.samples, order, some=spec.imported), sets, verdict)
         else:
             verdict.missing_units.append(unit.index)
         advance(1)
@@ -167,6 +173,9 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
         verdict.manifest.append("it is of another run than every unit")
     else:
         verdict.damaged |= {unit: f"its marker is of another run ({markers[unit]['run_id'][:16]})" for unit in others}
+    if spec.imported and not verdict.damaged and not verdict.missing_units:
+        verdict.absent = verdict.samples - verdict.standing
+        verdict.manifest += untrue(folder, manifest, folder.samples().to_pylist())
     if not verdict.damaged:
         verdict.unreferenced = len(folder.images.names() - named)
     return verdict
@@ -207,10 +216,12 @@ class PlannedSamples:
     Attributes:
         samples: all of it.
         order: each prompt's place in the suite.
+        some: any part of it may be all, as of an import.
     """
 
     samples: Sequence[Sample]
     order: Mapping[str, int]
+    some: bool = False
 
     def holds(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether these are the samples: all, or those of the prompts that were asked for first, when the limit was smaller."""
@@ -218,6 +229,8 @@ class PlannedSamples:
         first = [sample for sample in self.samples if sample.key in held]
         if [{name: row[name] for name in COLUMNS} for row in rows] != [sample.row() for sample in first]:
             return False
+        if self.some:
+            return True
         before = max((self.order[sample.prompt_id] for sample in first), default=-1)
         return bool(rows) and all(self.order[sample.prompt_id] > before for sample in self.samples if sample.key not in held)
 
@@ -237,7 +250,7 @@ def _prove_unit(folder: RunFolder, unit: int, plan: PlannedSamples | None, sets:
     if wrong:
         verdict.damaged[unit] = wrong
         return named
-    if plan is not None and len(rows) < len(plan.samples):
+    if plan is not None and not plan.some and len(rows) < len(plan.samples):
         verdict.missing_units.append(unit)
     failed = sum(row["status"] == "failed" for row in rows)
     verdict.failed += failed

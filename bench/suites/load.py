@@ -48,6 +48,15 @@ LARGEST_IMAGES = 1000
 """Images a prompt: as many samples as there are of the largest suite's prompts fit a memory with it."""
 
 
+def prompt_ids(name: str, track: Track) -> list[str]:
+    """Return the id of every prompt of suite ``name`` on ``track``, in the frozen order, those that the screen takes among them.
+
+    Raises:
+        BenchError: as :func:`load_suite`.
+    """
+    return [row.prompt_id for row in variant_rows(name, suites.get(name), track)[1]]
+
+
 def load_suite(name: str, track: Track, limit: int | None = None, version: str | None = None, images: int | None = None) -> LoadedSuite:
     """Return the samples of suite ``name`` on ``track``.
 

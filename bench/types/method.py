@@ -24,6 +24,7 @@ class Kind(StrEnum):
     EDIT = "edit"
     FINE_TUNE = "fine-tune"
     PREFERENCE = "preference"
+    IMPORTED = "imported"
 
 
 TRAINED = (Kind.FINE_TUNE, Kind.PREFERENCE)
@@ -68,11 +69,13 @@ class Method(ABC):
         info: what it says of itself.
         takes: what a parameter may be, ``{name: rule}`` (:mod:`bench.types.parameters`): another value is refused when the adapter is made.
         shipped: where its published weights for a track are, ``{track: location}``; ``bench data list`` and ``bench data get`` know them.
+        named_by: the parameter that ``METHOD:VALUE`` gives, where the method has it.
     """
 
     info: ClassVar[MethodInfo]
     takes: ClassVar[Mapping[str, Takes]] = {}
     shipped: ClassVar[Mapping[str, str]] = {}
+    named_by: ClassVar[str] = "weights"
 
     def __init__(self, **parameters: Any) -> None:
         self.passed: dict[str, Any] = dict(parameters)

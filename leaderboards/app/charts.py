@@ -16,7 +16,7 @@ from bench.types import Kind
 LABELLED = 24
 """Up to that many methods are named in the plot; of more, those on the front."""
 KINDS = (*(kind.value for kind in Kind), "(none)")
-COLOURS = ("#8c8c8c", "#b08fd8", "#cc79a7", "#d55e00", "#009e73", "#e69f00", "#0a84d6", "#56b4e9")
+COLOURS = ("#8c8c8c", "#b08fd8", "#cc79a7", "#d55e00", "#009e73", "#e69f00", "#0a84d6", "#9a6324", "#56b4e9")
 """One a kind. Apart for most kinds of colour blindness (after Okabe and Ito), and readable on light and on dark."""
 _BLUE = COLOURS[6]
 _GREY = "#808495"

@@ -24,9 +24,11 @@ from bench.registry import methods
 from bench.rules import Rule
 from bench.runs.find import Run, describe, survey
 from bench.runs.folder import RunFolder
+from bench.runs.imported import IMAGES, IMPORTED
 from bench.runs.records import keyed
 from bench.runs.spec import Reach
 from bench.stats import rank_methods
+from bench.types import Kind
 from bench.types.track import Track
 
 SCHEMA = 1
@@ -45,6 +47,7 @@ _KEPT = (
     "samples",
     "scorers",
     "proxy",
+    IMPORTED,
 )
 """Of a run's manifest: what a reader of the board wants to know, and no paths."""
 
@@ -81,6 +84,11 @@ class Source:
         own = _own_parameters(said["name"], said["parameters"], self.track)
         return f"{said['name']} ({', '.join(_shown(*each) for each in sorted(own.items()))})" if own else str(said["name"])
 
+    @property
+    def imported(self) -> bool:
+        """Whether another tool made the images."""
+        return bool(self.manifest["method"].get("kind") == Kind.IMPORTED)
+
     def columns(self) -> list[Column]:
         """Return every metric of the run."""
         return columns(self.records, self.track, self.rule, unsafe=bool(self.manifest["suite"]["unsafe"]), beside=self.beside)
@@ -88,11 +96,13 @@ class Source:
 
 def _own_parameters(name: str, parameters: Mapping[str, Any], track: Track) -> dict[str, Any]:
     """Return the parameters that differ from what the method has on the track by itself; none of a method that is not here, which nobody can tell."""
-    plain, _, weights = name.partition(":")
+    plain, _, value = name.partition(":")
     kind = methods.get(plain) if plain in methods else None
     if kind is None:
         return {}
-    usual = {**kind.info.defaults, **track.methods.get(plain, {}), **({"weights": parameters.get("weights")} if weights else {})}
+    usual = {**kind.info.defaults, **track.methods.get(plain, {}), **({kind.named_by: parameters.get(kind.named_by)} if value else {})}
+    if kind.info.kind is Kind.IMPORTED:
+        usual |= {IMAGES: parameters.get(IMAGES)}  # what was brought under a name is no other method than that
     return {key: value for key, value in parameters.items() if json.dumps(value) != json.dumps(usual.get(key))}
 
 
@@ -109,7 +119,7 @@ def run_source(path: Path) -> Source:
         BenchError: it is no run folder, is not complete, or holds the base's images under another method's name.
     """
     run = describe(RunFolder.open(path))
-    if not run.complete:
+    if not run.finished:
         missing = {status: count for status, count in run.counts.items() if count and status in ("failed", "missing")}
         raise BenchError(f"The run {path} is not complete ({missing or 'not scored'}); a board takes finished runs. Run the same `bench run` again.")
     if run.idle and run.acted is not None:
@@ -201,8 +211,8 @@ def _check_one_suite(place: tuple[str, str], sources: Sequence[Source]) -> None:
             f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions, limits or images a prompt; numbers compare within one. "
             "Leave the others out: name the runs that belong together."
         )
-    # A submission comes from another machine; what was measured here is to differ in the method alone.
-    settings = {json.dumps(_settings(source), sort_keys=True) for source in sources if source.status == "measured"}
+    # A submission comes from another machine, and imported images from another tool; what was made here is to differ in the method alone.
+    settings = {json.dumps(_settings(source), sort_keys=True) for source in sources if source.status == "measured" and not source.imported}
     if len(settings) > 1:
         raise BenchError(
             f"The runs of {place[1]} on {place[0]} were made with different samplers, precisions, devices or batches: "
@@ -360,6 +370,8 @@ def _why_not(run: Run) -> str:
     other = [f"{name} {here}" for name, (here, usual) in own.items() if here != usual]
     if other:
         return f"made with {', '.join(other)}: name its folder to take it"
+    if run.finished and not run.complete:
+        return f"{run.counts['missing']} of {run.samples} images were not brought: name its folder to take it"
     if not run.complete:
         return f"unfinished: {run.counts['missing']} missing, {run.counts['failed']} failed" + (", not all scored" if run.unscored else "")
     return run.acted.sentence(spec.method) if run.idle and run.acted is not None else ""

@@ -81,6 +81,8 @@ def default_name(paths: Sequence[Path]) -> str:
 
 def _run(path: Path) -> tuple[Listed, dict[str, bytes]]:
     run = describe(RunFolder.open(path))
+    if run.spec.imported:
+        raise BenchError(f"The images of {path} were made elsewhere, so nobody can make samples again to check them; a bundle holds none of these.")
     if not run.complete:
         raise BenchError(f"The run {path} is not complete. Run the same `bench run` again, then submit it.")
     if run.idle and run.acted is not None:

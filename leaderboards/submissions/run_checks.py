@@ -264,6 +264,8 @@ class CardComplete(RunCheck):
 
     def _look(self, run: BundledRun) -> str:
         card = run.card
+        if card.kind is Kind.IMPORTED or card.name.partition(":")[0] == Kind.IMPORTED:
+            raise Refused("the images were made elsewhere, so nobody can make samples again to check them; a bundle holds none of these")
         wanted = {"summary": card.summary, "licence": card.licence}
         if card.kind is not Kind.FLOOR:
             wanted["paper or code"] = card.paper + card.code

@@ -1,4 +1,4 @@
-"""A data folder of a test's own, and small benign files in the real column layouts."""
+"""A data folder of a test's own, small benign files in the real column layouts, and small images."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 Rows = Sequence[dict[str, Any]]
 
@@ -76,3 +78,20 @@ def i2p_rows(count: int, *, hub: bool = False) -> list[dict[str, Any]]:
 def i2p() -> Callable[..., list[dict[str, Any]]]:
     """The function :func:`i2p_rows`."""
     return i2p_rows
+
+
+@pytest.fixture
+def draw(tmp_path: Path) -> Callable[..., Path]:
+    """Write image files of these names into a folder, each another picture, and return the folder."""
+
+    def write(*names: str, size: tuple[int, int] = (8, 6)) -> Path:
+        folder = tmp_path / "images"
+        folder.mkdir(exist_ok=True)
+        for number, name in enumerate(names):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(number).integers(256, size=(size[1], size[0], 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(path)
+        return folder
+
+    return write

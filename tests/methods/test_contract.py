@@ -23,7 +23,7 @@ from bench.types import Blocked, Context, Generated, Kind, Method, Sample
 from bench.types.sample import check
 from methods.pipeline import load_pipeline
 
-NAMES = [name for name in methods.names() if name != "toy"]
+NAMES = [name for name in methods.names() if name not in ("toy", "imported")]  # nothing is generated under the latter
 NAMED_BY_THE_USER = {"unet", "lora", "text-encoder", "pipeline", "embedding"}
 NOT_ON_THE_MINIATURE = {"advunlearn", "safe-clip"}
 ENCODERS = {"text-encoder", "advunlearn", "safe-clip"}
