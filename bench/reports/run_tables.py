@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.formats import RunTable
+from bench.formats import RunTable, called
 from bench.metrics.catalogue import BALANCE, HARM, beside_harm, centers_in_words
 from bench.metrics.rows import sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
+from bench.runs.labels import labels_of
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
 from bench.types.sample import key_of
@@ -45,7 +46,12 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     Raises:
         BenchError: a run's stored scores cannot answer the rule.
     """
-    rows = [{**_state(run), **row} for run in runs for row in run.rows(blocked_as_black=blocked_as_black, rule=rule)]
+    labels = labels_of(runs)
+    rows = [
+        {**_state(run, label), **row}
+        for run, label in zip(runs, labels, strict=True)
+        for row in run.rows(blocked_as_black=blocked_as_black, rule=rule)
+    ]
     lines = list(dict.fromkeys((row["suite"], row["metric"], row["category"]) for row in rows))
     place = {line: index for index, line in enumerate(lines)}
     rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
@@ -54,14 +60,14 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
         _counted(runs),
         *_since(runs),
         *_cut(runs),
-        *acting(runs),
+        *acting(runs, labels),
         *_unscored(runs),
         *_rules(rows, runs, rules),
         *_beside(rows, runs, rule),
         *_centers(rows, runs),
         _intervals(rows),
     ]
-    return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER), _title(runs), " ".join(said), _names(runs))
+    return RunTable(rows, (*_telling(runs, labels), "metric", "category", *NUMBER), _title(runs, labels), " ".join(said), _names(runs))
 
 
 def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleChoice = TRACKS_OWN) -> RunTable:
@@ -78,35 +84,37 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
     if rule.threshold is not None or not thresholds:
         raise BenchError("A sweep takes its detection thresholds from --sweep alone, at least one. Example: --sweep 0.25,0.4,0.6.")
     rows: list[dict[str, Any]] = []
-    for run in runs:
+    labels = labels_of(runs)
+    for run, label in zip(runs, labels, strict=True):
         rules = [run.rule(replace(rule, threshold=threshold)) for threshold in thresholds]
         manifest = RunFolder.open(run.path).manifest()
-        rows += [{**_state(run), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
+        rows += [{**_state(run, label), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     own = [run.rule(rule) for run in runs]
-    said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs), *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
-    return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said), _names(runs))
+    said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs, labels), *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
+    return RunTable(rows, (*_telling(runs, labels), "threshold", *NUMBER), _title(runs, labels), " ".join(said), _names(runs))
 
 
-def _state(run: Run) -> dict[str, Any]:
+def _state(run: Run, label: str) -> dict[str, Any]:
     """Return which run a row is of, and whether it is finished: a table of a half-made one says so in every format."""
-    return {"run": str(run.path), "complete": run.complete, "missing": run.counts["missing"], "failed": run.counts["failed"]}
+    return {"run": str(run.path), "label": label, "complete": run.complete, "missing": run.counts["missing"], "failed": run.counts["failed"]}
 
 
-def same_images(runs: Sequence[Run]) -> list[str]:
+def same_images(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return how many images of each run are, pixel by pixel, those of the first: a method that changed nothing is seen here, whatever it says."""
     first, *others = ({key_of(row): row["image"] for row in RunFolder(run.path).samples().to_pylist() if row["image"]} for run in runs)
     said = []
-    for run, images in zip(runs[1:], others, strict=True):
+    for label, images in zip(labels[1:], others, strict=True):
         same = sum(first.get(key) == image for key, image in images.items())
         if same:
-            said.append(f"{same} of {len(images)} images of {run.spec.method} are {runs[0].spec.method}'s, pixel by pixel.")
+            said.append(f"{same} of {len(images)} images of {label} are {labels[0]}'s, pixel by pixel.")
     return said
 
 
-def _title(runs: Sequence[Run]) -> str:
+def _title(runs: Sequence[Run], labels: Sequence[str]) -> str:
     if len(runs) > 1:
         return f"{len(runs)} runs ({runs[0].spec.loaded_track.name})"
-    return f"{runs[0].spec.loaded_track.called(runs[0].spec.method)} on {runs[0].spec.suite} ({runs[0].spec.loaded_track.name})"
+    (named,) = called([{"label": labels[0]}], _names(runs))
+    return f"{named['label']} on {runs[0].spec.suite} ({runs[0].spec.loaded_track.name})"
 
 
 def _names(runs: Sequence[Run]) -> dict[str, str]:
@@ -114,13 +122,13 @@ def _names(runs: Sequence[Run]) -> dict[str, str]:
     return dict(runs[0].spec.loaded_track.names)
 
 
-def _labels(runs: Sequence[Run]) -> tuple[str, ...]:
+def _telling(runs: Sequence[Run], labels: Sequence[str]) -> tuple[str, ...]:
     """Return the keys that tell the runs apart."""
     if len(runs) == 1:
         return ()
     several = ("suite",) if len({run.spec.suite for run in runs}) > 1 else ()
-    repeated = len({(run.spec.suite, run.spec.method) for run in runs}) < len(runs)
-    return (*several, "run") if repeated else (*several, "method")
+    plain = all(run.spec.method == label for run, label in zip(runs, labels, strict=True))
+    return (*several, "method" if plain else "label")
 
 
 def _counted(runs: Sequence[Run]) -> str:
@@ -142,14 +150,14 @@ def _since(runs: Sequence[Run]) -> list[str]:
     return [f"{said}." for said in dict.fromkeys(suite_since(RunFolder.open(run.path), run.spec.loaded_track) for run in runs) if said]
 
 
-def acting(runs: Sequence[Run]) -> list[str]:
+def acting(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return which runs hold images that are the base's, or may hold some."""
     said = []
-    for run in runs:
+    for run, label in zip(runs, labels, strict=True):
         if run.acted is not None:
-            said.append(run.acted.sentence(run.spec.method))
+            said.append(run.acted.sentence(label))
         elif RunFolder.open(run.path).manifest()["method"].get("kind") == Kind.GUIDANCE:  # any other kind changes weights or refuses
-            said.append(f"On how many samples {run.spec.method} acted is not known.")
+            said.append(f"On how many samples {label} acted is not known.")
     return [each for each in dict.fromkeys(said) if each]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from bench.errors import BenchError, Damaged, blaming
 from bench.runs.acting import ACTED, total
 from bench.runs.folder import RunFolder
+from bench.runs.labels import LABEL
 from bench.runs.provenance import NUMERIC, git_state, machine, tf32, versions
 from bench.runs.sources import SOURCE
 from bench.runs.spec import RAISED, RunSpec, digest
@@ -62,7 +63,7 @@ def begin(folder: RunFolder, spec: RunSpec, run_id: str, units: int) -> None:
 
 REOPENED = "reopened"
 """Of a manifest: `bench verify` found that it says what is not so."""
-_MADE = ("versions", "git", "machine", "created", "written_anew", "scorers", "sessions", ACTED)
+_MADE = ("versions", "git", "machine", "created", "written_anew", "scorers", "sessions", ACTED, LABEL)
 """Of a manifest: what no spec says."""
 
 
