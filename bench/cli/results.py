@@ -52,9 +52,7 @@ def compare(
     given = placed(named_labels(label or [], methods), methods)
     runs = opened(methods, suite, track, limit, out)
     labels, base = labels_of(runs, given), runs[0].spec
-    rows: list[dict[str, Any]] = compared(
-        runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold), labels=labels
-    )
+    rows: list[dict[str, Any]] = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold), labels=labels)
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."

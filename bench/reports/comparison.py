@@ -96,9 +96,7 @@ def placed(labels: Mapping[str, str], names: Sequence[str]) -> dict[int, str]:
     return {at: checked_label(labels[name]) for at, name in enumerate(names) if labels.get(name)}
 
 
-def compared(
-    runs: Sequence[Run], *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN, labels: Sequence[str] | None = None
-) -> Table:
+def compared(runs: Sequence[Run], *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN, labels: Sequence[str] | None = None) -> Table:
     """Return the paired comparison of ``runs``, the baseline first, under ``labels`` (their own where None); the rest is as for :func:`compare`."""
     suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
     if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):

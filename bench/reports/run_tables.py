@@ -90,7 +90,15 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
         manifest = RunFolder.open(run.path).manifest()
         rows += [{**_state(run, label), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     own = [run.rule(rule) for run in runs]
-    said = [_counted(runs), *_since(runs), *_cut(runs), *acting(runs, labels), *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
+    said = [
+        _counted(runs),
+        *_since(runs),
+        *_cut(runs),
+        *acting(runs, labels),
+        *_rules(rows, runs, own),
+        "Its detection threshold varies.",
+        _intervals(rows),
+    ]
     return RunTable(rows, (*_telling(runs, labels), "threshold", *NUMBER), _title(runs, labels), " ".join(said), _names(runs))
 
 

@@ -195,7 +195,7 @@ def _check(name: str, several: Sequence[Any]) -> None:
 def read_values(text: str, name: str, defaults: Mapping[str, Any]) -> list[Any]:
     """Return the values in ``text``, joined by commas, each as the parameter ``name`` is typed.
 
-    A value is JSON where it can be (a number, ``true``, ``null``, a list), else text; a text with a comma stands in double quotes, or in a list's brackets.
+    A value is JSON where it can be (a number, ``true``, ``null``, a list), else text; a text with a comma stands in double quotes.
 
     Raises:
         BenchError: the method has no such parameter, a value is missing, or is of another type than the parameter's default.
