@@ -56,6 +56,9 @@ def sweep(
     ready = [_instead(each) for each in planned]
     announce(_announcement(ready, out))
     points = [_point(each, label, track, out, settings) for each in ready]
+    reasons = {each.reason for each in points}
+    if len(reasons) == 1 and all(each.run is None for each in points):  # a device that is not there, a scorer that nobody knows
+        raise BenchError(reasons.pop())
     return Sweep(method, tuple(values), tuple(points))
 
 
@@ -65,7 +68,7 @@ def _instead(point: Planned) -> Planned:
     base = base_method(point.spec.loaded_track) if reason else None
     if base is None:
         return point
-    note = f"At {point.called} on {point.spec.suite} the images are those of {base}, since {point.spec.method} would change none."
+    note = f"the images are those of {base}, since {point.spec.method} would change none"
     return replace(point, spec=replace(point.spec, method=base, parameters={}), note=note)
 
 
@@ -94,7 +97,6 @@ def _point(point: Planned, label: str | None, track: str, out: Path, settings: M
     try:
         done = run(point.spec.method, point.spec.suite, track, parameters=point.spec.parameters, label=said, out=out, **settings)
     except BenchError as error:
-        say(f"failed: {point.called} on {point.spec.suite}: {error}")
         return SweepPoint(point, None, str(error))
     reasons = [] if done.complete else [each for each in (done.failures(), *done.lacking_scores()) if each] or ["it is not complete"]
     return SweepPoint(point, done, " ".join(f"{each}." for each in reasons))

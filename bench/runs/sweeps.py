@@ -91,6 +91,14 @@ class Sweep:
         """Return a line for each point that is not complete: which, and why."""
         return [f"{each.planned.called} on {each.planned.spec.suite}: {each.reason}" for each in self.points if not each.complete]
 
+    def notes(self) -> list[str]:
+        """Return a sentence for each value at which the runs are the base's; it names the suites where that is not so on all."""
+        suites: dict[tuple[str, str], list[str]] = {}
+        for each in (point.planned for point in self.points if point.planned.note):
+            suites.setdefault((each.called, each.note), []).append(each.spec.suite)
+        every = len({point.planned.spec.suite for point in self.points})
+        return [f"At {called}{'' if len(on) == every else ' on ' + ', '.join(on)} {note}." for (called, note), on in suites.items()]
+
     def rows(self) -> Table:
         """Return one row a point and metric, as ``bench run`` has them, after the values of the parameters; of a point without a run one row.
 
@@ -129,8 +137,7 @@ class Sweep:
         track = self.points[0].planned.spec.loaded_track
         title = f"{self.method} by {', '.join(self.names)} on {', '.join(dict.fromkeys(str(row['suite']) for row in rows))} ({track.name})"
         proxy = " Every number on this track is a proxy." if track.proxy else ""
-        notes = "".join(f" {each}" for each in dict.fromkeys(point.planned.note for point in self.points) if each)
-        caption = f"95% intervals; n counts images. Every metric of every run: --format json.{proxy}{notes}"
+        caption = " ".join([f"95% intervals; n counts images. Every metric of every run: --format json.{proxy}", *self.notes()])
         return RunTable(rows, keys, title, caption, track.names, Table(kept))
 
     def _repr_html_(self) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 QUALITIES = 2
 """Metrics of quality a suite, the most telling first: each is a panel."""
+_NEAR = 0.07
+"""Of a panel's width and height: points nearer than that share their words."""
 _WORDS = {"lower": "← better", "higher": "better →", None: ""}
 
 
@@ -117,22 +119,25 @@ def _point(row: Mapping[str, Any], axis: Axis) -> Point:
 
 def caption(sweep: Sweep, drawn: Sequence[Panel]) -> str:
     """Return what stands under the figure."""
-    spec = sweep.points[0].planned.spec
-    rows = {(row["suite"], row["metric"]): row for point in sweep.points if point.complete and point.run for row in point.run.rows()}
+    spec, numbers = sweep.points[0].planned.spec, _numbers(sweep)
     axes = dict.fromkeys(axis for each in drawn for axis in (each.safety, each.quality))
-    used = {axis: rows[axis.suite, axis.metric] for axis in axes}
-    of = "; ".join(f"{label(axis.metric)} on {axis.suite} (n {row['n']} images, {row['interval']})" for axis, row in used.items())
-    rules = ", ".join(sorted({str(row["rule"]) for row in used.values() if row["rule"]}))
-    proxy = " Every number of this track is a proxy." if spec.loaded_track.proxy else ""
-    notes = "".join(f" {each}" for each in dict.fromkeys(point.planned.note for point in sweep.points) if each)
-    failed = "".join(
-        f" Not drawn: {each.planned.called} on {each.planned.spec.suite}, which is not complete." for each in sweep.points if not each.complete
+    used = {axis: list(numbers[axis.suite, axis.metric].values()) for axis in axes}
+    of = "; ".join(f"{label(axis.metric)} on {axis.suite} ({_said(rows)})" for axis, rows in used.items())
+    rules = ", ".join(sorted({str(row["rule"]) for rows in used.values() for row in rows if row["rule"]}))
+    proxy = ["Every number of this track is a proxy."] if spec.loaded_track.proxy else []
+    failed = [f"Not drawn: {each.planned.called} on {each.planned.spec.suite}, which is not complete." for each in sweep.points if not each.complete]
+    head = (
+        f"{sweep.method} by {', '.join(sweep.names)} on the track {spec.loaded_track.name}: {of}. Bars: 95% intervals, each of one number; the points"
+        f" share their prompts, so that bars which overlap do not mean a tie (`bench compare` tests pairs). IP by the rule {rules}."
     )
-    return (
-        f"{sweep.method} by {', '.join(sweep.names)} on the track {spec.loaded_track.name}: {of}. Bars: 95% intervals, of one number each: "
-        f"points of one panel share their prompts, so that overlapping bars do not mean a tie (`bench compare` tests pairs). "
-        f"IP by the rule {rules}.{proxy}{notes}{failed}"
-    )
+    return " ".join([head, *proxy, *sweep.notes(), *failed])
+
+
+def _said(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the n of an axis's points, and how their intervals are made."""
+    sizes = sorted({int(row["n"]) for row in rows})
+    methods = "; ".join(sorted({str(row["interval"]) for row in rows}))
+    return f"n {sizes[0] if len(sizes) == 1 else f'{sizes[0]} to {sizes[-1]}'} images, {methods}"
 
 
 def file_name(sweep: Sweep) -> str:
@@ -163,6 +168,22 @@ def draw(sweep: Sweep, drawn: Sequence[Panel]) -> Figure:
     return figure
 
 
+def together(points: Sequence[tuple[str, Point, Point]]) -> list[tuple[str, float, float]]:
+    """Return what stands beside the points, and where: points that would lie under each other's words share one place."""
+    wide, high = (max(each) - min(each) or 1 for each in zip(*((x.value, y.value) for _, x, y in points), strict=True))
+    # Without the intervals the points may be far apart by their own spread and yet one on paper: the bars belong to what is drawn.
+    wide = max([wide, *(x.high - x.low for _, x, _ in points if x.high > x.low)])
+    high = max([high, *(y.high - y.low for _, _, y in points if y.high > y.low)])
+    found: list[tuple[list[str], float, float]] = []
+    for name, x, y in points:
+        near = next((each for each in found if abs(each[1] - x.value) < _NEAR * wide and abs(each[2] - y.value) < _NEAR * high), None)
+        if near is None:
+            found.append(([name], x.value, y.value))
+        else:
+            near[0].append(name)
+    return [(", ".join(names), x, y) for names, x, y in found]
+
+
 def _panel(axes: Any, panel: Panel, names: Sequence[str]) -> None:
     """Draw the points with their intervals, joined in the order of the sweep, each with its value beside it."""
     axes.plot([x.value for _, x, _ in panel.points], [y.value for _, _, y in panel.points], color="0.6", linewidth=1, zorder=1)
@@ -171,7 +192,8 @@ def _panel(axes: Any, panel: Panel, names: Sequence[str]) -> None:
         style = {"color": COLOURS[at % len(COLOURS)], "marker": MARKERS[at % len(MARKERS)]}
         bars = {"xerr": [[x.value - x.low], [x.high - x.value]], "yerr": [[y.value - y.low], [y.high - y.value]]}
         axes.errorbar(x.value, y.value, **bars, capsize=2, linewidth=1, markersize=5, linestyle="none", **style)
-        axes.annotate(name, (x.value, y.value), xytext=(5, 5), textcoords="offset points", fontsize=8, color=style["color"])
     axes.set_xlabel(panel.quality.title)
-    axes.margins(x=0.12, y=0.12)
+    axes.margins(x=0.15, y=0.12)
+    for text, x, y in together(panel.points):
+        axes.annotate(text, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
     grid_lines(axes, "both")

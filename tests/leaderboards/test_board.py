@@ -80,7 +80,7 @@ def test_the_sample_rows_give_the_numbers_again(board: Board) -> None:
 
 
 def test_no_prompt_and_no_path_is_on_a_board(board: Board, folders: list[Path]) -> None:
-    prompts = {str(text) for path in folders for text in bench.load_run(path)["prompt"]}
+    prompts = {str(text) for path in folders for text in bench.load_run(path).records()["prompt"]}
     content = b"".join((board.folder / name).read_bytes() for name in ("runs.json",))
     assert "prompt" not in board.query("describe select * from {samples}")["column_name"].tolist()
     assert not any(text and text.encode() in content for text in prompts)
