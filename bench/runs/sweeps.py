@@ -125,10 +125,16 @@ class Sweep:
         return found
 
     def table(self) -> RunTable:
-        """Return the table: a terminal shows the headline metrics over all samples, the points of a metric together, and each point that failed."""
+        """Return the table: a terminal shows the headline metrics over all samples, the points of a metric together, and each point that failed.
+
+        Of a suite without any of these, as where one scorer was asked for, it shows every metric.
+        """
         rows = self.rows()
-        shown = set(headlines(str(row["metric"]) for row in rows if row["metric"]))
-        kept = [row for row in rows if row["metric"] is None or (row["metric"] in shown and row["category"] == "all")]
+        there: dict[str, list[str]] = {}
+        for row in rows:
+            there.setdefault(row["suite"], []).extend([row["metric"]] if row["metric"] and row["category"] == "all" else [])
+        shown = {suite: headlines(names) or names for suite, names in there.items()}
+        kept = [row for row in rows if row["metric"] is None or (row["metric"] in shown[row["suite"]] and row["category"] == "all")]
         lines = list(dict.fromkeys((row["suite"], row["metric"]) for row in kept))
         kept.sort(key=lambda row: lines.index((row["suite"], row["metric"])))
         failed = ("reason",) if any(row["reason"] for row in kept) else ()

@@ -42,7 +42,8 @@ def test_points_are_plain_runs_shared_by_all_and_a_failed_one_is_a_row(toy: type
     # Killed and started again, or asked for by another sweep: what is finished is not made again.
     again = bench.sweep("toy", "drawbench", {"shift": [9]}, **ask)
     assert said[-1] == "sweep: 1 points, 1 runs, 4 samples; 1 of the runs finished already." and again.complete
-    assert again.runs[0].path == done.points[6].run.path and "toy by shift on drawbench" in again._repr_html_()
+    last = done.points[6].run
+    assert last is not None and again.runs[0].path == last.path and "toy by shift on drawbench" in again._repr_html_()
 
 
 def test_where_the_method_cannot_act_the_point_is_the_bases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
