@@ -1,6 +1,6 @@
 """An evaluation-first benchmark harness for the safety alignment of text-to-image models.
 
-``bench.run(...)``, ``bench.import_images(...)`` and ``bench.load_run(...)`` are those of :mod:`bench.api`, imported when first used.
+``bench.run(...)``, ``bench.load_run(...)`` and their kin are those of :mod:`bench.api`, imported when first used; ``dir(bench)`` names them all.
 """
 
 from __future__ import annotations
@@ -12,11 +12,32 @@ from typing import TYPE_CHECKING, Any
 from bench import torchvision_guard
 
 if TYPE_CHECKING:
-    from bench.api import import_images, load_run, run
+    from bench import api, metrics, registry, stats
+    from bench.api import Run, compare, find_runs, import_images, load_run, merge, regenerate, run, score, sweep, verify
 
     __version__: str
 
-__all__ = ["__version__", "import_images", "load_run", "run"]
+_FROM_API = ("Run", "compare", "find_runs", "import_images", "load_run", "merge", "regenerate", "run", "score", "sweep", "verify")
+_MODULES = ("api", "metrics", "registry", "stats")
+
+__all__ = [
+    "Run",
+    "__version__",
+    "api",
+    "compare",
+    "find_runs",
+    "import_images",
+    "load_run",
+    "merge",
+    "metrics",
+    "regenerate",
+    "registry",
+    "run",
+    "score",
+    "stats",
+    "sweep",
+    "verify",
+]
 
 torchvision_guard.install()
 
@@ -25,8 +46,13 @@ def __getattr__(name: str) -> Any:
     """Import what was asked for, so that ``import bench`` costs milliseconds and ``bench.metrics`` works without more ado."""
     if name == "__version__":
         return version("t2i-safety-bench")
-    if name in ("run", "import_images", "load_run"):
+    if name in _FROM_API:
         return getattr(import_module("bench.api"), name)
-    if name in ("api", "metrics", "registry", "stats"):
+    if name in _MODULES:
         return import_module(f"bench.{name}")
     raise AttributeError(f"module 'bench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return what is for users, so that completion shows it before it is imported."""
+    return sorted(__all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.engine.imported import import_images
 from bench.engine.run import run, score
+from bench.engine.sweep import sweep
 from bench.reports.comparison import compare
 from bench.runs import OUT
 from bench.runs.find import Run, describe, find_runs, folder_of, load_run
@@ -24,5 +25,6 @@ __all__ = [
     "regenerate",
     "run",
     "score",
+    "sweep",
     "verify",
 ]

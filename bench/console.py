@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -27,7 +29,7 @@ class Progress(Protocol):
 
 
 class Quiet:
-    """No progress at all: the default from Python."""
+    """No progress at all."""
 
     def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
         """Do nothing."""
@@ -69,6 +71,42 @@ class Bars:
         self._progress.start()  # not before there is something to show: an empty display leaves an empty line
         task = self._progress.add_task(what, total=total, unit=unit)
         return lambda done: self._progress.advance(task, done)
+
+
+_REDRAWN = 0.2
+"""Seconds between two drawings of a notebook's bar."""
+
+
+class NotebookBars:
+    """Progress bars in a notebook's cell; they need the kernel's IPython alone, where rich's need ipywidgets too."""
+
+    def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
+        """Show a bar; return what advances it."""
+        from IPython.display import HTML, display
+
+        began = drawn = time.monotonic()
+        done = 0
+
+        def bar() -> HTML:
+            rate = f"{done / (time.monotonic() - began):.1f}" if done else "–"
+            text = html.escape(f"{what} {done}/{total} {rate} {unit}/s")
+            return HTML(f"<progress max='{max(total, 1)}' value='{done}'></progress> {text}")
+
+        handle = display(bar(), display_id=True)
+
+        def advance(count: int) -> None:
+            nonlocal done, drawn
+            done += count
+            if done >= total or time.monotonic() - drawn > _REDRAWN:
+                drawn = time.monotonic()
+                handle.update(bar())
+
+        return advance
+
+
+def default_progress() -> Progress:
+    """Return how Python's functions tell of their progress where they are not told how: by bars in a notebook, else not at all."""
+    return NotebookBars() if Console().is_jupyter else Quiet()
 
 
 def say(message: str) -> None:

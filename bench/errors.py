@@ -21,6 +21,10 @@ class BenchError(Exception):
     Write the message as: what was wrong, what was expected, what to run.
     """
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython and Jupyter show instead of a traceback: the same line as the CLI."""
+        return [f"error: {self}"]
+
 
 class NotAvailable(BenchError):
     """Something that exists but cannot be had here (an extra, gated data, weights of another track)."""

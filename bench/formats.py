@@ -7,6 +7,7 @@ forms show one cell ``x [low, high]``; JSON and CSV keep the three.
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import math
@@ -28,6 +29,14 @@ class Format(StrEnum):
     CSV = "csv"
     MARKDOWN = "markdown"
     LATEX = "latex"
+
+
+class Table(list[dict[str, Any]]):
+    """Rows: a list of dictionaries that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        """Return the rows as an HTML table, every text in it escaped."""
+        return html_table(self)
 
 
 def _plain(value: Any) -> Any:
@@ -118,6 +127,16 @@ def render(rows: Sequence[Row], form: Format) -> str:
     raise BenchError(f"Unknown format {form!r}; expected one of: {', '.join(Format)}.")
 
 
+def html_table(rows: Sequence[Row], title: str = "", caption: str = "") -> str:
+    """Return ``rows`` as an HTML table, title and caption in it; no text in them can become markup."""
+    headings, cells = _merged(rows)
+    head = "".join(f"<th>{html.escape(each)}</th>" for each in headings)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(each)}</td>' for each in line)}</tr>" for line in cells)
+    over = f"<caption>{html.escape(title)}</caption>" if title else ""
+    under = f"<p>{html.escape(caption)}</p>" if caption else ""
+    return f"<table>{over}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{under}" if rows else "<p>nothing to show</p>"
+
+
 def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "") -> None:
     """Print ``rows`` to standard output; title and caption go to the terminal's table alone."""
     if form is not Format.TABLE:
@@ -157,6 +176,7 @@ class RunTable:
         title: over the table.
         caption: under it: where the numbers come from, by which rule, with which intervals.
         names: what a terminal calls methods whose registry names would mislead; the rows keep those.
+        chosen: the rows that a terminal shows; all where None.
     """
 
     rows: list[dict[str, Any]]
@@ -164,15 +184,25 @@ class RunTable:
     title: str
     caption: str
     names: Mapping[str, str] = field(default_factory=dict)
+    chosen: list[dict[str, Any]] | None = None
 
     def shown(self) -> list[dict[str, Any]]:
         """Return the rows with the keys that a terminal shows, so that a narrow one holds the table."""
-        return called([{key: row[key] for key in self.keys} for row in self.rows], self.names)
+        return called([{key: row[key] for key in self.keys} for row in (self.rows if self.chosen is None else self.chosen)], self.names)
+
+    def _repr_html_(self) -> str:
+        """Return what a terminal shows, for a notebook."""
+        return html_table(self.shown(), self.title, self.caption)
 
 
 def called(rows: Sequence[Row], names: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return rows whose ``method`` is what ``names`` calls it, for people; JSON and CSV keep the registry's."""
-    return [{**row, "method": names.get(row["method"], row["method"])} if "method" in row else dict(row) for row in rows]
+    """Return rows whose ``method`` and ``label`` begin with what ``names`` calls the method, for people; JSON and CSV keep the registry's."""
+
+    def renamed(text: Any) -> Any:
+        head, space, rest = str(text).partition(" ")
+        return f"{names[head]}{space}{rest}" if head in names else text
+
+    return [{**row, **{key: renamed(row[key]) for key in ("method", "label") if key in row}} for row in rows]
 
 
 def show_table(table: RunTable, form: Format) -> None:

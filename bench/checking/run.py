@@ -18,7 +18,7 @@ from bench.checking.rule import AdapterRule
 from bench.checking.state import as_in_a_worker
 from bench.checking.subject import Subject
 from bench.checking.verdict import Broken, RuleResult, RuleVerdict, Skip
-from bench.console import Progress, Quiet
+from bench.console import Progress, default_progress
 from bench.errors import BenchError, is_ctrl_c, message_of
 from bench.formats import Format
 from bench.guard.calls import Call, Caller
@@ -58,7 +58,7 @@ def check_method(
     """
     subject = _subject(name, track, dict(parameters or {}), device, dtype)
     loaded = (*BEHAVIOUR, *(MEASURED if measure else ()))
-    advance = (progress or Quiet()).start(f"check {name}", len(DECLARED) + len(loaded), "rules")
+    advance = (progress or default_progress()).start(f"check {name}", len(DECLARED) + len(loaded), "rules")
     asking, results = caller or Caller(), list[RuleResult]()
 
     def apply(rule: AdapterRule) -> None:

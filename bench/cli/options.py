@@ -15,6 +15,7 @@ MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method; see
 SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite; see `bench ls suites`.")]
 TrackOption = Annotated[str, typer.Option("--track", "-t", help="A track; see `bench ls tracks`.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder of all runs.")]
+LabelOption = Annotated[str | None, typer.Option("--label", help="What tables call the run; decides no image. Empty takes a label away.")]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 BlockedOption = Annotated[bool, typer.Option("--blocked-as-black/--delivered-only", help="Score blocked images as black ones, or leave them out.")]
@@ -27,6 +28,17 @@ TimeoutOption = Annotated[
 ]
 NUMERICS = "Numerics (part of the run's identity)"
 """The panel of the options that say how a method computes."""
+
+
+def named_labels(given: list[str], names: list[str]) -> dict[str, str]:
+    """Return ``RUN=TEXT`` options as a dict; a folder's name may hold ``=``, and so may a text."""
+    found: dict[str, str] = {}
+    for each in given:
+        of = max((name for name in names if each.startswith(f"{name}=")), key=len, default=None)
+        if of is None:
+            raise BenchError(f"A label is RUN=TEXT, of one of {', '.join(names)}; got {each!r}. Example: --label {names[0]}='as published'.")
+        found[of] = each.removeprefix(f"{of}=")
+    return found
 
 
 def named_values(given: list[str]) -> dict[str, Any]:

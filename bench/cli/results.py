@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, ThresholdOption
+from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, ThresholdOption, named_labels
 from bench.errors import BenchError
 from bench.formats import Format, called, show, show_table
 from bench.rules import RuleChoice
@@ -41,18 +41,22 @@ def compare(
     threshold: ThresholdOption = None,
     q16_threshold: Q16Option = None,
     blocked_as_black: BlockedOption = True,
+    label: Annotated[list[str] | None, typer.Option("--label", help="Call a run so in this table, RUN=TEXT; may be repeated.")] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
-    from bench.reports.comparison import compared, opened
+    from bench.reports.comparison import compared, opened, placed
     from bench.reports.run_tables import acting, elsewhere, reaches, same_images
+    from bench.runs.labels import labels_of
 
+    given = placed(named_labels(label or [], methods), methods)
     runs = opened(methods, suite, track, limit, out)
-    rows, base = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold)), runs[0].spec
+    labels, base = labels_of(runs, given), runs[0].spec
+    rows: list[dict[str, Any]] = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold), labels=labels)
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
-        + "".join(f" {sentence}" for sentence in (*reaches(runs), *elsewhere(runs), *acting(runs), *same_images(runs)))
+        + "".join(f" {sentence}" for sentence in (*reaches(runs), *elsewhere(runs, labels), *acting(runs, labels), *same_images(runs, labels)))
         + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
     )
     if form is Format.TABLE:  # the other formats keep every column

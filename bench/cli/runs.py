@@ -14,6 +14,7 @@ from bench.cli.options import (
     NUMERICS,
     BlockedOption,
     FormatOption,
+    LabelOption,
     MethodOption,
     OutOption,
     Q16Option,
@@ -54,6 +55,7 @@ def run(
     engine: Annotated[str, typer.Option(help="Who does the work: local, this machine; or ray, a Ray cluster.")] = "local",
     workers: Annotated[int | None, typer.Option(help="Processes; one a core where not given, and of ray one a GPU on a GPU.")] = None,
     unit_timeout: TimeoutOption = None,
+    label: LabelOption = None,
     out: OutOption = OUT,
     gallery: Annotated[bool, typer.Option("--gallery", help="Also write a contact sheet, gallery.html and gallery.png.")] = False,
     blocked_as_black: BlockedOption = True,
@@ -83,6 +85,7 @@ def run(
             workers=workers,
             unit_timeout=unit_timeout,
             isolate=True,
+            label=label,
             out=out,
             progress=bars,
         )
@@ -127,7 +130,8 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
     rows = status_rows(*survey(out))
     if form is Format.TABLE:  # the path says track, suite and method
         why = ("reason",) if any(row["reason"] for row in rows) else ()
-        rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing", *why)} for row in rows]
+        who = ("label",) if any(row["label"] != row["method"] for row in rows) else ()
+        rows = [{key: row[key] for key in ("run", *who, "state", "samples", "generated", "blocked", "failed", "missing", *why)} for row in rows]
     show(rows, form, title=f"runs in {out}")
 
 
@@ -147,7 +151,7 @@ def merge(
     say(f"merged: {done.path}")
     if not done.complete:
         say(f"incomplete: {done.counts['missing']} missing, {done.counts['failed']} failed. Make the rest: `{command(done.spec)}`.")
-    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
+    print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
     if not done.complete:
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bench.console import Progress, Quiet
+from bench.console import Progress, default_progress
 from bench.engine.engines import Engine
 from bench.engine.worker import Job, Told
 from bench.errors import BenchError, blaming, no_device
@@ -18,6 +18,7 @@ from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of, spec_of
 from bench.runs.folder import RunFolder
 from bench.runs.imported import sizes_of
+from bench.runs.labels import LABEL, checked_label
 from bench.runs.manifest import begin, same_numerics
 from bench.runs.remove import left_nothing
 from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, planned_sizes, unscored, with_lapsed
@@ -46,6 +47,7 @@ def run(
     workers: int | None = None,
     unit_timeout: float | None = None,
     isolate: bool = False,
+    label: str | None = None,
     out: Path | str = OUT,
     progress: Progress | None = None,
     images: int | None = None,
@@ -73,8 +75,9 @@ def run(
         workers: processes, or actors of ``ray``; where None one a core, or on a GPU one a GPU.
         unit_timeout: seconds that the method may take over a work unit, and each scorer; None is generous, and grows with the unit.
         isolate: have a single worker be a process of its own too, as the command does, so that no plugin can end this one or keep it for ever.
+        label: what tables call the run; the one that it has where None, and none where empty. It decides no image.
         out: the folder of all runs.
-        progress: told of the progress.
+        progress: told of the progress; where None a notebook shows bars, and nothing else does.
         images: images a prompt, the suite's own number where None; image 0 is the same whatever this is.
         shard: ``2/8`` makes the second of eight shares of the units alone; :func:`bench.runs.merge.merge` joins them.
 
@@ -86,7 +89,8 @@ def run(
         raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
     share = None if shard is None else Share.parse(shard)
     spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}), images=images)
-    progress = progress or Quiet()
+    said = None if label is None else checked_label(label)
+    progress = progress or default_progress()
     with listed(spec.track, spec.loaded_track):
         # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
         units = [unit for unit in spec.units if share is None or unit.index in share]
@@ -96,11 +100,14 @@ def run(
         check_sizes(planned, planned_sizes(spec.loaded_suite.samples))
         folder, run_id = folder_of(spec, Path(out))
     if not folder.exists():
-        _check_acts(spec)
+        if reason := cannot_act(spec):  # the base's images would stand under the method's name
+            raise BenchError(reason)
         if engine == "local":
             check_device(spec.device)
     with folder.lock(), left_nothing(folder, Path(out)):
         whole = begin(folder, spec, run_id)
+        if said is not None and said != folder.manifest().get(LABEL, ""):
+            folder.update_manifest(**{LABEL: said})
         missing = folder.missing_units(units)
         planned = with_lapsed(folder, planned, spec.loaded_track)
         if missing:
@@ -126,20 +133,19 @@ def check_device(device: str) -> None:
         raise no_device(device, error) from error
 
 
-def _check_acts(spec: RunSpec) -> None:
-    """Refuse settings under which the method could change none of the samples: the base's images would stand under its name.
+def cannot_act(spec: RunSpec) -> str:
+    """Return the method's own line of why it could change none of the run's samples; empty where it can change one.
 
     Raises:
-        BenchError: the method's own line, which names the setting.
+        BenchError: unknown method or parameter, or a value that the method does not take.
     """
     method, reason = spec.make_method(), ""
     with blaming("method", spec.method, "cannot_act"):
         for sample in spec.loaded_suite.samples:
             reason = str(method.cannot_act(spec.context, *own([sample])) or "")
             if not reason:
-                return
-    if reason:
-        raise BenchError(reason)
+                break
+    return reason
 
 
 def score_due(
@@ -195,5 +201,5 @@ def score(
     track = spec.loaded_track
     planned = choose_scorers(scorers if scorers is not None else track.scorers_on(spec.suite), track)
     with folder.lock():
-        score_due(spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or Quiet())
+        score_due(spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or default_progress())
     return describe(folder)

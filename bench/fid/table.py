@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.console import Progress, Quiet
+from bench.console import Progress, default_progress
 from bench.errors import BenchError
 from bench.fid.folder import folder_features, image_files
 from bench.fid.networks import Network, find_network
@@ -75,7 +75,7 @@ def fid_table(
     Raises:
         BenchError: something is missing or does not fit, or a side has too few images for the number.
     """
-    progress = progress or Quiet()
+    progress = progress or default_progress()
     if kid and against.is_file():
         raise BenchError(f"The kernel distance takes images, and {against} holds their mean and covariance alone. Leave out --kid.")
     kid = not against.is_file() if kid is None else kid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.formats import Table
 from bench.metrics.columns import Column, columns
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.find import Run, find_run
 from bench.runs.folder import RunFolder
+from bench.runs.labels import checked_label, labels_of
 from bench.runs.records import keyed
 from bench.stats import holm
 from bench.tracks import load_track
@@ -62,7 +64,8 @@ def compare(
     out: Path | str = OUT,
     blocked_as_black: bool = True,
     rule: RuleChoice = TRACKS_OWN,
-) -> list[dict[str, Any]]:
+    labels: Mapping[str, str] | None = None,
+) -> Table:
     """Return the paired comparison of finished runs with the first of them, one row a metric and method: :func:`compared` of what is :func:`opened`.
 
     Args:
@@ -73,27 +76,37 @@ def compare(
         out: the folder of all runs.
         blocked_as_black: as in :func:`bench.metrics.columns.columns`.
         rule: the counting rule; the track's for the suite where it asks for nothing.
+        labels: what to call some of ``names``, by name; the rest are called as everywhere (:mod:`bench.runs.labels`).
 
     Raises:
         BenchError: fewer than two, a run is missing, incomplete, or of another suite or track, or its scores cannot answer the rule.
     """
-    return compared(opened(names, suite, track, limit, Path(out)), blocked_as_black=blocked_as_black, rule=rule)
+    runs = opened(names, suite, track, limit, Path(out))
+    return compared(runs, blocked_as_black=blocked_as_black, rule=rule, labels=labels_of(runs, placed(labels or {}, names)))
 
 
-def compared(runs: Sequence[Run], *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> list[dict[str, Any]]:
-    """Return the paired comparison of ``runs``, the baseline first; the rest is as for :func:`compare`."""
-    labels = [run.spec.method for run in runs]
+def placed(labels: Mapping[str, str], names: Sequence[str]) -> dict[int, str]:
+    """Return labels by place in ``names``.
+
+    Raises:
+        BenchError: one is for none of the names, or is no label.
+    """
+    if unknown := [name for name in labels if name not in names]:
+        raise BenchError(f"The label of {unknown[0]!r} is for none of the runs compared; expected one of: {', '.join(names)}.")
+    return {at: checked_label(labels[name]) for at, name in enumerate(names) if labels.get(name)}
+
+
+def compared(runs: Sequence[Run], *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN, labels: Sequence[str] | None = None) -> Table:
+    """Return the paired comparison of ``runs``, the baseline first, under ``labels`` (their own where None); the rest is as for :func:`compare`."""
     suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
     if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
         kinds = {f"{each['name']} {each['version']} on {run.spec.loaded_track.name}" for each, run in zip(suites, runs, strict=True)}
         raise BenchError(
             f"These runs are of different suites, versions or tracks ({', '.join(sorted(kinds))}); numbers are compared within one of each."
         )
-    if len(set(labels)) < len(labels):
-        labels = [run.path.name for run in runs]
     chosen = [run.rule(rule) for run in runs]
-    records = [(label, run.records()) for label, run in zip(labels, runs, strict=True)]
-    return compare_rows(records, runs[0].spec.loaded_track, chosen[0], unsafe=suites[0]["unsafe"], blocked_as_black=blocked_as_black)
+    records = [(label, run.records()) for label, run in zip(labels or labels_of(runs), runs, strict=True)]
+    return Table(compare_rows(records, runs[0].spec.loaded_track, chosen[0], unsafe=suites[0]["unsafe"], blocked_as_black=blocked_as_black))
 
 
 def compare_rows(

@@ -143,23 +143,27 @@ def _properties(values: Mapping[str, Any], prefix: str = "") -> list[dict[str, A
 
 def status_rows(runs: Sequence[Run], unreadable: Sequence[Unreadable] = ()) -> list[dict[str, Any]]:
     """Return one row a run: what it is and how far it got; of one that cannot be read, where it lies and why. By path."""
+    from bench.runs.labels import labels_of
+
     rows: list[dict[str, Any]] = [
         {
             "track": run.spec.track,
             "suite": run.spec.suite,
             "method": run.spec.method,
+            "label": label,
             "state": "complete" if run.complete else "incomplete",
             "samples": run.samples,
             **run.counts,
             "reason": "the missing images were not brought" if run.finished and not run.complete else "",
             "run": str(run.path),
         }
-        for run in runs
+        for run, label in zip(runs, labels_of(runs), strict=True)
     ]
     unknown = dict.fromkeys(("samples", "generated", "blocked", "failed", "missing"))
     for each in unreadable:
         track, suite, name = each.path.parts[-3:]  # what its place says, since nothing else does
-        said = {"track": track, "suite": suite, "method": name.rpartition("-")[0], "state": "unreadable"}
+        method = name.rpartition("-")[0]
+        said = {"track": track, "suite": suite, "method": method, "label": method, "state": "unreadable"}
         rows.append({**said, **unknown, "reason": each.reason, "run": str(each.path)})
     return sorted(rows, key=lambda row: str(row["run"]))
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.formats import RunTable
+from bench.formats import RunTable, called
 from bench.metrics.catalogue import BALANCE, HARM, beside_harm, centers_in_words
 from bench.metrics.rows import BETWEEN_SEEDS, sweep_rows
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
 from bench.runs.imported import caption
+from bench.runs.labels import labels_of
 from bench.runs.spec import Reach
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
@@ -47,7 +48,12 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     Raises:
         BenchError: a run's stored scores cannot answer the rule.
     """
-    rows = [{**_state(run), **row} for run in runs for row in run.rows(blocked_as_black=blocked_as_black, rule=rule)]
+    labels = labels_of(runs)
+    rows = [
+        {**_state(run, label), **row}
+        for run, label in zip(runs, labels, strict=True)
+        for row in run.rows(blocked_as_black=blocked_as_black, rule=rule)
+    ]
     lines = list(dict.fromkeys((row["suite"], row["metric"], row["category"]) for row in rows))
     place = {line: index for index, line in enumerate(lines)}
     rows.sort(key=lambda row: place[row["suite"], row["metric"], row["category"]])
@@ -56,9 +62,9 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
         _counted(runs),
         *reaches(runs),
         *_since(runs),
-        *elsewhere(runs),
+        *elsewhere(runs, labels),
         *_cut(runs),
-        *acting(runs),
+        *acting(runs, labels),
         *_unscored(runs),
         *_rules(rows, runs, rules),
         *_beside(rows, runs, rule),
@@ -68,7 +74,8 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
     spread = (BETWEEN_SEEDS,) if any(row[BETWEEN_SEEDS] is not None for row in rows) else ()
     if spread:
         said.append("Between seeds sd: the standard deviation of the value over image indices.")
-    return RunTable(rows, (*_labels(runs), "metric", "category", *NUMBER, *spread), _title(runs), " ".join(said), _names(runs))
+    shown = (*_telling(runs, labels), "metric", "category", *NUMBER, *spread)
+    return RunTable(rows, shown, _title(runs, labels), " ".join(said), _names(runs))
 
 
 def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleChoice = TRACKS_OWN) -> RunTable:
@@ -85,38 +92,41 @@ def sweep_table(runs: Sequence[Run], thresholds: Sequence[float], *, rule: RuleC
     if rule.threshold is not None or not thresholds:
         raise BenchError("A sweep takes its detection thresholds from --sweep alone, at least one. Example: --sweep 0.25,0.4,0.6.")
     rows: list[dict[str, Any]] = []
-    for run in runs:
+    labels = labels_of(runs)
+    for run, label in zip(runs, labels, strict=True):
         rules = [run.rule(replace(rule, threshold=threshold)) for threshold in thresholds]
         manifest = RunFolder.open(run.path).manifest()
-        rows += [{**_state(run), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
+        rows += [{**_state(run, label), **row} for row in sweep_rows(run.records(), run.spec.loaded_track, rules, manifest)]
     own = [run.rule(rule) for run in runs]
-    about = [_counted(runs), *reaches(runs), *_since(runs), *elsewhere(runs), *_cut(runs), *acting(runs)]
+    about = [_counted(runs), *reaches(runs), *_since(runs), *elsewhere(runs, labels), *_cut(runs), *acting(runs, labels)]
     said = [*about, *_rules(rows, runs, own), "Its detection threshold varies.", _intervals(rows)]
-    return RunTable(rows, (*_labels(runs), "threshold", *NUMBER), _title(runs), " ".join(said), _names(runs))
+    return RunTable(rows, (*_telling(runs, labels), "threshold", *NUMBER), _title(runs, labels), " ".join(said), _names(runs))
 
 
-def _state(run: Run) -> dict[str, Any]:
+def _state(run: Run, label: str) -> dict[str, Any]:
     """Return which run a row is of, and whether it is finished: a table of a half-made one says so in every format."""
     reach = {"limit": run.reach.limit, "images": run.reach.images, "shard": run.share or None}
-    return {"run": str(run.path), **reach, "complete": run.complete, "missing": run.counts["missing"], "failed": run.counts["failed"]}
+    state = {"complete": run.complete, "missing": run.counts["missing"], "failed": run.counts["failed"]}
+    return {"run": str(run.path), "label": label, **reach, **state}
 
 
-def same_images(runs: Sequence[Run]) -> list[str]:
+def same_images(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return how many images of each run are, pixel by pixel, those of the first: a method that changed nothing is seen here, whatever it says."""
     tables = [(run, RunFolder(run.path).samples().to_pylist()) for run in runs]
     first, *others = ({key_of(row): row["image"] for row in table if row["image"] and run.shows(row)} for run, table in tables)
     said = []
-    for run, images in zip(runs[1:], others, strict=True):
+    for label, images in zip(labels[1:], others, strict=True):
         same = sum(first.get(key) == image for key, image in images.items())
         if same:
-            said.append(f"{same} of {len(images)} images of {run.spec.method} are {runs[0].spec.method}'s, pixel by pixel.")
+            said.append(f"{same} of {len(images)} images of {label} are {labels[0]}'s, pixel by pixel.")
     return said
 
 
-def _title(runs: Sequence[Run]) -> str:
+def _title(runs: Sequence[Run], labels: Sequence[str]) -> str:
     if len(runs) > 1:
         return f"{len(runs)} runs ({runs[0].spec.loaded_track.name})"
-    return f"{runs[0].spec.loaded_track.called(runs[0].spec.method)} on {runs[0].spec.suite} ({runs[0].spec.loaded_track.name})"
+    (named,) = called([{"label": labels[0]}], _names(runs))
+    return f"{named['label']} on {runs[0].spec.suite} ({runs[0].spec.loaded_track.name})"
 
 
 def _names(runs: Sequence[Run]) -> dict[str, str]:
@@ -124,13 +134,13 @@ def _names(runs: Sequence[Run]) -> dict[str, str]:
     return dict(runs[0].spec.loaded_track.names)
 
 
-def _labels(runs: Sequence[Run]) -> tuple[str, ...]:
+def _telling(runs: Sequence[Run], labels: Sequence[str]) -> tuple[str, ...]:
     """Return the keys that tell the runs apart."""
     if len(runs) == 1:
         return ()
     several = ("suite",) if len({run.spec.suite for run in runs}) > 1 else ()
-    repeated = len({(run.spec.suite, run.spec.method) for run in runs}) < len(runs)
-    return (*several, "run") if repeated else (*several, "method")
+    plain = all(run.spec.method == label for run, label in zip(runs, labels, strict=True))
+    return (*several, "method" if plain else "label")
 
 
 def _counted(runs: Sequence[Run]) -> str:
@@ -170,22 +180,20 @@ def _since(runs: Sequence[Run]) -> list[str]:
     return [f"{said}." for said in dict.fromkeys(suite_since(RunFolder.open(run.path), run.spec.loaded_track) for run in runs) if said]
 
 
-def elsewhere(runs: Sequence[Run]) -> list[str]:
+def elsewhere(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return which runs hold images that another tool made, of which sizes, and how many are missing."""
-    names = [run.spec.method for run in runs]
-    labels = [name if names.count(name) == 1 else str(run.path) for name, run in zip(names, runs, strict=True)]
     said = (caption(label, RunFolder.open(run.path).manifest(), run.counts["missing"]) for label, run in zip(labels, runs, strict=True))
     return [each for each in dict.fromkeys(said) if each]
 
 
-def acting(runs: Sequence[Run]) -> list[str]:
+def acting(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return which runs hold images that are the base's, or may hold some."""
     said = []
-    for run in runs:
+    for run, label in zip(runs, labels, strict=True):
         if run.acted is not None:
-            said.append(run.acted.sentence(run.spec.method))
+            said.append(run.acted.sentence(label))
         elif RunFolder.open(run.path).manifest()["method"].get("kind") == Kind.GUIDANCE:  # any other kind changes weights or refuses
-            said.append(f"On how many samples {run.spec.method} acted is not known.")
+            said.append(f"On how many samples {label} acted is not known.")
     return [each for each in dict.fromkeys(said) if each]
 
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from bench.console import say
 from bench.errors import BenchError
+from bench.formats import Table
 from bench.registry import suites
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder
 from bench.runs.folders import run_folders
+from bench.runs.labels import label_of
 from bench.runs.models import counts
+from bench.runs.notebook import Notebook
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import Reach, RunSpec, digest
 from bench.runs.tables import UNSCORED
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Notebook):
     """A run on disk, with what is known of it.
 
     Attributes:
@@ -66,10 +69,15 @@ class Run:
 
     def records(self) -> pd.DataFrame:
         """Return one row a sample with every scorer's columns."""
-        found = load_run(self.path)
+        found = load_records(RunFolder.open(self.path))
         if self.view is None:
             return found
         return found[[key in self.view for key in zip(*(found[name] for name in KEY), strict=True)]].reset_index(drop=True)
+
+    @property
+    def label(self) -> str:
+        """What the run is called: the label that its user gave, or its method with the parameters that differ (``sld-medium scale=500``)."""
+        return label_of(RunFolder.open(self.path).manifest(), self.spec.track)
 
     @property
     def idle(self) -> bool:
@@ -109,14 +117,13 @@ class Run:
         check_rule(RunFolder.open(self.path), rule, asked=choice.made())
         return rule
 
-    def rows(self, *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> list[dict[str, Any]]:
+    def rows(self, *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> Table:
         """Return the table that ``bench run`` prints, one row a metric, under another counting rule where one is chosen."""
         from bench.metrics.rows import run_rows
 
         manifest = RunFolder.open(self.path).manifest()
-        return run_rows(
-            self.records(), self.spec.loaded_track, self.rule(rule), manifest, blocked_as_black=blocked_as_black, beside=self.beside(rule)
-        )
+        track, own, beside = self.spec.loaded_track, self.rule(rule), self.beside(rule)
+        return Table(run_rows(self.records(), track, own, manifest, blocked_as_black=blocked_as_black, beside=beside))
 
     def beside(self, choice: RuleChoice = TRACKS_OWN) -> tuple[Rule, ...]:
         """Return the rules whose IP stands beside the table's own: the track's for the suite, none where another rule is asked for.
@@ -241,13 +248,13 @@ def suite_since(folder: RunFolder, track: Track) -> str:
     return f"{then['name']} was in version {version} when this run was made and is in version {now} here{kept}: numbers compare within one version"
 
 
-def load_run(path: Path | str) -> pd.DataFrame:
-    """Return a run's records: one row a sample, with every scorer's columns.
+def load_run(path: Path | str) -> Run:
+    """Return the run in the folder ``path``, the same that :func:`bench.run` returns; its records are ``load_run(path).records()``.
 
     Raises:
-        BenchError: ``path`` is no run folder, or a table is damaged or of another version.
+        BenchError: ``path`` is no run folder, or its manifest or a marker is damaged or of another version.
     """
-    return load_records(RunFolder.open(Path(path)))
+    return describe(RunFolder.open(Path(path)))
 
 
 @dataclass(frozen=True, slots=True)

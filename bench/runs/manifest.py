@@ -16,6 +16,7 @@ from bench.errors import BenchError, Damaged, blaming
 from bench.runs.acting import ACTED, total
 from bench.runs.folder import RunFolder
 from bench.runs.imported import IMPORTED
+from bench.runs.labels import LABEL
 from bench.runs.provenance import NUMERIC, git_state, machine, tf32, versions
 from bench.runs.sources import SOURCE
 from bench.runs.spec import RAISED, Reach, RunSpec, digest
@@ -94,7 +95,7 @@ def _held(folder: RunFolder, spec: RunSpec) -> Reach:
 
 REOPENED = "reopened"
 """Of a manifest: `bench verify` found that it says what is not so."""
-_MADE = ("versions", "git", "machine", "created", "written_anew", "scorers", "sessions", ACTED, IMPORTED)
+_MADE = ("versions", "git", "machine", "created", "written_anew", "scorers", "sessions", ACTED, IMPORTED, LABEL)
 """Of a manifest: what no spec says."""
 
 

@@ -142,6 +142,7 @@ class RunManifest(RunDocument):
     created: str
     scorers: dict[str, str] = {}
     acted: ActedCounts | None = None
+    label: str = ""
     sessions: list[dict[str, Any]] = []
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.console import Progress, Quiet
+from bench.console import Progress, default_progress
 from bench.errors import BenchError
 from bench.guard.asking import load, outcomes
 from bench.guard.calls import Caller
@@ -65,7 +65,7 @@ def regenerate(path: Path | str, count: int, seed: int = 0, progress: Progress |
     refuse_imported(path)
     folder = RunFolder.open(Path(path))
     spec = describe(folder).spec
-    advance = (progress or Quiet()).start("make again", count)
+    advance = (progress or default_progress()).start("make again", count)
     check_unchanged(folder, spec.loaded_suite)
     found = []
     for row, outcome in make_again(folder.samples().to_pylist(), spec, count, seed, caller):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.console import Progress, Quiet
+from bench.console import Progress, default_progress
 from bench.errors import BenchError, Damaged
 from bench.runs.find import spec_of, suite_since
 from bench.runs.folder import RunFolder
@@ -126,7 +126,7 @@ def verify(path: Path | str, progress: Progress | None = None) -> Proof:
     if not RunFolder.is_run(folder.path):
         RunFolder.open(folder.path)  # says so
     with folder.lock_for_reading() as writable:
-        verdict = prove(folder, progress or Quiet())
+        verdict = prove(folder, progress or default_progress())
         if writable:
             _mark(folder, verdict)
     return verdict

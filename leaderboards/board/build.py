@@ -24,7 +24,8 @@ from bench.registry import methods
 from bench.rules import Rule
 from bench.runs.find import Run, describe, survey
 from bench.runs.folder import RunFolder
-from bench.runs.imported import IMAGES, IMPORTED
+from bench.runs.imported import IMPORTED
+from bench.runs.labels import LABEL, named
 from bench.runs.records import keyed
 from bench.runs.spec import Reach
 from bench.stats import rank_methods
@@ -63,6 +64,7 @@ class Source:
         rule: the counting rule of its numbers.
         status: ``measured`` (a run on this machine), ``community`` or ``verified`` (a submission).
         beside: rules whose IP stands beside that of ``rule``.
+        label: what the board calls it, where not its method with its parameters.
     """
 
     records: pd.DataFrame
@@ -71,6 +73,7 @@ class Source:
     rule: Rule
     status: str = "measured"
     beside: tuple[Rule, ...] = ()
+    label: str = ""
 
     @property
     def place(self) -> tuple[str, str]:
@@ -79,10 +82,14 @@ class Source:
 
     @property
     def method(self) -> str:
-        """The method's name, and in brackets its parameters that are not the track's: they are rows of their own."""
+        """The method's name and its parameters that are not the track's, which are rows of their own; or the user's label."""
+        return self.label or self.plain
+
+    @property
+    def plain(self) -> str:
+        """The same without the user's label, so that none can pass for another method's."""
         said = self.manifest["method"]
-        own = _own_parameters(said["name"], said["parameters"], self.track)
-        return f"{said['name']} ({', '.join(_shown(*each) for each in sorted(own.items()))})" if own else str(said["name"])
+        return named(said["name"], said["parameters"], self.track)
 
     @property
     def imported(self) -> bool:
@@ -92,24 +99,6 @@ class Source:
     def columns(self) -> list[Column]:
         """Return every metric of the run."""
         return columns(self.records, self.track, self.rule, unsafe=bool(self.manifest["suite"]["unsafe"]), beside=self.beside)
-
-
-def _own_parameters(name: str, parameters: Mapping[str, Any], track: Track) -> dict[str, Any]:
-    """Return the parameters that differ from what the method has on the track by itself; none of a method that is not here, which nobody can tell."""
-    plain, _, value = name.partition(":")
-    kind = methods.get(plain) if plain in methods else None
-    if kind is None:
-        return {}
-    usual = {**kind.info.defaults, **track.methods.get(plain, {}), **({kind.named_by: parameters.get(kind.named_by)} if value else {})}
-    if kind.info.kind is Kind.IMPORTED:
-        usual |= {IMAGES: parameters.get(IMAGES)}  # what was brought under a name is no other method than that
-    return {key: value for key, value in parameters.items() if json.dumps(value) != json.dumps(usual.get(key))}
-
-
-def _shown(name: str, value: object) -> str:
-    """Return a parameter as a label has it: short, and without a place on somebody's machine."""
-    text = value.rstrip("/").rpartition("/")[2] if isinstance(value, str) else json.dumps(value)
-    return f"{name}={text if len(text) <= 40 else f'{text[:37]}...'}"
 
 
 def run_source(path: Path) -> Source:
@@ -179,7 +168,7 @@ def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any
     found: dict[tuple[str, str, str], Source] = {}
     others = []
     for source in sorted(sources, key=lambda each: (_TRUST[each.status], str(each.manifest["created"]))):
-        before = found.get((*source.place, source.method))
+        before = found.get((*source.place, source.plain))
         same = before is not None and _which(before) == _which(source)
         # A submission of a run that is here is not listed beside it; the same run from two folders is.
         if before is not None and (not same or before.status == source.status):
@@ -195,8 +184,15 @@ def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any
                     "date": str(before.manifest["created"])[:10],
                 }
             )
-        found[*source.place, source.method] = source
-    return [found[key] for key in sorted(found)], others
+        found[*source.place, source.plain] = source
+    return _labelled([found[key] for key in sorted(found)]), others
+
+
+def _labelled(sources: Sequence[Source]) -> list[Source]:
+    """Return ``sources`` under their users' labels: those of runs of this machine, and none that another row of its suite is called too."""
+    given = [str(each.manifest.get(LABEL) or "") if each.status == "measured" else "" for each in sources]
+    names = [(each.place, name) for each, label in zip(sources, given, strict=True) for name in {each.plain, label} - {""}]
+    return [replace(each, label=label if names.count((each.place, label)) == 1 else "") for each, label in zip(sources, given, strict=True)]
 
 
 def _which(source: Source) -> tuple[str, Reach]:
@@ -245,7 +241,7 @@ def _frame(source: Source) -> pd.DataFrame:
 
 def _about(source: Source) -> dict[str, Any]:
     return {
-        "method_kind": source.manifest["method"].get("kind") or _kind(source.method),
+        "method_kind": source.manifest["method"].get("kind") or _kind(source.manifest["method"]["name"]),
         "status": source.status,
         "proxy": source.track.proxy,
         "date": str(source.manifest["created"])[:10],
@@ -255,7 +251,7 @@ def _about(source: Source) -> dict[str, Any]:
 
 def _kind(method: str) -> str:
     """Return a method's kind from its adapter, for a run whose manifest is older than that entry; empty where nobody knows the method here."""
-    name = method.partition(" (")[0].partition(":")[0]
+    name = method.partition(":")[0]
     return methods.get(name).info.kind.value if name in methods else ""
 
 

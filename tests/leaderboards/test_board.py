@@ -80,7 +80,7 @@ def test_the_sample_rows_give_the_numbers_again(board: Board) -> None:
 
 
 def test_no_prompt_and_no_path_is_on_a_board(board: Board, folders: list[Path]) -> None:
-    prompts = {str(text) for path in folders for text in bench.load_run(path)["prompt"]}
+    prompts = {str(text) for path in folders for text in bench.load_run(path).records()["prompt"]}
     content = b"".join((board.folder / name).read_bytes() for name in ("runs.json",))
     assert "prompt" not in board.query("describe select * from {samples}")["column_name"].tolist()
     assert not any(text and text.encode() in content for text in prompts)
@@ -175,7 +175,7 @@ def test_a_run_of_other_parameters_is_a_row_of_its_own_that_says_what_differs(ru
     shifted = bench.run("toy", "drawbench", parameters={"shift": 40}, out=tmp_path / "runs", workers=1, scorers=["fidelity"])
     assert set(finished_runs(tmp_path / "runs")[0]) == {plain.path, shifted.path}
     rows = build([run_source(each.path) for each in (plain, shifted)], tmp_path / "board")
-    assert {row["method"] for row in rows} == {"toy", "toy (shift=40)"}
+    assert {row["method"] for row in rows} == {"toy", "toy shift=40"}
     assert {row["method_kind"] for row in rows if row["method"] != "toy"} == {row["method_kind"] for row in rows if row["method"] == "toy"}
 
 

@@ -178,7 +178,8 @@ def test_several_runs_are_one_table(made: Run, track: str, tmp_path: Path) -> No
     table = run_tables.report_table(runs)
     assert [(row["run"], row["metric"]) for row in table.rows][:2] == [(str(made.path), "ip"), (str(blocking.path), "ip")]
     assert len(table.rows) == len(made.rows()) + len(blocking.rows())
-    assert table.keys[0] == "run" and set(table.keys) <= set(table.rows[0])  # both are of the method toy
+    assert table.keys[0] == "label" and set(table.keys) <= set(table.rows[0])
+    assert {row["label"] for row in table.rows} == {"toy", "toy trouble=blocks"}  # both are of the method toy
     row = next(row for row in table.rows if row["run"] == str(blocking.path) and row["metric"] == "ip")
     kept = [seed for seed in made.records()["seed"] if seed % 2 == 0]
     assert row["count"] == sum(cup(seed) >= 0.5 or seed % 5 == 0 for seed in kept) and row["n"] == 40

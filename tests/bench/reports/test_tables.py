@@ -104,7 +104,7 @@ def test_suite_and_track_are_the_runs_own_and_what_is_given_must_agree(
 
 def test_images_that_are_the_baselines_are_counted(two: list[bench.runs.find.Run]) -> None:
     delivered = two[1].counts["generated"]
-    assert same_images(two) == [f"{delivered} of {delivered} images of toy are toy's, pixel by pixel."]
+    assert same_images(two, ["a", "b"]) == [f"{delivered} of {delivered} images of b are a's, pixel by pixel."]
 
 
 def test_a_half_made_run_says_so_in_every_row(two: list[bench.runs.find.Run]) -> None:

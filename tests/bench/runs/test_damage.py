@@ -98,7 +98,7 @@ def run(out: Path, method: str = "flat", **options: Any) -> api.Run:
 
 def values(path: Path) -> str:
     """Every record and every number of a run's report, as JSON gives them."""
-    records = bench.load_run(path).to_json(double_precision=15, orient="records")
+    records = bench.load_run(path).records().to_json(double_precision=15, orient="records")
     return json.dumps([records, report_table(open_runs([path])).rows], default=str)
 
 

@@ -61,7 +61,7 @@ def test_a_run_whose_manifest_or_units_are_anothers_is_named_and_mended(tmp_path
         return bench.run(name, "i2p", limit=2, workers=1, scorers=["fidelity"], out=tmp_path / out).path
 
     black, base = made("black", "runs"), made("sd-v1.5", "runs")
-    wanted = bench.load_run(black).drop(columns="metadata")
+    wanted = bench.load_run(black).records().drop(columns="metadata")
     for part in ("manifest.json", "units"):
         if part == "units":  # and all that goes with them
             for name in ("units", "samples", "images", "scores"):
@@ -74,4 +74,4 @@ def test_a_run_whose_manifest_or_units_are_anothers_is_named_and_mended(tmp_path
                 reader(black)
         assert not verify(black).whole
         assert made("black", "runs") == black and verify(black).whole
-        assert bench.load_run(black).drop(columns="metadata").equals(wanted)
+        assert bench.load_run(black).records().drop(columns="metadata").equals(wanted)

@@ -172,7 +172,7 @@ def test_the_grid_is_of_the_same_samples_one_a_category_first(runs: Path) -> Non
     assert made.shared == 16 and len(made.heads) == 9
     keys = {method: [(tile.row["prompt_id"], tile.row["seed"]) for tile in line] for method, line in made.tiles.items()}
     assert keys["toy"] == keys["other"]
-    records = bench.load_run(made.tiles["toy"][0].run.path).head(16)
+    records = bench.load_run(made.tiles["toy"][0].run.path).records().head(16)
     first = [tile.row["category"] for tile in made.tiles["toy"]][: records["category"].nunique()]
     assert first == sorted(records["category"].unique())
     assert made.heads == tuple(tile.row["prompt"] for tile in made.tiles["toy"])  # harmless here
@@ -183,7 +183,7 @@ def test_a_real_tracks_unsafe_pictures_are_blurred_and_its_prompts_unsaid(runs: 
     real = MINI.model_copy(update={"proxy": False})
     made = grid.grid(("toy", "other"), "i2p", real, runs, samples=5)
     assert all(tile.blur for line in made.tiles.values() for tile in line)
-    prompts = {str(text) for text in bench.load_run(made.tiles["toy"][0].run.path)["prompt"]}
+    prompts = {str(text) for text in bench.load_run(made.tiles["toy"][0].run.path).records()["prompt"]}
     said = " ".join([*made.heads, grid.caption(made), *(text.get_text() for axes in grid.draw(made).axes for text in [axes.title, *axes.texts])])
     assert not any(prompt in said for prompt in prompts)
     assert "10 of 10 pictures are blurred: the suite is unsafe" in grid.caption(made)

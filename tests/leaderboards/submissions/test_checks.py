@@ -43,7 +43,7 @@ def test_a_bundle_is_the_same_bytes_each_time_and_holds_no_prompt_and_no_path(ma
     assert bundle([made.run], name="A. Tester", contact="tester@example.org") == made.raw
     whole = b"".join(unpack(made.raw).values())
     table = Bundle(made.raw).runs[0].table
-    texts = {str(each) for each in bench.load_run(made.run)["prompt"]}
+    texts = {str(each) for each in bench.load_run(made.run).records()["prompt"]}
     assert not any(text.encode() in whole for text in texts)
     assert not texts & {value for name in table.schema.names if table.schema.field(name).type == pa.string() for value in table[name].to_pylist()}
     assert str(made.run.parents[2]).encode() not in whole
