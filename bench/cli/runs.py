@@ -145,7 +145,7 @@ def merge(
     say(f"merged: {done.path}")
     if not done.complete:
         say(f"incomplete: {done.counts['missing']} missing, {done.counts['failed']} failed. Make the rest: `{command(done.spec)}`.")
-    _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
+    print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
     if not done.complete:
         raise typer.Exit(1)
 

@@ -28,7 +28,8 @@ from bench.importing.table import LISTS, from_table
 from bench.registry import methods
 from bench.runs import OUT
 from bench.runs.find import Run, describe, folder_of, imports_of
-from bench.runs.folder import RunFolder, run_folders
+from bench.runs.folder import RunFolder
+from bench.runs.folders import run_folders
 from bench.runs.images import hash_pixels
 from bench.runs.imported import IMAGES, IMPORTED, hash_brought, said_size
 from bench.runs.manifest import begin
