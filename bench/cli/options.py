@@ -28,6 +28,10 @@ TimeoutOption = Annotated[
 ]
 NUMERICS = "Numerics (part of the run's identity)"
 """The panel of the options that say how a method computes."""
+AttentionOption = Annotated[str, typer.Option(help="sdpa or eager.", rich_help_panel=NUMERICS)]
+ChannelsLastOption = Annotated[bool, typer.Option("--channels-last", help="Faster convolutions on tensor cores.", rich_help_panel=NUMERICS)]
+CompileOption = Annotated[bool, typer.Option("--compile", help="torch.compile the U-Net.", rich_help_panel=NUMERICS)]
+OffloadOption = Annotated[bool, typer.Option("--offload", help="Parts on the GPU only while they run.", rich_help_panel=NUMERICS)]
 
 
 def named_labels(given: list[str], names: list[str]) -> dict[str, str]:

@@ -7,18 +7,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.errors import BenchError, in_one_line
 from bench.registry import methods
+from bench.runs.folder import RunFolder
 from bench.runs.imported import IMAGES
 from bench.tracks import load_track
 from bench.types import Kind
 from bench.types.track import Track
 
 if TYPE_CHECKING:
-    from bench.runs.find import Run
     from bench.runs.spec import RunSpec
+
+
+class OnDisk(Protocol):
+    """What a label needs to know of a run: :class:`bench.runs.find.Run`, which asks here what it is called."""
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+
+    @property
+    def spec(self) -> RunSpec:
+        """What it is."""
+
 
 LABEL = "label"
 """Of a manifest: the user's own label. No part of a run's identity: it decides no pixel."""
@@ -77,15 +91,13 @@ def label_of(manifest: Mapping[str, Any], track: str | Track) -> str:
     return str(manifest.get(LABEL) or "") or named(said["name"], said.get("parameters", {}), track)
 
 
-def labels_of(runs: Sequence[Run], given: Mapping[int, str] | None = None) -> list[str]:
+def labels_of(runs: Sequence[OnDisk], given: Mapping[int, str] | None = None) -> list[str]:
     """Return a label a run, no two alike among the runs of one suite and track: where they would be, each says what tells it apart.
 
     Args:
         runs: of any suites and tracks.
         given: labels for this table alone, by place in ``runs``.
     """
-    from bench.runs.folder import RunFolder
-
     manifests = [RunFolder.open(run.path).manifest() for run in runs]
     chosen = given or {}
     labels = [chosen.get(at) or label_of(each, run.spec.track) for at, (run, each) in enumerate(zip(runs, manifests, strict=True))]
@@ -112,8 +124,9 @@ def _facts(spec: RunSpec, manifest: Mapping[str, Any]) -> dict[str, Any]:
     method, suite = manifest["method"], manifest["suite"]
     return {
         "method": method["name"],
-        **{name: value for name, value in method.get("parameters", {}).items() if name != "weights"},
+        **{name: value for name, value in method.get("parameters", {}).items() if name not in ("weights", *([IMAGES] if spec.imported else []))},
         "limit": spec.limit,
+        "images a prompt": spec.images,
         "version": suite["version"],
         "scheduler": manifest["track"].get("scheduler", {}).get("class"),
         **manifest["settings"],

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.cli.command import HelpPanel, in_panel
-from bench.cli.options import FormatOption, OutOption, QuietOption, TimeoutOption, TrackOption
+from bench.cli.options import (
+    AttentionOption,
+    ChannelsLastOption,
+    CompileOption,
+    FormatOption,
+    OffloadOption,
+    OutOption,
+    QuietOption,
+    TimeoutOption,
+    TrackOption,
+)
 from bench.console import Bars, results_apart, say
 from bench.errors import BenchError
 from bench.formats import Format, show_table
@@ -31,6 +41,10 @@ def sweep(
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     scheduler: Annotated[str | None, typer.Option(help="A sampler by name; the track's where not given.")] = None,
+    attention: AttentionOption = "sdpa",
+    channels_last: ChannelsLastOption = False,
+    compile_unet: CompileOption = False,
+    offload: OffloadOption = False,
     scoring: Annotated[str, typer.Option(help="Score during generation, or after it to save memory.")] = "during",
     engine: Annotated[str, typer.Option(help="Who does the work: local, or ray.")] = "local",
     workers: Annotated[int | None, typer.Option(help="Processes; one a core where not given, and of ray one a GPU on a GPU.")] = None,
@@ -65,6 +79,7 @@ def sweep(
             device=device,
             dtype=dtype,
             scheduler=scheduler,
+            numerics={"attention": attention, "channels_last": channels_last, "compile": compile_unet, "offload": offload},
             scorers=scorer,
             scoring=scoring,
             engine=engine,

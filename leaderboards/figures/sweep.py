@@ -194,6 +194,6 @@ def _panel(axes: Any, panel: Panel, names: Sequence[str]) -> None:
         axes.errorbar(x.value, y.value, **bars, capsize=2, linewidth=1, markersize=5, linestyle="none", **style)
     axes.set_xlabel(panel.quality.title)
     axes.margins(x=0.15, y=0.12)
-    for text, x, y in together(panel.points):
-        axes.annotate(text, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
+    for text, across, up in together(panel.points):
+        axes.annotate(text, (across, up), xytext=(5, 5), textcoords="offset points", fontsize=8)
     grid_lines(axes, "both")
