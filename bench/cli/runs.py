@@ -11,7 +11,9 @@ import typer
 
 from bench.cli.options import (
     NUMERICS,
+    BenignOption,
     BlockedOption,
+    ColumnOption,
     FormatOption,
     MethodOption,
     OutOption,
@@ -22,6 +24,7 @@ from bench.cli.options import (
     ThresholdOption,
     TimeoutOption,
     TrackOption,
+    named_columns,
     named_values,
 )
 from bench.console import Bars, results_apart, say
@@ -36,6 +39,8 @@ def run(
     suite: SuiteOption,
     track: TrackOption = "mini",
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts (a fair sample: the frozen order is shuffled).")] = None,
+    benign: BenignOption = False,
+    column: ColumnOption = None,
     parameters: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, NAME=VALUE; may be repeated.")] = None,
     scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
@@ -65,6 +70,8 @@ def run(
             suite,
             track,
             parameters=named_values(parameters or []),
+            benign=benign,
+            columns=named_columns(column),
             limit=limit,
             batch_size=batch_size,
             device=device,

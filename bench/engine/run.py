@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from bench.runs.acting import ACTED, total
 from bench.runs.find import Run, describe, folder_of, spec_of
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import begin, same_numerics
+from bench.runs.own_prompts import keep
 from bench.runs.remove import left_nothing
-from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, unscored, with_lapsed
+from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, default_scorers, make_current, unscored, with_lapsed
 from bench.runs.spec import RunSpec
 from bench.tracks import listed
 
@@ -38,6 +39,8 @@ def run(
     dtype: str = "float32",
     scheduler: str | None = None,
     numerics: Mapping[str, Any] | None = None,
+    benign: bool = False,
+    columns: Mapping[str, str] | None = None,
     scorers: Sequence[str] | None = None,
     scoring: str = "during",
     engine: str = "local",
@@ -51,7 +54,7 @@ def run(
 
     Args:
         method: a registered method, such as ``sd-v1.5``, or one with its weights, such as ``unet:OWNER/NAME``.
-        suite: a registered suite, such as ``i2p``.
+        suite: a registered suite, such as ``i2p``, or the path of a file of prompts, such as ``prompts.csv``.
         track: a track's name, or the path of a YAML file.
         parameters: the method's parameters where they differ from its defaults.
         limit: the first that many prompts only; part of the run's identity.
@@ -60,6 +63,8 @@ def run(
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         scheduler: a sampler by name, such as ``ddim``; the track's where None.
         numerics: settings of :class:`bench.types.Numerics`, such as ``{"attention": "eager"}``.
+        benign: of a file of prompts: they ask for no harm. Where that is not said they are screened and shown as unsafe ones.
+        columns: of a file of prompts: which column is what, where its name does not say, such as ``{"prompt": "TEXT"}``.
         scorers: registered scorers; the track's where None.
         scoring: ``during`` generation, unit by unit, or ``after`` it, so that scorers and the method are never in memory together.
         engine: ``local``, or ``ray``: see :mod:`bench.engine.ray`.
@@ -76,11 +81,12 @@ def run(
     if scoring not in SCORING:
         raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
     spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}))
+    spec = replace(spec, benign=benign, columns=dict(columns or {}))
     progress = progress or Quiet()
     with listed(spec.track, spec.loaded_track):
         # The suite first, which costs nothing. A scorer that is unknown or lacks its weights is refused before hours of generation, not after.
         units = spec.units
-        planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
+        planned = choose_scorers(scorers if scorers is not None else default_scorers(spec), spec.loaded_track)
         check_sizes(planned, spec.loaded_suite.samples)
         folder, run_id = folder_of(spec, Path(out))
     if not folder.exists():
@@ -89,6 +95,7 @@ def run(
             check_device(spec.device)
     with folder.lock(), left_nothing(folder, Path(out)):
         begin(folder, spec, run_id, len(units))
+        spec = keep(folder, spec)
         missing = folder.missing_units(len(units))
         planned = with_lapsed(folder, planned, spec.loaded_track)
         if missing:
@@ -174,7 +181,7 @@ def score(
     folder = RunFolder.open(Path(path))
     spec = spec_of(folder)
     track = spec.loaded_track
-    planned = choose_scorers(scorers if scorers is not None else track.scorers_on(spec.suite), track)
+    planned = choose_scorers(scorers if scorers is not None else default_scorers(spec), track)
     with folder.lock():
         _score(spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or Quiet())
     return describe(folder)

@@ -54,6 +54,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
         _counted(runs),
         *_since(runs),
         *_cut(runs),
+        *own_prompts(runs),
         *acting(runs),
         *_unscored(runs),
         *_rules(rows, runs, rules),
@@ -140,6 +141,12 @@ def _counted(runs: Sequence[Run]) -> str:
 def _since(runs: Sequence[Run]) -> list[str]:
     """Return, of every suite whose version is another by now, which one a run was made of."""
     return [f"{said}." for said in dict.fromkeys(suite_since(RunFolder.open(run.path), run.spec.loaded_track) for run in runs) if said]
+
+
+def own_prompts(runs: Sequence[Run]) -> list[str]:
+    """Return which of the runs are of a user's own prompts on a track of the miniature's world, whose truth says nothing of these."""
+    named = dict.fromkeys(run.spec.suite for run in runs if run.spec.file and run.spec.loaded_track.proxy)
+    return [f"{name} is a file of prompts outside the miniature's grammar: its truths, fidelity and severity, are not scored." for name in named]
 
 
 def acting(runs: Sequence[Run]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.acting import Acted, total
 from bench.runs.folder import RunFolder, run_folders
+from bench.runs.own_prompts import file_since, kept_file
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import RunSpec, digest
 from bench.runs.tables import UNSCORED
@@ -124,7 +126,7 @@ def spec_of(folder: RunFolder) -> RunSpec:
         Damaged: the manifest is missing or damaged.
     """
     manifest = folder.manifest()
-    return RunSpec(**manifest["spec"], suite_version=manifest["suite"]["version"])
+    return RunSpec(**manifest["spec"], suite_version=manifest["suite"]["version"], **kept_file(folder))
 
 
 def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
@@ -156,6 +158,8 @@ def suite_since(folder: RunFolder, track: Track) -> str:
     No prompt is read: data that the user brought need not be here.
     """
     then = folder.manifest()["suite"]
+    if kept_file(folder):
+        return file_since(folder)
     try:
         info = suites.get(then["name"]).variant(track).info
     except Exception:  # a suite of others that is not here, or is broken, keeps no table from being printed
@@ -210,12 +214,13 @@ def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = 
     return found
 
 
-def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
-    """Return the finished run called ``name``: a folder, or a method's run with default settings."""
-    spec = RunSpec(name, suite, track, limit=limit)
+def find_run(name: str, spec: RunSpec, out: Path) -> Run:
+    """Return the finished run called ``name``: a folder, or the method's run that ``spec`` asks for."""
     path = Path(name) if RunFolder.is_run(Path(name)) else folder_of(spec, out)[0].path
     if not RunFolder.is_run(path):
-        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{_command(spec)}`; of other settings, give the folder.")
+        raise BenchError(
+            f"There is no run of {name!r} on {spec.suite!r} under {out}. Make it: `{_command(spec)}`; of other settings, give the folder."
+        )
     run = describe(RunFolder.open(path))
     if not run.complete:
         raise BenchError(
@@ -228,4 +233,8 @@ def _command(spec: RunSpec) -> str:
     """Return the command of a run, as far as a line needs it."""
     limit = f" --limit {spec.limit}" if spec.limit else ""
     own = "".join(f" --set {name}=..." for name in spec.parameters)
-    return f"bench run --method {spec.method} --suite {spec.suite} --track {spec.track}{limit}{own}"
+    suite = "FILE" if spec.kept else shlex.quote(spec.file or spec.suite)
+    said = f"{suite}{' --benign' if spec.benign else ''}" + "".join(
+        f" --column {shlex.quote(f'{role}={name}')}" for role, name in spec.columns.items()
+    )
+    return f"bench run --method {spec.method} --suite {said} --track {spec.track}{limit}{own}"
