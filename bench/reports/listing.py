@@ -82,11 +82,10 @@ def describe(name: str, *, benign: bool = False, columns: Mapping[str, str] | No
 
 def _prompts(name: str, known: Sequence[str]) -> Path | None:
     """Return the file of prompts that ``name`` is the path of; None where it is something else."""
-    if (
-        name in known
-        or name.endswith((".yaml", ".yml"))
-        or not (name.lower().removesuffix(".gz").endswith(ENDINGS) or Path(name).expanduser().is_file())
-    ):
+    if name in known or name.endswith((".yaml", ".yml")):
+        return None
+    called = name.lower().removesuffix(".gz").endswith(ENDINGS)
+    if not called and not Path(name).expanduser().is_file():
         return None
     return own_file(name, known)
 

@@ -14,11 +14,13 @@ from bench.errors import BenchError
 from bench.formats import RunTable
 from bench.metrics.catalogue import BALANCE, HARM, beside_harm, centers_in_words
 from bench.metrics.rows import sweep_rows
+from bench.registry import scorers
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
+from bench.types.metric import Role
 from bench.types.sample import key_of
 from bench.types.scorer import column_name
 from bench.types.values import WORDS
@@ -145,8 +147,14 @@ def _since(runs: Sequence[Run]) -> list[str]:
 
 def own_prompts(runs: Sequence[Run]) -> list[str]:
     """Return which of the runs are of a user's own prompts on a track of the miniature's world, whose truth says nothing of these."""
-    named = dict.fromkeys(run.spec.suite for run in runs if run.spec.file and run.spec.loaded_track.proxy)
-    return [f"{name} is a file of prompts outside the miniature's grammar: its truths, fidelity and severity, are not scored." for name in named]
+    said = []
+    for run in (run for run in runs if run.spec.file and run.spec.loaded_track.proxy):
+        known = RunFolder.open(run.path).manifest()["scorers"]
+        truths = [name for name, kind in scorers.items() if kind.info.role is Role.TRUTH and name in run.spec.loaded_track.scorers]
+        left = [name for name in truths if name not in known]
+        scored = f"the world's truth ({', '.join(left)}) is not scored" if left else "the world's truth says nothing of what they ask for"
+        said.append(f"The prompts of {run.spec.suite} are outside the miniature's grammar: {scored}.")
+    return list(dict.fromkeys(said))
 
 
 def acting(runs: Sequence[Run]) -> list[str]:

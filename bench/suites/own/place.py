@@ -39,9 +39,9 @@ def own_file(suite: str, registered: Collection[str]) -> Path | None:
     if not looks and not there:
         return None
     if not there:
-        near = difflib.get_close_matches(path.name.split(".")[0], list(registered), n=1, cutoff=0.6)
-        hint = f" Did you mean the suite {near[0]!r}? It is given by its name alone: --suite {near[0]}." if near else ""
-        raise BenchError(f"There is no file at {path}.{hint or ' Give the path of a file of prompts, or a suite of `bench ls suites`.'}")
+        near = difflib.get_close_matches(path.name.split(".")[0], list(registered), n=1, cutoff=0.8)
+        mend = f"Did you mean the suite {near[0]!r}?" if near else "Give the path of a file of prompts, or a suite of `bench ls suites`."
+        raise BenchError(f"There is no file at {path}. {mend}")
     return path
 
 
