@@ -189,7 +189,9 @@ def _chosen(sources: Sequence[Source]) -> tuple[list[Source], list[dict[str, Any
 
 
 def _check_one_suite(place: tuple[str, str], sources: Sequence[Source]) -> None:
-    digests = {(str(source.manifest["suite"]["digest"]), source.manifest["suite"].get("limit")) for source in sources}
+    # A file of prompts that was declared benign is another suite than the same one that was not.
+    said = [source.manifest["suite"] for source in sources]
+    digests = {(str(each["digest"]), each.get("limit"), each["unsafe"]) for each in said}
     if len(digests) > 1:
         raise BenchError(
             f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions or limits of the suite; numbers compare within one. "
