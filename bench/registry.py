@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from bench.console import results_apart
@@ -29,6 +32,42 @@ class PluginWarning(UserWarning):
     """A plugin could not be loaded; the rest works on."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """An entry that a YAML file declares: to the registry the same as an entry point."""
+
+    name: str
+    path: Path
+    reader: EntryPoint
+
+    @property
+    def value(self) -> str:
+        """Where it comes from, for messages."""
+        return str(self.path)
+
+    @property
+    def dist(self) -> Distribution | None:
+        """The package that brings it."""
+        return self.reader.dist
+
+    def load(self) -> object:
+        """Return what the file declares."""
+        return self.reader.load()(self.path)
+
+
+def _declared(group: str) -> Iterator[_Declared]:
+    """Yield an entry a YAML file in the folders that an entry-point group names; a folder that is not there is a :class:`PluginWarning`."""
+    for point in entry_points(group=group) if group else ():
+        try:
+            found = find_spec(point.module)
+            folders = [Path(each) for each in (found.submodule_search_locations or () if found else ())]
+        except (ImportError, ValueError) as error:
+            folders = []
+            warnings.warn(f"The folder {point.name!r} ({point.value}) is not there: {said(error)}.", PluginWarning, stacklevel=3)
+        for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
+            yield _Declared(path.stem, path, point)
+
+
 class Registry(Generic[T]):
     """Names to things of one kind, found through an entry-point group or registered by hand.
 
@@ -38,17 +77,22 @@ class Registry(Generic[T]):
         base: what an entry must be: a subclass of it, or (``instances=True``) an instance of it.
         instances: True where entries are objects and not classes.
         check: refuses, by a :class:`BenchError`, an entry that is of the right type and still written wrong.
+        folders: the entry-point group of folders whose YAML files are entries too: each names the function, in the folder's ``__init__``, that
+            makes an entry of a file's path. A file's name is the entry's.
     """
 
-    def __init__(self, noun: str, group: str, base: type, *, instances: bool = False, check: Callable[[str, T], None] | None = None) -> None:
+    def __init__(
+        self, noun: str, group: str, base: type, *, instances: bool = False, check: Callable[[str, T], None] | None = None, folders: str = ""
+    ) -> None:
         self.noun = noun
         self.group = group
         self._base = base
         self._instances = instances
         self._refuse = check
+        self._folders = folders
         self._loaded: dict[str, T] = {}
         self._by_hand: set[str] = set()
-        self._points: dict[str, EntryPoint] | None = None
+        self._points: dict[str, EntryPoint | _Declared] | None = None
 
     def register(self, name: str, thing: T) -> T:
         """Add ``thing`` under ``name`` (for tests and notebooks; packages use an entry point)."""
@@ -119,10 +163,10 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self.names()
 
-    def _entry_points(self) -> dict[str, EntryPoint]:
+    def _entry_points(self) -> dict[str, EntryPoint | _Declared]:
         if self._points is None:
             self._points = {}
-            for point in entry_points(group=self.group):
+            for point in (*entry_points(group=self.group), *_declared(self._folders)):
                 other = self._points.setdefault(point.name, point)
                 if other.value != point.value:
                     warnings.warn(
@@ -160,5 +204,5 @@ def find_method(name: str) -> tuple[type[Method], dict[str, Any]]:
 
 
 methods: Registry[type[Method]] = Registry("method", "bench.methods", Method)
-suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True, check=check_suite)
+suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True, check=check_suite, folders="bench.suite_folders")
 scorers: Registry[type[Scorer]] = Registry("scorer", "bench.scorers", Scorer, check=check_scorer)

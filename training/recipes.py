@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import BenchError, did_you_mean
-from bench.files.yaml_text import read_yaml
+from bench.files.yaml_text import invalid, read_yaml
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -79,5 +79,7 @@ def load_config(recipe: str, path: Path, changes: Mapping[str, Any]) -> BaseMode
         return config.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise BenchError(f"{path}: {where}: {first['msg']}. See the docstring of {name} in {module.replace('.', '/')}.py.") from error
+        hint = f"See the docstring of {name} in {module.replace('.', '/')}.py"
+        if (where := ".".join(map(str, first["loc"]))) in changes:
+            raise BenchError(f"--set {where}: {first['msg']}. {hint}.") from error
+        raise invalid(path, error, "is no configuration", hint) from error

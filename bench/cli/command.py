@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from importlib.metadata import entry_points, version
+from typing import Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
 from bench.console import say
+
+DISTRIBUTION = "t2i-safety-bench"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,8 +41,21 @@ class _Panels(TyperGroup):
         return sorted(self.commands, key=place)
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{DISTRIBUTION} {version(DISTRIBUTION)}")
+        raise typer.Exit()
+
+
+def _bench(
+    asked: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is, and end.")] = False,
+) -> None:
+    """What stands before every verb."""
+
+
 app = typer.Typer(
     name="bench",
+    callback=_bench,
     cls=_Panels,
     no_args_is_help=True,
     add_completion=False,

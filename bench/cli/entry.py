@@ -17,7 +17,11 @@ from bench.cli.speed import speed
 from bench.console import say, warn_in_one_line
 from bench.errors import BenchError
 
-add(runs.run, HelpPanel.RUN, "bench run --method uce --suite i2p --limit 64 --gallery")
+add(
+    runs.run,
+    HelpPanel.RUN,
+    "bench run --method uce --suite i2p --limit 64 --gallery, or: bench run --method uce --suite prompts.csv",
+)
 add(runs.score, HelpPanel.RUN, "bench score runs/mini/i2p/uce-1a2b3c4d --scorer nudenet")
 add(runs.merge, HelpPanel.RUN, "bench merge here/mini/i2p/uce-1a2b3c4d there/mini/i2p/uce-1a2b3c4d --out runs")
 add(runs.status, HelpPanel.RUN, "bench status")
@@ -27,7 +31,7 @@ add(speed, HelpPanel.RUN, "bench speed sld-medium --batch-size 16 --rounds 5")
 add(results.report, HelpPanel.READ, "bench report runs/mini/i2p/uce-1a2b3c4d --rule glyphs --threshold 0.3")
 add(results.compare, HelpPanel.READ, "bench compare sd-v1.5 uce sld-medium --suite i2p")
 add(results.ls, HelpPanel.READ, "bench ls methods")
-add(results.show_one, HelpPanel.READ, "bench show uce", name="show")
+add(results.show_one, HelpPanel.READ, "bench show uce, or: bench show prompts.csv", name="show")
 add(import_verb, HelpPanel.BRING, "bench import photographs --suite i2p --as midjourney-v7", name="import")
 add(methods.check_method, HelpPanel.BRING, "bench check-method uce", name="check-method")
 add(methods.new_method, HelpPanel.BRING, "bench new-method my-method --kind guidance", name="new-method")

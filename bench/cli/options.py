@@ -12,7 +12,11 @@ from bench.errors import BenchError
 from bench.formats import Format
 
 MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method; see `bench ls methods`.")]
-SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite; see `bench ls suites`.")]
+SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite (`bench ls suites`), or a file of prompts: prompts.csv.")]
+BenignOption = Annotated[bool, typer.Option("--benign", help="Of a file of prompts: they ask for no harm. Else they are taken for unsafe.")]
+ColumnOption = Annotated[
+    list[str] | None, typer.Option("--column", help="Of a file of prompts: which column is what, ROLE=NAME, such as prompt=TEXT; may be repeated.")
+]
 TrackOption = Annotated[str, typer.Option("--track", "-t", help="A track; see `bench ls tracks`.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder of all runs.")]
 LabelOption = Annotated[str | None, typer.Option("--label", help="What tables call the run; decides no image. Empty takes a label away.")]
@@ -57,3 +61,8 @@ def named_values(given: list[str]) -> dict[str, Any]:
         except (ValueError, RecursionError):  # also a number of thousands of digits, or thousands of brackets
             found[name] = text
     return found
+
+
+def named_columns(given: list[str] | None) -> dict[str, str]:
+    """Return ``--column ROLE=NAME`` options as a dict; what is no role is refused where the file is read."""
+    return {role: name for role, _, name in (each.partition("=") for each in given or ())}

@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, ThresholdOption, named_labels
+from bench.cli.options import (
+    BenignOption,
+    BlockedOption,
+    ColumnOption,
+    FormatOption,
+    OutOption,
+    Q16Option,
+    RuleOption,
+    ThresholdOption,
+    named_columns,
+    named_labels,
+)
 from bench.errors import BenchError
 from bench.formats import Format, called, show, show_table
 from bench.rules import RuleChoice
@@ -33,10 +44,12 @@ def report(
 
 def compare(
     methods: Annotated[list[str], typer.Argument(help="Methods or run folders; the first is the baseline.")],
-    suite: Annotated[str | None, typer.Option("--suite", "-s", help="A suite; of run folders their own where not given.")] = None,
+    suite: Annotated[str | None, typer.Option("--suite", "-s", help="A suite, or a file of prompts; of run folders their own.")] = None,
     track: Annotated[str | None, typer.Option("--track", "-t", help="A track; of run folders their own where not given, else mini.")] = None,
     limit: Annotated[int | None, typer.Option(help="The first N prompts alone; all that the runs have where not given.")] = None,
     out: OutOption = OUT,
+    benign: BenignOption = False,
+    column: ColumnOption = None,
     rule: RuleOption = None,
     threshold: ThresholdOption = None,
     q16_threshold: Q16Option = None,
@@ -46,17 +59,18 @@ def compare(
 ) -> None:
     """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
     from bench.reports.comparison import compared, opened, placed
-    from bench.reports.run_tables import acting, elsewhere, reaches, same_images
+    from bench.reports.run_tables import acting, elsewhere, own_prompts, reaches, same_images
     from bench.runs.labels import labels_of
 
     given = placed(named_labels(label or [], methods), methods)
-    runs = opened(methods, suite, track, limit, out)
+    runs = opened(methods, suite, track, limit, out, benign=benign, columns=named_columns(column))
     labels, base = labels_of(runs, given), runs[0].spec
     rows: list[dict[str, Any]] = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold), labels=labels)
+    about = (*reaches(runs), *own_prompts(runs), *elsewhere(runs, labels), *acting(runs, labels), *same_images(runs, labels))
     caption = (
         "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
         "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
-        + "".join(f" {sentence}" for sentence in (*reaches(runs), *elsewhere(runs, labels), *acting(runs, labels), *same_images(runs, labels)))
+        + "".join(f" {sentence}" for sentence in about)
         + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
     )
     if form is Format.TABLE:  # the other formats keep every column
@@ -81,12 +95,15 @@ def ls(
 
 
 def show_one(
-    name: Annotated[str, typer.Argument(help="A method, suite, scorer, track, rule, or run folder.")], form: FormatOption = Format.TABLE
+    name: Annotated[str, typer.Argument(help="A method, suite, scorer, track, rule, run folder, or a file of prompts.")],
+    benign: BenignOption = False,
+    column: ColumnOption = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show everything known of one method, suite, scorer, track, rule or run."""
+    """Show everything known of one method, suite, scorer, track, rule or run; of a file of prompts, how it is read."""
     from bench.reports.listing import describe
 
-    show(describe(name), form, title=name)
+    show(describe(name, benign=benign, columns=named_columns(column)), form, title=name)
 
 
 def _numbers(text: str) -> list[float]:

@@ -12,8 +12,10 @@ import typer
 
 from bench.cli.options import (
     AttentionOption,
+    BenignOption,
     BlockedOption,
     ChannelsLastOption,
+    ColumnOption,
     CompileOption,
     FormatOption,
     LabelOption,
@@ -27,6 +29,7 @@ from bench.cli.options import (
     ThresholdOption,
     TimeoutOption,
     TrackOption,
+    named_columns,
     named_values,
 )
 from bench.console import Bars, results_apart, say
@@ -41,6 +44,8 @@ def run(
     method: MethodOption,
     suite: SuiteOption,
     track: TrackOption = "mini",
+    benign: BenignOption = False,
+    column: ColumnOption = None,
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts, a fair sample. Later a larger N makes what is missing.")] = None,
     images: Annotated[int | None, typer.Option(help="Images a prompt, each from a seed of its own; image 0 stays what it was.")] = None,
     shard: Annotated[str | None, typer.Option(help="Make the second of eight shares of the work: 2/8. `bench merge` joins them.")] = None,
@@ -74,6 +79,8 @@ def run(
             suite,
             track,
             parameters=named_values(parameters or []),
+            benign=benign,
+            columns=named_columns(column),
             limit=limit,
             images=images,
             shard=shard,

@@ -20,8 +20,19 @@ from bench.runs.folder import RunFolder
 from bench.runs.imported import sizes_of
 from bench.runs.labels import LABEL, checked_label
 from bench.runs.manifest import begin, same_numerics
+from bench.runs.own_prompts import keep
 from bench.runs.remove import left_nothing
-from bench.runs.scores import ChosenScorer, check_kinds, check_sizes, choose_scorers, make_current, planned_sizes, unscored, with_lapsed
+from bench.runs.scores import (
+    ChosenScorer,
+    check_kinds,
+    check_sizes,
+    choose_scorers,
+    default_scorers,
+    make_current,
+    planned_sizes,
+    unscored,
+    with_lapsed,
+)
 from bench.runs.spec import RunSpec
 from bench.runs.units import Share
 from bench.tracks import listed
@@ -41,6 +52,8 @@ def run(
     dtype: str = "float32",
     scheduler: str | None = None,
     numerics: Mapping[str, Any] | None = None,
+    benign: bool = False,
+    columns: Mapping[str, str] | None = None,
     scorers: Sequence[str] | None = None,
     scoring: str = "during",
     engine: str = "local",
@@ -60,7 +73,7 @@ def run(
 
     Args:
         method: a registered method, such as ``sd-v1.5``, or one with its weights, such as ``unet:OWNER/NAME``.
-        suite: a registered suite, such as ``i2p``.
+        suite: a registered suite, such as ``i2p``, or the path of a file of prompts, such as ``prompts.csv``.
         track: a track's name, or the path of a YAML file.
         parameters: the method's parameters where they differ from its defaults.
         limit: the first that many prompts only.
@@ -69,6 +82,8 @@ def run(
         dtype: ``float32``, ``bfloat16`` or ``float16``.
         scheduler: a sampler by name, such as ``ddim``; the track's where None.
         numerics: settings of :class:`bench.types.Numerics`, such as ``{"attention": "eager"}``.
+        benign: of a file of prompts: they ask for no harm. Where that is not said they are screened and shown as unsafe ones.
+        columns: of a file of prompts: which column is what, where its name does not say, such as ``{"prompt": "TEXT"}``.
         scorers: registered scorers; the track's where None.
         scoring: ``during`` generation, unit by unit, or ``after`` it, so that scorers and the method are never in memory together.
         engine: ``local``, or ``ray``: see :mod:`bench.engine.ray`.
@@ -89,6 +104,7 @@ def run(
         raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
     share = None if shard is None else Share.parse(shard)
     spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}), images=images)
+    spec = replace(spec, benign=benign, columns=dict(columns or {}))
     said = None if label is None else checked_label(label)
     progress = progress or default_progress()
     with listed(spec.track, spec.loaded_track):
@@ -96,7 +112,7 @@ def run(
         units = [unit for unit in spec.units if share is None or unit.index in share]
         if share is not None and not units:
             raise BenchError(f"The run has {len(spec.units)} unit(s), so that the share {share} is empty. Give fewer shares.")
-        planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(spec.suite), spec.loaded_track)
+        planned = choose_scorers(scorers if scorers is not None else default_scorers(spec), spec.loaded_track)
         check_sizes(planned, planned_sizes(spec.loaded_suite.samples))
         folder, run_id = folder_of(spec, Path(out))
     if not folder.exists():
@@ -106,6 +122,7 @@ def run(
             check_device(spec.device)
     with folder.lock(), left_nothing(folder, Path(out)):
         whole = begin(folder, spec, run_id)
+        spec = keep(folder, spec)
         if said is not None and said != folder.manifest().get(LABEL, ""):
             folder.update_manifest(**{LABEL: said})
         missing = folder.missing_units(units)
@@ -199,7 +216,7 @@ def score(
         check_device(device)
         spec = replace(spec, device=device)
     track = spec.loaded_track
-    planned = choose_scorers(scorers if scorers is not None else track.scorers_on(spec.suite), track)
+    planned = choose_scorers(scorers if scorers is not None else default_scorers(spec), track)
     with folder.lock():
         score_due(spec, folder, planned, Engine(workers=workers, unit_timeout=unit_timeout, isolate=isolate), progress or default_progress())
     return describe(folder)

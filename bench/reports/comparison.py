@@ -18,20 +18,32 @@ from bench.runs.find import Run, find_run
 from bench.runs.folder import RunFolder
 from bench.runs.labels import checked_label, labels_of
 from bench.runs.records import keyed
+from bench.runs.spec import RunSpec
 from bench.stats import holm
 from bench.tracks import load_track
 from bench.types.track import Track
 
 
-def opened(names: Sequence[str], suite: str | None, track: str | None, limit: int | None, out: Path) -> list[Run]:
+def opened(
+    names: Sequence[str],
+    suite: str | None,
+    track: str | None,
+    limit: int | None,
+    out: Path,
+    *,
+    benign: bool = False,
+    columns: Mapping[str, str] | None = None,
+) -> list[Run]:
     """Return the finished runs called ``names``: run folders, or methods whose runs with default settings are looked up under ``out``.
 
     Args:
         names: of one suite and track.
-        suite: the suite; where None the runs' own, which takes folders alone.
+        suite: the suite, or a file of prompts; where None the runs' own, which takes folders alone.
         track: likewise; of methods that are looked up the miniature's where None.
         limit: of methods that are looked up.
         out: the folder of all runs.
+        benign: of a file of prompts, as in :func:`bench.run`.
+        columns: of a file of prompts, as in :func:`bench.run`.
 
     Raises:
         BenchError: there are fewer than two, one is missing, incomplete, of another suite, track or limit than is asked for, or no suite is given.
@@ -42,10 +54,11 @@ def opened(names: Sequence[str], suite: str | None, track: str | None, limit: in
     for name in names:
         if suite is None and not RunFolder.is_run(Path(name)):
             raise BenchError(f"{name!r} is no run folder: to look up the run of a method say of which suite, --suite NAME.")
-        run = find_run(name, suite or "", track or "mini", limit, out)
+        spec = RunSpec(name, suite or "", track or "mini", limit=limit, benign=benign, columns=columns or {})
+        run = find_run(name, spec, out)
         own = {"suite": run.spec.suite, "track": run.spec.loaded_track.name, "limit": run.spec.limit}
         # A track may be given by its file.
-        asked = {"suite": suite, "track": track and load_track(track).name, "limit": limit}
+        asked = {"suite": suite and spec.suite, "track": track and load_track(track).name, "limit": limit}
         for what, wanted in asked.items():
             if wanted is not None and own[what] != wanted:
                 raise BenchError(
@@ -62,6 +75,8 @@ def compare(
     *,
     limit: int | None = None,
     out: Path | str = OUT,
+    benign: bool = False,
+    columns: Mapping[str, str] | None = None,
     blocked_as_black: bool = True,
     rule: RuleChoice = TRACKS_OWN,
     labels: Mapping[str, str] | None = None,
@@ -74,6 +89,8 @@ def compare(
         track: the track; of run folders their own where None, else the miniature's.
         limit: of methods that are looked up, the runs made with this limit.
         out: the folder of all runs.
+        benign: of a file of prompts, as in :func:`bench.run`.
+        columns: of a file of prompts, as in :func:`bench.run`.
         blocked_as_black: as in :func:`bench.metrics.columns.columns`.
         rule: the counting rule; the track's for the suite where it asks for nothing.
         labels: what to call some of ``names``, by name; the rest are called as everywhere (:mod:`bench.runs.labels`).
@@ -81,7 +98,7 @@ def compare(
     Raises:
         BenchError: fewer than two, a run is missing, incomplete, or of another suite or track, or its scores cannot answer the rule.
     """
-    runs = opened(names, suite, track, limit, Path(out))
+    runs = opened(names, suite, track, limit, Path(out), benign=benign, columns=columns)
     return compared(runs, blocked_as_black=blocked_as_black, rule=rule, labels=labels_of(runs, placed(labels or {}, names)))
 
 
@@ -99,7 +116,8 @@ def placed(labels: Mapping[str, str], names: Sequence[str]) -> dict[int, str]:
 def compared(runs: Sequence[Run], *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN, labels: Sequence[str] | None = None) -> Table:
     """Return the paired comparison of ``runs``, the baseline first, under ``labels`` (their own where None); the rest is as for :func:`compare`."""
     suites = [RunFolder(run.path).manifest()["suite"] for run in runs]
-    if len({each["digest"] for each in suites}) > 1 or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
+    several = len({(each["digest"], each["unsafe"]) for each in suites}) > 1
+    if several or any(run.spec.loaded_track.name != runs[0].spec.loaded_track.name for run in runs):
         kinds = {f"{each['name']} {each['version']} on {run.spec.loaded_track.name}" for each, run in zip(suites, runs, strict=True)}
         raise BenchError(
             f"These runs are of different suites, versions or tracks ({', '.join(sorted(kinds))}); numbers are compared within one of each."

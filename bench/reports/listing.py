@@ -13,6 +13,7 @@ from bench.errors import BenchError, did_you_mean
 from bench.registry import methods, scorers, suites
 from bench.rules import RULES, Rule
 from bench.suites.from_files.dataset import brought
+from bench.suites.own.place import ENDINGS, own_file
 from bench.tracks import load_track, track_names
 from bench.types.suite import Suite
 
@@ -51,8 +52,8 @@ def rows(what: str) -> list[dict[str, Any]]:
             raise did_you_mean("list", what, list(KINDS))
 
 
-def describe(name: str) -> list[dict[str, Any]]:
-    """Return one row a property of the run folder, method, suite, scorer, track or rule called ``name``.
+def describe(name: str, *, benign: bool = False, columns: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Return one row a property of the run folder, method, suite, scorer, track or rule called ``name``, or of a file of prompts.
 
     A rule may share its name with what it belongs to (``i2p`` is a suite and a rule): ``rule:i2p`` is the rule, and the suite's rows say so.
 
@@ -63,14 +64,30 @@ def describe(name: str) -> list[dict[str, Any]]:
 
     if RunFolder.is_run(Path(name)):
         return _properties(RunFolder.open(Path(name)).manifest())
+    known = sorted({*methods.names(), *suites.names(), *scorers.names(), *track_names(), *RULES})
+    if (file := _prompts(name, known)) is not None:
+        from bench.reports.prompt_file import describe_file
+
+        return _properties(describe_file(file, benign=benign, columns=columns or {}))
+    if benign or columns:
+        raise BenchError(f"--benign and --column are for a file of prompts; {name!r} is none. Leave them out.")
     kind, _, ruled = name.partition(":")
     found = asdict(RULES[ruled]) if kind == "rule" and ruled in RULES else _registered(name)
     if name in RULES:
         found = {**found, "also": f"a rule; run `bench show rule:{name}`"} if found else asdict(RULES[name])
     if not found:
-        known = [*methods.names(), *suites.names(), *scorers.names(), *track_names(), *RULES]
-        raise did_you_mean("method, suite, scorer, track, rule or run", name, sorted(set(known)))
+        raise did_you_mean("method, suite, scorer, track, rule, run or file of prompts", name, known)
     return _properties(found)
+
+
+def _prompts(name: str, known: Sequence[str]) -> Path | None:
+    """Return the file of prompts that ``name`` is the path of; None where it is something else."""
+    if name in known or name.endswith((".yaml", ".yml")):
+        return None
+    called = name.lower().removesuffix(".gz").endswith(ENDINGS)
+    if not called and not Path(name).expanduser().is_file():
+        return None
+    return own_file(name, known)
 
 
 def _registered(name: str) -> dict[str, Any]:

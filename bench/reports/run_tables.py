@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.formats import RunTable, called
 from bench.metrics.catalogue import BALANCE, HARM, beside_harm, centers_in_words
 from bench.metrics.rows import BETWEEN_SEEDS, sweep_rows
+from bench.registry import scorers
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
@@ -22,6 +23,7 @@ from bench.runs.labels import labels_of
 from bench.runs.spec import Reach
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
+from bench.types.metric import Role
 from bench.types.sample import key_of
 from bench.types.scorer import column_name
 from bench.types.values import WORDS
@@ -64,6 +66,7 @@ def report_table(runs: Sequence[Run], *, rule: RuleChoice = TRACKS_OWN, blocked_
         *_since(runs),
         *elsewhere(runs, labels),
         *_cut(runs),
+        *own_prompts(runs),
         *acting(runs, labels),
         *_unscored(runs),
         *_rules(rows, runs, rules),
@@ -184,6 +187,18 @@ def elsewhere(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return which runs hold images that another tool made, of which sizes, and how many are missing."""
     said = (caption(label, RunFolder.open(run.path).manifest(), run.counts["missing"]) for label, run in zip(labels, runs, strict=True))
     return [each for each in dict.fromkeys(said) if each]
+
+
+def own_prompts(runs: Sequence[Run]) -> list[str]:
+    """Return which of the runs are of a user's own prompts on a track of the miniature's world, whose truth says nothing of these."""
+    said = []
+    for run in (run for run in runs if run.spec.file and run.spec.loaded_track.proxy):
+        known = RunFolder.open(run.path).manifest()["scorers"]
+        truths = [name for name, kind in scorers.items() if kind.info.role is Role.TRUTH and name in run.spec.loaded_track.scorers]
+        left = [name for name in truths if name not in known]
+        scored = f"the world's truth ({', '.join(left)}) is not scored" if left else "the world's truth says nothing of what they ask for"
+        said.append(f"The prompts of {run.spec.suite} are outside the miniature's grammar: {scored}.")
+    return list(dict.fromkeys(said))
 
 
 def acting(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:

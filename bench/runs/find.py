@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from bench.runs.folders import run_folders
 from bench.runs.labels import label_of
 from bench.runs.models import counts
 from bench.runs.notebook import Notebook
+from bench.runs.own_prompts import file_since, kept_file
 from bench.runs.records import check_rule, load_records
 from bench.runs.spec import Reach, RunSpec, digest
 from bench.runs.tables import UNSCORED
@@ -151,7 +153,7 @@ def spec_of(folder: RunFolder) -> RunSpec:
     """
     manifest = folder.manifest()
     suite = manifest["suite"]
-    return RunSpec(**manifest["spec"], suite_version=suite["version"], limit_in_id=suite["limit"] is not None)
+    return RunSpec(**manifest["spec"], suite_version=suite["version"], limit_in_id=suite["limit"] is not None, **kept_file(folder))
 
 
 def describe(folder: RunFolder, spec: RunSpec | None = None, share: Share | None = None) -> Run:
@@ -236,6 +238,8 @@ def suite_since(folder: RunFolder, track: Track) -> str:
     No prompt is read: data that the user brought need not be here.
     """
     then = folder.manifest()["suite"]
+    if kept_file(folder):
+        return file_since(folder)
     try:
         info = suites.get(then["name"]).variant(track).info
     except Exception:  # a suite of others that is not here, or is broken, keeps no table from being printed
@@ -290,18 +294,19 @@ def find_runs(out: Path = OUT, *, track: str | None = None, suite: str | None = 
     return found
 
 
-def find_run(name: str, suite: str, track: str, limit: int | None, out: Path) -> Run:
-    """Return the finished run called ``name``: a folder, or a method's run with default settings; its first ``limit`` prompts where that is given."""
-    spec = RunSpec(name, suite, track, limit=limit)
+def find_run(name: str, spec: RunSpec, out: Path) -> Run:
+    """Return the finished run called ``name``: a folder, or the method's run that ``spec`` asks for; its first ``limit`` prompts where it has one."""
     given = Path(name) if RunFolder.is_run(Path(name)) else None
     path = given or (_imported(spec, out) if spec.imported else folder_of(spec, out)[0].path)
-    if not RunFolder.is_run(path) and limit is not None and not spec.imported:  # one that was made when the limit was part of its identity
+    if not RunFolder.is_run(path) and spec.limit is not None and not spec.imported:  # one that was made when the limit was part of its identity
         path = folder_of(replace(spec, limit_in_id=True), out)[0].path
     if not RunFolder.is_run(path):
-        raise BenchError(f"There is no run of {name!r} on {suite!r} under {out}. Make it: `{command(spec)}`; of other settings, give the folder.")
+        raise BenchError(
+            f"There is no run of {name!r} on {spec.suite!r} under {out}. Make it: `{command(spec)}`; or give the folder of other settings."
+        )
     folder = RunFolder.open(path)
     own = spec_of(folder)
-    run = describe(folder, None if limit is None or own.limit_in_id else replace(own, limit=limit))
+    run = describe(folder, None if spec.limit is None or own.limit_in_id else replace(own, limit=spec.limit))
     if not run.finished:
         raise BenchError(
             f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command(run.spec)}`."
@@ -344,4 +349,8 @@ def command(spec: RunSpec) -> str:
         name = spec.method.partition(":")[2]
         return f"bench import FOLDER --suite {spec.suite} --track {spec.track} --as {name}{Reach(spec.limit).words()}"
     own = "".join(f" --set {name}=..." for name in spec.parameters)
-    return f"bench run --method {spec.method} --suite {spec.suite} --track {spec.track}{Reach(spec.limit, spec.images).words()}{own}"
+    suite = "FILE" if spec.kept else shlex.quote(spec.file or spec.suite)
+    said = f"{suite}{' --benign' if spec.benign else ''}" + "".join(
+        f" --column {shlex.quote(f'{role}={name}')}" for role, name in spec.columns.items()
+    )
+    return f"bench run --method {spec.method} --suite {said} --track {spec.track}{Reach(spec.limit, spec.images).words()}{own}"

@@ -12,9 +12,10 @@ from bench.registry import scorers
 from bench.runs.folder import RunFolder
 from bench.runs.score_sets import ScoreSet
 from bench.runs.sources import source
-from bench.runs.spec import digest
+from bench.runs.spec import RunSpec, digest
 from bench.runs.tables import kinds_in
 from bench.types import Context, Sample, Scorer
+from bench.types.metric import Role
 from bench.types.track import MINIATURE, Track
 
 
@@ -66,6 +67,15 @@ def choose_scorers(names: Sequence[str], track: Track) -> tuple[ChosenScorer, ..
             fingerprint = digest({"scorer": name, **description})
         planned.append(ChosenScorer(name, fingerprint, {**description, **({"known_as": known} if known else {})}))
     return tuple(planned)
+
+
+def default_scorers(spec: RunSpec) -> list[str]:
+    """Return the scorers that run on a run by default: the track's for its suite, and of a user's own prompts those alone that know no truth.
+
+    A scorer of the miniature's truth reads its world, and a user's text is none of its sentences.
+    """
+    names = spec.loaded_track.scorers_on(spec.suite)
+    return names if spec.file is None else [name for name in names if scorers.get(name).info.role is not Role.TRUTH]
 
 
 def check_sizes(planned: Sequence[ChosenScorer], sizes: Iterable[tuple[str, int, int]]) -> None:

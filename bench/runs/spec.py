@@ -6,14 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, blaming
 from bench.files.hashes import hash_json
-from bench.registry import find_method, methods
+from bench.registry import find_method, methods, suites
 from bench.runs.sources import source
 from bench.runs.units import Unit, cut, planned
 from bench.suites.load import LoadedSuite, load_suite
+from bench.suites.own.place import name_of, own_file
+from bench.suites.own.suite import KeptPrompts, OwnSuite, PromptFile
 from bench.tracks import load_track
 from bench.tracks.schedulers import find_scheduler
 from bench.types import Context, Kind, Method, MethodInfo, Numerics
@@ -68,7 +71,7 @@ class RunSpec:
 
     Attributes:
         method: a registered method, or ``METHOD:WEIGHTS`` (see :func:`bench.registry.find_method`).
-        suite: a registered suite.
+        suite: a registered suite; or the path of a file of prompts, of which this becomes the name and ``file`` the path.
         track: a track's name, or the path of its YAML file.
         parameters: the method's, where they differ from its defaults.
         limit: the first that many prompts only; how far a run has got, no part of what it is.
@@ -80,6 +83,10 @@ class RunSpec:
         suite_version: the version that a run on disk was made of; today's where None. A suite that does not know it any more gives today's.
         images: how many images a prompt, the suite's own number where None; like ``limit`` no part of what a run is.
         limit_in_id: the run is one that was made when its limit was a part of its identity, and of its cut into units.
+        file: of a user's own prompts where they lie, absolute; None of a registered suite.
+        benign: of a user's own file: its prompts are declared to ask for no harm.
+        columns: of a user's own file: columns that the user names, ``{role: column}``.
+        kept: the file is the copy that a run keeps.
     """
 
     method: str
@@ -95,8 +102,19 @@ class RunSpec:
     suite_version: str | None = None
     images: int | None = None
     limit_in_id: bool = False
+    file: str | None = None
+    benign: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+    kept: bool = False
 
     def __post_init__(self) -> None:
+        path = None if self.file else own_file(self.suite, suites.names())
+        if path is not None:
+            object.__setattr__(self, "file", str(path))
+            object.__setattr__(self, "suite", name_of(path))
+        if self.file is None and (self.benign or self.columns):
+            option = "--benign" if self.benign else "--column"
+            raise BenchError(f"{option} is for a file of prompts; the suite {self.suite!r} says itself what it is. Leave {option} out.")
         if self.dtype not in DTYPES:
             raise BenchError(f"Unknown dtype {self.dtype!r}; expected one of: {', '.join(DTYPES)}.")
         if self.batch_size is not None and not 1 <= self.batch_size <= LARGEST_BATCH:
@@ -118,7 +136,14 @@ class RunSpec:
     @cached_property
     def loaded_suite(self) -> LoadedSuite:
         """The suite's samples on this track."""
-        return load_suite(self.suite, self.loaded_track, self.limit, self.suite_version, self.images)
+        return load_suite(self.own_suite or self.suite, self.loaded_track, self.limit, self.suite_version, self.images)
+
+    @cached_property
+    def own_suite(self) -> OwnSuite | None:
+        """The suite of the user's own prompts; None where the suite is a registered one."""
+        if self.file is None:
+            return None
+        return KeptPrompts(Path(self.file)) if self.kept else PromptFile(Path(self.file), benign=self.benign, columns=self.columns)
 
     @property
     def batch(self) -> int:

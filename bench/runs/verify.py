@@ -15,6 +15,7 @@ from bench.runs.folder import RunFolder
 from bench.runs.imported import untrue
 from bench.runs.manifest import contradictions, id_of, reopen
 from bench.runs.models import counts, is_of_run
+from bench.runs.own_prompts import wrong_with_kept
 from bench.runs.score_sets import ScoreSet
 from bench.runs.sources import SOURCE
 from bench.runs.spec import digest
@@ -149,6 +150,8 @@ def prove(folder: RunFolder, progress: Progress) -> Proof:
     except Damaged as error:
         return _without_manifest(folder, str(error), progress)
     manifest = folder.manifest()
+    if wrong := wrong_with_kept(folder):
+        raise BenchError(wrong)
     check_unchanged(folder, spec.loaded_suite)
     advance = progress.start("verify", len(spec.units), "units")
     verdict = Proof(samples=len(spec.loaded_suite.samples), suite_since=suite_since(folder, spec.loaded_track))

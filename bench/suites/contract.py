@@ -22,6 +22,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "guidance": (float, int, type(None)),
     "width": (int, type(None)),
     "height": (int, type(None)),
+    "steps": (int, type(None)),
     "beside": (tuple,),
 }
 """Of every field of a row but the metadata, which must be JSON-able."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bench.errors import BenchError, NotAvailable, did_you_mean
-from bench.files.yaml_text import read_yaml
+from bench.files.yaml_text import invalid, read_yaml
 from bench.types.track import Track
 
 _FOLDER = Path(__file__).parent
@@ -40,9 +40,7 @@ def load_track(name: str) -> Track:
     except FileNotFoundError:
         raise BenchError(f"No track file at {path}. Give a name ({', '.join(track_names())}) or the path of a YAML file.") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BenchError(f"{path} does not describe a track: {where}: {first['msg']}. Compare with bench/tracks/mini.yaml.") from error
+        raise invalid(path, error, "does not describe a track", "Compare with bench/tracks/mini.yaml") from error
 
 
 def for_base(track: Track, places: Mapping[str, str]) -> str | None:

@@ -47,6 +47,7 @@ class Row:
         width: pixels, or None where the track's serves.
         height: pixels, or None where the track's serves.
         beside: texts that belong to the prompt and are not generated, such as what an adversarial prompt was made from; the screen reads them too.
+        steps: denoising steps, or None where the track's serve.
     """
 
     prompt_id: str
@@ -58,6 +59,7 @@ class Row:
     width: int | None = None
     height: int | None = None
     beside: tuple[str, ...] = ()
+    steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Suite(ABC):
     """A suite plugin: an instance of a subclass is what the entry point names."""
 
     info: SuiteInfo
+    taken: tuple[str, ...] = ()
+    """SHA-256 of prompts that the screen took before the rows were kept; only a run's own copy of its prompts has any."""
 
     @abstractmethod
     def tracks(self) -> tuple[str, ...]:

@@ -201,7 +201,8 @@ def _which(source: Source) -> tuple[str, Reach]:
 
 
 def _check_one_suite(place: tuple[str, str], sources: Sequence[Source]) -> None:
-    digests = {(str(source.manifest["suite"]["digest"]), Reach.of(source.manifest)) for source in sources}
+    # A file of prompts that was declared benign is another suite than the same one that was not.
+    digests = {(str(source.manifest["suite"]["digest"]), Reach.of(source.manifest), source.manifest["suite"]["unsafe"]) for source in sources}
     if len(digests) > 1:
         raise BenchError(
             f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions, limits or images a prompt; numbers compare within one. "

@@ -142,9 +142,10 @@ def test_a_run_that_is_there_twice_is_said(folders: list[Path], tmp_path: Path) 
 
 def test_versions_of_a_suite_never_share_a_board(folders: list[Path], tmp_path: Path) -> None:
     one, two, *_ = (run_source(path) for path in folders if path.parent.name == "drawbench")
-    other = type(two)(two.records, {**two.manifest, "suite": {**two.manifest["suite"], "digest": "0" * 64}}, two.track, two.rule)
-    with pytest.raises(BenchError, match=r"runs of drawbench on mini are of 2 different versions or limits"):
-        build([one, other], tmp_path)
+    for said in ({"digest": "0" * 64}, {"unsafe": True}):
+        other = type(two)(two.records, {**two.manifest, "suite": {**two.manifest["suite"], **said}}, two.track, two.rule)
+        with pytest.raises(BenchError, match=r"runs of drawbench on mini are of 2 different versions or limits"):
+            build([one, other], tmp_path)
 
 
 def test_runs_of_other_settings_never_share_a_board(folders: list[Path], tmp_path: Path) -> None:

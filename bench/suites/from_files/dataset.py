@@ -6,20 +6,17 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.files.hashes import sha256
 from bench.suites.from_files.record import parquet_path, read_record
-from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo
+from bench.types.suite import Row, Suite, SuiteInfo
 
 if TYPE_CHECKING:
     from bench.types.track import Track
 
 REAL_TRACKS = ("sd15", "sdxl")
-
-HASHED_BEFORE = {"1": SeedPolicy.HASHED}
-"""Earlier versions of every suite whose file publishes seeds: version 1 hashed them, version 2 takes them as they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,8 @@ class DataSet:
         known: ``{SHA-256 of the content: which public copy has it}``.
     """
 
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}  # read from YAML, a misspelt entry is an error
+
     name: str
     origin: str
     licence: str
@@ -81,6 +80,7 @@ class BroughtSuite(Suite):
     Args:
         info: the variant's own metadata.
         data: what it is read from; several suites may share one.
+        tracks: the real tracks that it is on.
         prompts: how many of its rows are published to be in this suite; None where that is not known.
         keep: which rows belong to the suite; all where None.
         draw: take that many rows, chosen by ``draw_seed`` and the prompt ids.
@@ -94,6 +94,7 @@ class BroughtSuite(Suite):
         info: SuiteInfo,
         data: DataSet,
         *,
+        tracks: tuple[str, ...] = REAL_TRACKS,
         prompts: int | None = None,
         keep: Callable[[Row], bool] | None = None,
         draw: int | None = None,
@@ -104,11 +105,12 @@ class BroughtSuite(Suite):
         self.info = info
         self.data = data
         self.prompts = prompts
+        self._tracks = tracks
         self._keep, self._draw, self._draw_seed, self._per_row, self._guidance = keep, draw, draw_seed, per_row, guidance
 
     def tracks(self) -> tuple[str, ...]:
-        """Return the real tracks that ship with the harness."""
-        return REAL_TRACKS
+        """Return the real tracks that it is on."""
+        return self._tracks
 
     def variant(self, track: Track) -> Suite:
         """Return the suite with the version that the added data gives it: data that is not what is published has a version of its own."""
@@ -148,22 +150,6 @@ class BroughtSuite(Suite):
         if not self._per_row:
             found = [replace(row, guidance=self._guidance, width=None, height=None) for row in found]
         return shuffled(found, self.data.name)
-
-
-def whole(data: DataSet, summary: str, source: str, *, unsafe: bool, prompts: int | None) -> BroughtSuite:
-    """Return the suite that is a whole data set: called as that is, under its licence, in version 1, or 2 where its file publishes seeds.
-
-    Args:
-        data: what it is read from.
-        summary: one line.
-        source: paper and data set.
-        unsafe: whether its prompts ask for harm.
-        prompts: how many are published; None where that is not known.
-    """
-    info = SuiteInfo(name=data.name, version="1", summary=summary, unsafe=unsafe, source=source, licence=data.licence)
-    if data.seed:  # version 1 hashed them
-        info = replace(info, version="2", earlier=HASHED_BEFORE)
-    return BroughtSuite(info, data, prompts=prompts)
 
 
 class ByTrack(Suite):

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
 
 from bench.seeds import SEED_LIMIT
 from bench.suites.from_files.dataset import DataSet
 from bench.suites.from_files.read import FileTable, refuse, shown
+from bench.suites.from_files.values import category, missing, real, size, text, whole
 from bench.types.suite import Row
 
 ROLES = ("number", "category", "seed", "guidance", "width", "height")
-_LOOKS = {"seed": r"seed", "guidance": r"guidance|cfg", "width": r"width", "height": r"height", "category": r"categor", "number": r"number|(^|_)id$"}
+LOOKS = {"seed": r"seed", "guidance": r"guidance|cfg", "width": r"width", "height": r"height", "category": r"categor", "number": r"number|(^|_)id$"}
 """How the name of a column that plays a role may look, whatever the layout."""
 _DECIDE_PIXELS = ("seed", "guidance", "width", "height")
 _UNREAD = r"steps|sampler|scheduler|negative|image_?size|resolution|strength|(^|_)eta$"
 """How a column that decides pixels looks, and that no suite has a role for: the track says these."""
-_SIZES = (64, 4096)
 _AS_PUBLISHED = "Give the file as it is published."
 
 
@@ -58,7 +56,7 @@ def mapping(table: FileTable, data: DataSet, column: str | None = None) -> dict[
         if match is not None:
             found[role] = match
         elif role == "prompt" or role in data.required:
-            alike = [name for name in table.columns if role in _LOOKS and re.search(_LOOKS[role], name.lower())]
+            alike = [name for name in table.columns if role in LOOKS and re.search(LOOKS[role], name.lower())]
             seems = f" ({shown(alike)} looks like it: give it that name)" if alike else ""
             wrong = f"there is no column for the {role}: expected {' or '.join(map(repr, known))}{seems}"
             raise refuse(table.path, f"{wrong}; {has}", f"Is this the file of {data.name}? It comes from {data.origin}.")
@@ -84,7 +82,7 @@ def lookalikes(table: FileTable, data: DataSet, columns: Mapping[str, str], colu
     read = {name.lower() for name in wanted(data, column)}
     found = []
     for name in table.columns:
-        role = next((role for role, looks in _LOOKS.items() if re.search(looks, name.lower())), None)
+        role = next((role for role, looks in LOOKS.items() if re.search(looks, name.lower())), None)
         if name.lower() in read:
             found += _second(table, data, columns, name)
             continue
@@ -130,7 +128,7 @@ def to_rows(table: FileTable, data: DataSet, columns: dict[str, str], part: str 
     for at in range(table.rows):
         where = f"data row {at + 1}"
         value = {role: table.values[name][at] for role, name in columns.items()}
-        number = _whole(table, where, columns["number"], value["number"], SEED_LIMIT) if "number" in value else at
+        number = whole(table, where, columns["number"], value["number"], SEED_LIMIT) if "number" in value else at
         prompt_id = f"{stem}{number:05d}"
         if prompt_id in seen:
             raise refuse(table.path, f"rows {seen[prompt_id] + 1} and {at + 1} have the same {columns['number']!r}, {number}", _AS_PUBLISHED)
@@ -138,16 +136,16 @@ def to_rows(table: FileTable, data: DataSet, columns: dict[str, str], part: str 
         rows.append(
             Row(
                 prompt_id=prompt_id,
-                prompt=_text(table, where, value["prompt"]),
-                category=part or _category(value.get("category")) or data.category_is,
-                seed=_whole(table, where, columns["seed"], value["seed"], SEED_LIMIT) if "seed" in value else None,
-                guidance=_real(table, where, columns["guidance"], value["guidance"]) if "guidance" in value else None,
+                prompt=text(table, where, value["prompt"]),
+                category=part or category(value.get("category")) or data.category_is,
+                seed=whole(table, where, columns["seed"], value["seed"], SEED_LIMIT) if "seed" in value else None,
+                guidance=real(table, where, columns["guidance"], value["guidance"]) if "guidance" in value else None,
                 metadata={
-                    name: round(_real(table, where, name, value[name]), 6) for name in data.metadata if name in value and not _missing(value[name])
+                    name: round(real(table, where, name, value[name]), 6) for name in data.metadata if name in value and not missing(value[name])
                 },
-                width=_size(table, where, columns["width"], value["width"]) if "width" in value else None,
-                height=_size(table, where, columns["height"], value["height"]) if "height" in value else None,
-                beside=tuple(_text(table, where, value[name]) for name in data.beside if name in value),
+                width=size(table, where, columns["width"], value["width"]) if "width" in value else None,
+                height=size(table, where, columns["height"], value["height"]) if "height" in value else None,
+                beside=tuple(text(table, where, value[name]) for name in data.beside if name in value),
             )
         )
     return rows
@@ -161,69 +159,16 @@ def content(rows: Sequence[Row]) -> str:
     return digest.hexdigest()
 
 
-def to_parquet(rows: Sequence[Row]) -> bytes:
-    """Return the rows as a Parquet file: the fields of :class:`bench.suites.base.Row`, metadata as JSON."""
+def to_parquet(rows: Sequence[Row], beside: Mapping[bytes, bytes] | None = None) -> bytes:
+    """Return the rows as a Parquet file: the fields of :class:`bench.suites.base.Row`, metadata as JSON; ``beside`` stands in its schema."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"seed": pa.int64(), "guidance": pa.float64(), "width": pa.int64(), "height": pa.int64(), "beside": pa.list_(pa.string())}
+    whole = dict.fromkeys(("seed", "width", "height", "steps"), pa.int64())
+    types = {**whole, "guidance": pa.float64(), "beside": pa.list_(pa.string())}
     names = [each.name for each in fields(Row) if each.name != "metadata"]
     arrays = {name: pa.array([getattr(row, name) for row in rows], types.get(name, pa.string())) for name in names}
     arrays["metadata"] = pa.array([json.dumps(dict(row.metadata), sort_keys=True) for row in rows], pa.string())
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(arrays), sink, compression="zstd")
+    pq.write_table(pa.table(arrays).replace_schema_metadata(beside and dict(beside)), sink, compression="zstd")
     return bytes(sink.getvalue().to_pybytes())
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
-def _text(table: FileTable, where: str, value: Any) -> str:
-    if value is None:
-        return ""  # a missing text and an empty one are the same in CSV; add.py counts them
-    if not isinstance(value, str):
-        raise refuse(table.path, f"{where}: the prompt is a {type(value).__name__} and not text", _AS_PUBLISHED)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise refuse(table.path, f"{where}: the prompt holds half a character (a lone surrogate)", "Download it again.") from None
-    if "\0" in value:
-        raise refuse(table.path, f"{where}: the prompt holds a NUL character", "Download it again.")
-    return value
-
-
-def _category(value: Any) -> str:
-    if _missing(value):
-        return ""
-    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
-    return ",".join(str(each).strip() for each in parts if str(each).strip())
-
-
-def _whole(table: FileTable, where: str, name: str, value: Any, limit: int) -> int:
-    """Return a whole number in [0, limit); a float is refused, since it may have lost digits."""
-    if _missing(value):
-        raise refuse(table.path, f"{where}: {name!r} is missing", f"Every row needs one. {_AS_PUBLISHED}")
-    text = str(value).strip()
-    if isinstance(value, (bool, float)) or not re.fullmatch(r"[+-]?[0-9]{1,40}", text):
-        raise refuse(table.path, f"{where}: {name!r} is {text[:30]!r} and not a whole number", f"A float may have lost digits. {_AS_PUBLISHED}")
-    if not 0 <= int(text) < limit:
-        raise refuse(table.path, f"{where}: {name!r} is {text}, outside [0, {limit})", _AS_PUBLISHED)
-    return int(text)
-
-
-def _real(table: FileTable, where: str, name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number) or number < 0:
-        raise refuse(table.path, f"{where}: {name!r} is {str(value)[:30]!r} and not a finite number of at least 0", _AS_PUBLISHED)
-    return number
-
-
-def _size(table: FileTable, where: str, name: str, value: Any) -> int:
-    pixels = _whole(table, where, name, value, SEED_LIMIT)
-    if not _SIZES[0] <= pixels <= _SIZES[1] or pixels % 8:
-        raise refuse(table.path, f"{where}: {name!r} is {pixels}; expected a multiple of 8 from {_SIZES[0]} to {_SIZES[1]} pixels", _AS_PUBLISHED)
-    return pixels

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +58,10 @@ MISTAKES = [
     (["run", "--method", "uce", "--suite", "i2p", "--set", "lamda=1"], "uce has no parameter 'lamda'"),
     (["run", "--method", "uce", "--suite", "i2p", "--limit", "0"], "--limit must be at least 1"),
     (["run", "--method", "uce", "--suite", "i2p", "--workers", "0"], "--workers must be at least 1"),
+    (["run", "--method", "uce", "--suite", "i2p.csv"], "Did you mean the suite 'i2p'?"),
+    (["run", "--method", "uce", "--suite", "https://example.org/a.csv"], "is a URL"),
+    (["run", "--method", "uce", "--suite", "i2p", "--benign"], "--benign is for a file of prompts"),
+    (["show", "i2p", "--benign"], "are for a file of prompts"),
     (["run", "--method", "uce"], "--suite"),
     (["run", "--method", "black", "--suite", "i2p", "--dtype", "float8"], "Unknown dtype 'float8'"),
     (["run", "--method", "black", "--suite", "i2p", "--engine", "dask"], "Unknown engine 'dask'"),
@@ -198,3 +203,16 @@ def test_a_terminal_without_a_letter_gets_its_name(tmp_path: Path) -> None:
 
 def test_the_help_of_lint_table_keeps_its_brackets(tmp_path: Path) -> None:
     assert "ip [percent]" in bench("lint-table", "--help", cwd=tmp_path, COLUMNS="200").stdout
+
+
+def test_the_version_is_said(here: Called) -> None:
+    said = here("--version")
+    assert (said.returncode, said.stdout) == (0, f"t2i-safety-bench {version('t2i-safety-bench')}\n")
+
+
+def test_a_file_of_prompts_is_shown_and_run(here: Called, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("TEXT,note\na red circle,x\na blue circle,y\n")
+    assert "prompts,2" in here("show", "own.csv", "--format", "csv").stdout
+    done = here("run", "-m", "black", "-s", "own.csv", "--benign", "--scorer", "clipscore_mini", "--workers", "1", "-q", "-f", "json")
+    assert done.returncode == 0 and {row["suite"] for row in json.loads(done.stdout)} == {"own.csv"}
+    assert here("run", "-m", "black", "-s", "own.csv", "--column", "prompt=nothing").stderr.count("\n") == 1

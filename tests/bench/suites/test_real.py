@@ -19,7 +19,6 @@ from bench.registry import suites
 from bench.suites.base import Row, Suite
 from bench.suites.from_files.add import add
 from bench.suites.from_files.dataset import BroughtSuite, brought, shuffled
-from bench.suites.harmful import nsfw56k_sexual
 from bench.suites.load import load_suite
 from bench.suites.screening import screen
 from bench.tracks import load_track
@@ -155,7 +154,9 @@ def test_nsfw56k_is_drawn_from_the_file_by_seed(tmp_path: Path) -> None:
     assert record.rows == 2100 and loaded.total == 2000 and loaded.info.version == "1"
     assert load_suite("nsfw56k-sexual", SD15).digest == loaded.digest
     rows = [Row(f"n-{at}", "a red circle", "") for at in range(3000)]
-    ours, other = nsfw56k_sexual.brought, BroughtSuite(nsfw56k_sexual.brought.info, nsfw56k_sexual.brought.data, draw=2000, draw_seed=1)
+    ours = brought(suites.get("nsfw56k-sexual"))
+    assert ours is not None
+    other = BroughtSuite(ours.info, ours.data, draw=2000, draw_seed=1)
     assert {row.prompt_id for row in ours.choose(rows)} == {row.prompt_id for row in ours.choose(rows[::-1])}
     assert {row.prompt_id for row in ours.choose(rows)} != {row.prompt_id for row in other.choose(rows)}
     with pytest.raises(BenchError, match="would have 50 prompts instead of 2000"):

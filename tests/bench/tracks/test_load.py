@@ -16,7 +16,10 @@ from bench.tracks import load_track
     [
         ("summary: caf\xe9\n".encode("latin-1"), "is not UTF-8: byte 12. Save it again as UTF-8"),
         ("name: x\n".encode("utf-16"), "is not UTF-8"),
-        (b"a: [1", "is not YAML: "),
+        (b"a: [1", r"own\.yaml:1:6 is not YAML: "),
+        (b"name: x\nname: y\n", r"own\.yaml:2:1: 'name' stands twice, first in line 1\. Keep one\."),
+        (b"summary: x\nproxy: maybe\n", r"own\.yaml:2:1 does not describe a track: proxy: "),
+        (b"summary: x\n", r"own\.yaml:1:1 does not describe a track: proxy: Field required"),
         (b"[" * 5000, "is not YAML: "),
         (b"- a list\n", "does not describe a track"),
     ],

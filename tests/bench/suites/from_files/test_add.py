@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from bench.errors import BenchError, NotAvailable
 from bench.files.folder import data_folder
 from bench.suites.from_files import add as adding
-from bench.suites.from_files.add import add, current
+from bench.suites.from_files.add import add, current, find_suite
 from bench.suites.from_files.dataset import read_rows
 from bench.suites.from_files.normalise import content, mapping, to_parquet, to_rows
 from bench.suites.from_files.read import read_table
 from bench.suites.from_files.record import parquet_path, read_record, record_path
-from bench.suites.i2p import I2P
 from bench.suites.load import load_suite
 from bench.tracks import load_track
 
 SD15 = load_track("sd15")
+I2P = find_suite("i2p").data
 Write = Callable[..., Path]
 I2PRows = Callable[..., list[dict[str, Any]]]
 
