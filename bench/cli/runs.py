@@ -82,7 +82,9 @@ def run(
         )
     _print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
     if gallery:
-        _write_gallery(done)
+        from bench.reports.gallery.write import write_gallery
+
+        say(write_gallery([done.path], done.path).sentence())
     _end(done)
 
 
@@ -186,15 +188,6 @@ def _print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleCho
     from bench.reports.run_tables import report_table
 
     show_table(report_table([done], rule=rule, blocked_as_black=blocked_as_black), form)
-
-
-def _write_gallery(done: Any) -> None:
-    from bench.reports.gallery import write_gallery
-    from bench.runs.folder import RunFolder
-
-    blur = done.spec.loaded_suite.info.unsafe and not done.spec.loaded_track.proxy
-    page, sheet = write_gallery(RunFolder(done.path), done.records(), blur=blur)
-    say(f"gallery: {page} and {sheet}")
 
 
 def _verify_file(path: Path, **options: Any) -> None:
