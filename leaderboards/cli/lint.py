@@ -28,7 +28,7 @@ def lint_table(
     r"""Find what is wrong in a published table: impossible percentages, totals that do not add up, copied cells, UAS that its columns contradict ...
 
     Of a file as published it reads every table: columns by what papers call them (`PickScore ↑`, `IP (%)`, `CLIP-S`), suites over them,
-    \\textbf, \\multirow, ±, thousands. What it did not read it says. `bench ls scorers` and leaderboards/published.csv have the metrics' names.
+    bold, spans, ±, thousands. What it did not read it says. `bench ls scorers` and leaderboards/published.csv have the metrics' names.
 
     A CSV may also have one cell a row (method, metric, value; also table, suite, unit, n, bold) or headings such as `ip \[percent]`
     or `i2p-sexual/ip \[percent]`. **4.40** is bold.

@@ -10,13 +10,13 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.metrics.catalogue import by_published
 from leaderboards.lint.columns import fold, metric_of
-from leaderboards.lint.grid import Box, Grid, fill
+from leaderboards.lint.grid import PrintedCell, PrintedTable, fill
 from leaderboards.lint.latex import LARGEST, latex_tables
 from leaderboards.lint.markup import html_tables, markdown_tables
 from leaderboards.lint.read import LABELS, LONG, read_table, text_of
 from leaderboards.lint.tables import Reading, read_grids
 
-_BY_SUFFIX: Mapping[str, Callable[[str, str], list[Grid]]] = {
+_BY_SUFFIX: Mapping[str, Callable[[str, str], list[PrintedTable]]] = {
     ".tex": latex_tables,
     ".md": markdown_tables,
     ".markdown": markdown_tables,
@@ -49,7 +49,7 @@ def read_file(path: Path, n: Mapping[str, int] | None = None, columns: Mapping[s
     return read_grids([_separated(path, text, delimiter)], str(path), n or {}, columns or {})
 
 
-def _sniffed(text: str) -> Callable[[str, str], list[Grid]] | None:
+def _sniffed(text: str) -> Callable[[str, str], list[PrintedTable]] | None:
     if "\\begin{" in text:
         return latex_tables
     if "<table" in text.lower():
@@ -79,7 +79,7 @@ def _plain(name: str) -> str:
     return name.rpartition("/")[2].partition("[")[0].strip().replace(" ", "_")
 
 
-def _separated(path: Path, text: str, delimiter: str) -> Grid:
+def _separated(path: Path, text: str, delimiter: str) -> PrintedTable:
     try:
         rows = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -97,8 +97,8 @@ def _separated(path: Path, text: str, delimiter: str) -> Grid:
     return fill("", boxes, [line for _, line in kept], 1)
 
 
-def _box(value: str) -> Box:
+def _box(value: str) -> PrintedCell:
     from leaderboards.lint.read import unbold
 
     text, bold = unbold(value)
-    return Box(text, bold)
+    return PrintedCell(text, bold)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class PrintedCell:
     """One printed cell.
 
     Attributes:
@@ -24,7 +24,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class PrintedTable:
     """One printed table, every span filled with what stands in it.
 
     Attributes:
@@ -36,23 +36,23 @@ class Grid:
     """
 
     name: str
-    rows: tuple[tuple[Box, ...], ...]
+    rows: tuple[tuple[PrintedCell, ...], ...]
     lines: tuple[int, ...]
     heads: int | None = None
     sections: tuple[bool, ...] = field(default=())
 
-    def transposed(self) -> Grid:
+    def transposed(self) -> PrintedTable:
         """Return the table with rows and columns changed."""
         rows = tuple(zip(*self.rows, strict=True))
         first = self.lines[0] if self.lines else 0
-        return Grid(self.name, rows, (first,) * len(rows), 1, (False,) * len(rows))
+        return PrintedTable(self.name, rows, (first,) * len(rows), 1, (False,) * len(rows))
 
 
 MOST_SPAN = 100
 """Rows or columns that one cell may span; a number with a digit too many would make a table that no memory holds."""
 
 
-def fill(name: str, rows: Sequence[Sequence[Box]], lines: Sequence[int], heads: int | None = None, *, places: bool = False) -> Grid:
+def fill(name: str, rows: Sequence[Sequence[PrintedCell]], lines: Sequence[int], heads: int | None = None, *, places: bool = False) -> PrintedTable:
     """Return a table whose cells that span several rows or columns stand in each of them.
 
     Args:
@@ -62,11 +62,11 @@ def fill(name: str, rows: Sequence[Sequence[Box]], lines: Sequence[int], heads: 
         heads: header lines; None where the file does not say.
         places: True for LaTeX, where an empty cell keeps the place of the one that spans from above.
     """
-    below: dict[int, tuple[int, Box]] = {}
-    made: list[list[Box]] = []
+    below: dict[int, tuple[int, PrintedCell]] = {}
+    made: list[list[PrintedCell]] = []
     sections = []
     for row in rows:
-        line: list[Box] = []
+        line: list[PrintedCell] = []
         waiting = list(row)
         while waiting or len(line) in below:
             if len(line) in below:
@@ -84,6 +84,6 @@ def fill(name: str, rows: Sequence[Sequence[Box]], lines: Sequence[int], heads: 
         made.append(line)
         sections.append(len(row) > 0 and row[0].columns > 1 and not any(box.text for box in row[1:]))
     width = max(map(len, made), default=0)
-    whole = tuple(tuple(line + [Box("")] * (width - len(line))) for line in made)
+    whole = tuple(tuple(line + [PrintedCell("")] * (width - len(line))) for line in made)
     sections = [each and row[0].columns >= width for each, row in zip(sections, rows, strict=True)]
-    return Grid(name, whole, tuple(lines), heads, tuple(sections))
+    return PrintedTable(name, whole, tuple(lines), heads, tuple(sections))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bench.errors import BenchError
-from leaderboards.lint.grid import Box, Grid, fill
+from leaderboards.lint.grid import PrintedCell, PrintedTable, fill
 
 _BEGIN = re.compile(r"\\begin\s*\{(tabular\*?|tabularx|tabulary|tabularray|longtable|array|tblr)\}")
 _TOKEN = re.compile(r"\\\\(?:\[[^\]]*\])?|\\tabularnewline\b|\\(?:begin|end)\s*\{[^}]*\}|\\.|[{}&]", re.DOTALL)
@@ -40,7 +40,7 @@ LARGEST = 2_000_000
 """Characters, also after macros of the file's own were put in their places."""
 
 
-def latex_tables(source: str, place: str) -> list[Grid]:
+def latex_tables(source: str, place: str) -> list[PrintedTable]:
     r"""Return every table of a LaTeX file.
 
     Args:
@@ -139,8 +139,8 @@ def _bodies(text: str, place: str) -> Iterator[tuple[str, str, int]]:
         at = end
 
 
-def _grid(name: str, body: str, line: int) -> Grid:
-    rows: list[list[Box]] = []
+def _grid(name: str, body: str, line: int) -> PrintedTable:
+    rows: list[list[PrintedCell]] = []
     lines: list[int] = []
     rules: list[int] = []
     for text, offset in _rows(body):
@@ -179,7 +179,7 @@ def _cells(row: str) -> Iterator[str]:
     return (text for text, _ in _split(row, ("&",)))
 
 
-def _box(cell: str) -> Box:
+def _box(cell: str) -> PrintedCell:
     columns = rows = 1
     text = cell.strip()
     while match := _SPANS.search(text):
@@ -194,7 +194,7 @@ def _box(cell: str) -> Box:
             at += 1
         inner, end = _group(text, at) if text[at : at + 1] == "{" else ("", at)
         text = f"{text[: match.start()]} {inner} {text[end:]}"
-    return Box(plain(text), bool(_BOLD.search(text)), columns, rows)
+    return PrintedCell(plain(text), bool(_BOLD.search(text)), columns, rows)
 
 
 def plain(text: str) -> str:

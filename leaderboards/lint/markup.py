@@ -6,14 +6,14 @@ import re
 from html.parser import HTMLParser
 
 from bench.errors import BenchError
-from leaderboards.lint.grid import Box, Grid, fill
+from leaderboards.lint.grid import PrintedCell, PrintedTable, fill
 
 _DELIMITER = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)+\s*(?::?-+:?\s*)?\|?\s*|\s*\|\s*:?-+:?\s*\|?\s*")
 _HEAVY = re.compile(r"font-weight\s*:\s*(bold|[6-9]00)", re.IGNORECASE)
 _STRONG = re.compile(r"\*\*(.+?)\*\*|__(.+?)__|<(?:b|strong)>(.+?)</(?:b|strong)>", re.IGNORECASE)
 
 
-def markdown_tables(source: str, place: str) -> list[Grid]:
+def markdown_tables(source: str, place: str) -> list[PrintedTable]:
     """Return every pipe table of a Markdown file; HTML tables in it are read too.
 
     Raises:
@@ -37,14 +37,14 @@ def markdown_tables(source: str, place: str) -> list[Grid]:
     return grids
 
 
-def _pipes(line: str) -> list[Box]:
+def _pipes(line: str) -> list[PrintedCell]:
     cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|"))
     if not cells[-1].strip() and len(cells) > 1:
         cells.pop()
     return [_markdown(cell.replace("\\|", "|").strip()) for cell in cells]
 
 
-def _markdown(cell: str) -> Box:
+def _markdown(cell: str) -> PrintedCell:
     bold = bool(_STRONG.search(cell))
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", _STRONG.sub(lambda match: next(part for part in match.groups() if part), cell))
     text = re.sub(r"<su[pb]>.*?</su[pb]>|<[^<>]*>|\[\^[^\]]*\]", "", text)
@@ -54,7 +54,7 @@ def _markdown(cell: str) -> Box:
         text,
     )
     text = text.replace(r"\pm", "±").replace(r"\uparrow", "↑").replace(r"\downarrow", "↓").replace("$", "")
-    return Box(" ".join(_entities(re.sub(r"\\([%*_&#|\\])", r"\1", text)).split()), bold)
+    return PrintedCell(" ".join(_entities(re.sub(r"\\([%*_&#|\\])", r"\1", text)).split()), bold)
 
 
 def _entities(text: str) -> str:
@@ -63,13 +63,13 @@ def _entities(text: str) -> str:
     return unescape(text)
 
 
-def html_tables(source: str, place: str) -> list[Grid]:
+def html_tables(source: str, place: str) -> list[PrintedTable]:
     """Return every innermost-first table of an HTML file that has rows.
 
     Raises:
         BenchError: there is none.
     """
-    reader = _Reader()
+    reader = _TableReader()
     reader.feed(source)
     reader.close()
     if not reader.grids:
@@ -77,11 +77,11 @@ def html_tables(source: str, place: str) -> list[Grid]:
     return reader.grids
 
 
-class _Open:
+class _OpenTable:
     """A table that is being read."""
 
     def __init__(self) -> None:
-        self.rows: list[list[Box]] = []
+        self.rows: list[list[PrintedCell]] = []
         self.lines: list[int] = []
         self.heads: list[bool] = []
         self.name = ""
@@ -91,13 +91,13 @@ class _Open:
         self.head = self.in_head = False
 
 
-class _Reader(HTMLParser):
+class _TableReader(HTMLParser):
     """Collects tables; a table inside a cell is one of its own."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.grids: list[Grid] = []
-        self._open: list[_Open] = []
+        self.grids: list[PrintedTable] = []
+        self._open: list[_OpenTable] = []
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -105,7 +105,7 @@ class _Reader(HTMLParser):
         if tag in ("script", "style", "sup", "sub"):
             self._hidden += 1
         if tag == "table":
-            self._open.append(_Open())
+            self._open.append(_OpenTable())
         if not self._open:
             return
         here, said = self._open[-1], dict(attrs)
@@ -154,7 +154,7 @@ class _Reader(HTMLParser):
     def _end_cell(self) -> None:
         here = self._open[-1]
         if here.cell is not None:
-            here.rows[-1].append(Box(" ".join("".join(here.cell).split()), here.bold, *here.spans))
+            here.rows[-1].append(PrintedCell(" ".join("".join(here.cell).split()), here.bold, *here.spans))
             here.cell = None
 
 

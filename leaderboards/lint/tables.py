@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.metrics.catalogue import HARM
 from leaderboards.lint.cells import Linted
 from leaderboards.lint.columns import Heading, fold, headings, suite_of
-from leaderboards.lint.grid import Box, Grid
+from leaderboards.lint.grid import PrintedCell, PrintedTable
 from leaderboards.lint.numbers import decimal_commas, looks_numeric, read_number
 
 _CITED = re.compile(r"\[\s*\d+(?:\s*[,–-]\s*\d+)*\s*\]|[†‡§¶*]+$")
@@ -52,7 +52,7 @@ class _Left:
         return said
 
 
-def read_grids(grids: Sequence[Grid], place: str, n: Mapping[str, int], columns: Mapping[str, str]) -> Reading:
+def read_grids(grids: Sequence[PrintedTable], place: str, n: Mapping[str, int], columns: Mapping[str, str]) -> Reading:
     """Return the cells of a file's tables.
 
     Args:
@@ -93,7 +93,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, kept[:12])) + (f" and {len(kept) - 12} more" if len(kept) > 12 else "") if kept else "no headings"
 
 
-def _oriented(grid: Grid, given: Mapping[str, str]) -> tuple[list[Heading], int, Grid]:
+def _oriented(grid: PrintedTable, given: Mapping[str, str]) -> tuple[list[Heading], int, PrintedTable]:
     """Return what the columns are, how many header lines there are, and the table, turned where its lines are the metrics."""
     heads = grid.heads if grid.heads and grid.heads < len(grid.rows) else _guess(grid)
     found = headings(_texts(grid, heads), given)
@@ -104,17 +104,17 @@ def _oriented(grid: Grid, given: Mapping[str, str]) -> tuple[list[Heading], int,
     return (others, 1, turned) if any(each.kind == "metric" for each in others) else (found, heads, grid)
 
 
-def _guess(grid: Grid) -> int:
+def _guess(grid: PrintedTable) -> int:
     """Return how many lines stand before the first with a number in it."""
     return next((place for place, row in enumerate(grid.rows) if any(looks_numeric(box.text) for box in row[1:])), 1) or 1
 
 
-def _texts(grid: Grid, heads: int) -> list[list[str]]:
+def _texts(grid: PrintedTable, heads: int) -> list[list[str]]:
     whole = [row for row, section in zip(grid.rows[:heads], grid.sections or (False,) * heads, strict=False) if not section]
     return [list(dict.fromkeys(box.text for box in column if box.text)) for column in zip(*whole, strict=True)]
 
 
-def _cells(grid: Grid, heads: int, found: Sequence[Heading], name: str, place: str, n: Mapping[str, int]) -> tuple[list[Linted], _Left, bool]:
+def _cells(grid: PrintedTable, heads: int, found: Sequence[Heading], name: str, place: str, n: Mapping[str, int]) -> tuple[list[Linted], _Left, bool]:
     body = list(zip(grid.rows[heads:], grid.lines[heads:], (grid.sections or (False,) * len(grid.rows))[heads:], strict=True))
     # A column of no cell at all is what a heading spans too much.
     metrics = [at for at, heading in enumerate(found) if heading.kind == "metric" and any(row[at].text for row, _, _ in body)]
@@ -149,7 +149,7 @@ def _cells(grid: Grid, heads: int, found: Sequence[Heading], name: str, place: s
     return cells, left, commas
 
 
-def _labels(found: Sequence[Heading], rows: Sequence[Sequence[Box]], metrics: Sequence[int]) -> dict[str, int]:
+def _labels(found: Sequence[Heading], rows: Sequence[Sequence[PrintedCell]], metrics: Sequence[int]) -> dict[str, int]:
     """Return which columns hold methods, suites and numbers of images."""
     labels = {kind: at for at, heading in reversed(list(enumerate(found))) if (kind := heading.kind) in ("method", "suite", "n")}
     if "method" not in labels:
@@ -160,11 +160,11 @@ def _labels(found: Sequence[Heading], rows: Sequence[Sequence[Box]], metrics: Se
     return labels
 
 
-def _label(row: Sequence[Box], labels: Mapping[str, int], kind: str) -> str:
+def _label(row: Sequence[PrintedCell], labels: Mapping[str, int], kind: str) -> str:
     return _CITED.sub("", row[labels[kind]].text).strip() if kind in labels else ""
 
 
-def _images(row: Sequence[Box], labels: Mapping[str, int]) -> int | None:
+def _images(row: Sequence[PrintedCell], labels: Mapping[str, int]) -> int | None:
     text = read_number(row[labels["n"]].text).text if "n" in labels else ""
     return int(text) if re.fullmatch(r"[1-9]\d{0,11}", text) else None
 
