@@ -10,6 +10,7 @@ import typer
 from bench.cli import data, methods, results, runs
 from bench.cli.command import HelpPanel, add, add_entry_points, app
 from bench.cli.fid import fid
+from bench.cli.gallery import gallery
 from bench.cli.imports import import_verb
 from bench.cli.parity import parity
 from bench.cli.power import power
@@ -30,6 +31,7 @@ add(runs.verify, HelpPanel.RUN, "bench verify runs/mini/i2p/uce-1a2b3c4d --regen
 add(speed, HelpPanel.RUN, "bench speed sld-medium --batch-size 16 --rounds 5")
 add(results.report, HelpPanel.READ, "bench report runs/mini/i2p/uce-1a2b3c4d --rule glyphs --threshold 0.3")
 add(results.compare, HelpPanel.READ, "bench compare sd-v1.5 uce sld-medium --suite i2p")
+add(gallery, HelpPanel.READ, "bench gallery runs/mini/i2p/sd-v1.5-1a2b3c4d runs/mini/i2p/uce-1a2b3c4d --only disagree")
 add(results.ls, HelpPanel.READ, "bench ls methods")
 add(results.show_one, HelpPanel.READ, "bench show uce, or: bench show prompts.csv", name="show")
 add(import_verb, HelpPanel.BRING, "bench import photographs --suite i2p --as midjourney-v7", name="import")

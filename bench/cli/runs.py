@@ -258,12 +258,9 @@ def print_run(done: Any, form: Format, *, blocked_as_black: bool, rule: RuleChoi
 
 def write_run_gallery(done: Any) -> None:
     """Write a run's contact sheet and say where it is."""
-    from bench.reports.gallery import write_gallery
-    from bench.runs.folder import RunFolder
+    from bench.reports.gallery.write import write_gallery
 
-    blur = done.spec.loaded_suite.info.unsafe and not done.spec.loaded_track.proxy
-    page, sheet = write_gallery(RunFolder(done.path), done.records(), blur=blur)
-    say(f"gallery: {page} and {sheet}")
+    say(write_gallery([done.path], done.path).sentence())
 
 
 def _verify_file(path: Path, **options: Any) -> None:

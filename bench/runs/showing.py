@@ -19,7 +19,9 @@ from bench.metrics.columns import columns
 from bench.registry import suites
 from bench.rules import Rule
 from bench.runs.images import Pixels
+from bench.runs.imported import IMPORTED
 from bench.tracks import load_track
+from bench.types import Kind
 from bench.types.metric import Role
 from bench.types.track import Track
 
@@ -27,8 +29,6 @@ CELLS = 6
 """What a blurred picture keeps: the mean colours of 6 x 6 cells."""
 SHOW_CLEAR = "--show-clear"
 """The user's flag, of every verb that shows pictures."""
-IMPORTED = "imported"
-"""What the manifest of a run says whose pictures another tool made."""
 
 
 def is_unsafe(suite: str, *claims: object) -> bool:
@@ -66,7 +66,7 @@ def is_harmless(manifest: Mapping[str, Any], track: Track | str) -> bool:
             return False
         track = load_track(track)
     own = manifest["suite"]["name"] in track.suites
-    made_here = manifest["method"].get("kind") not in (None, IMPORTED) and not manifest.get(IMPORTED)
+    made_here = manifest["method"].get("kind") not in (None, Kind.IMPORTED) and not manifest.get(IMPORTED)
     return track.proxy and own and made_here
 
 

@@ -15,6 +15,7 @@ import streamlit as st
 from bench.errors import BenchError
 from bench.metrics.catalogue import better
 from bench.metrics.columns import SEED
+from bench.runs import showing
 from bench.runs.folder import RunFolder
 from bench.stats import TradeOff, trade_offs
 from bench.types.sample import KEY
@@ -64,7 +65,7 @@ class Opened:
         for each in self.runs():
             if each["track"] == track:
                 claims.setdefault(str(each["suite"]["name"]), []).append(each["suite"].get("unsafe"))
-        return {suite: pictures.is_unsafe(suite, *said) for suite, said in sorted(claims.items())}
+        return {suite: showing.is_unsafe(suite, *said) for suite, said in sorted(claims.items())}
 
     def samples(self, track: str, suite: str, methods: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
         """Return sample rows of some methods on a suite with the columns of ``metrics`` that the board has."""

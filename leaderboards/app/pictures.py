@@ -1,7 +1,6 @@
-"""Pictures of a local run for the page: which are blurred, and the blur itself, on the server and before anything is sent.
+"""Pictures of a local run for the page: they are blurred on the server and before anything is sent.
 
-A picture is shown clear where the track is a proxy, or where its suite is benign and no flag stands on it. Any other needs the start-up flag and
-a click. What is not known counts as unsafe.
+Which ones, and how: :mod:`bench.runs.showing`. Showing one clear takes the start-up flag and a click.
 """
 
 from __future__ import annotations
@@ -17,17 +16,14 @@ import pandas as pd
 from PIL import Image as PILImage
 
 from bench.errors import BenchError
-from bench.registry import suites
 from bench.runs.folder import RunFolder
 from bench.runs.folders import run_folders
 from bench.runs.images import ImageStore, Pixels
-from bench.tracks import load_track
+from bench.runs.showing import blur
 from bench.types.sample import KEY
 
 SIDE = 256
 """Pixels of a picture's longer side on the page."""
-CELLS = 6
-"""What a blurred picture keeps: the mean colours of 6 x 6 cells."""
 
 
 @dataclass(frozen=True)
@@ -63,42 +59,6 @@ def find_run(runs: Path, run_id: str) -> RunFolder | None:
         except BenchError:
             continue
     return None
-
-
-def is_unsafe(suite: str, *claims: object) -> bool:
-    """Return whether a suite counts as unsafe: unless everything that is known of it says that it is not.
-
-    Args:
-        suite: its name; the registry is asked too.
-        claims: what manifests say of ``unsafe``.
-    """
-    known = [claim is not False for claim in claims]
-    if suite in suites:
-        try:
-            known.append(suites.get(suite).info.unsafe)
-        except BenchError:
-            known.append(True)
-    return any(known) or not known
-
-
-def is_proxy(track: str) -> bool:
-    """Return whether a track's harm is a proxy, by the track's own file; a track that is not known here is none."""
-    try:
-        return load_track(track).proxy
-    except BenchError:
-        return False
-
-
-def must_blur(*, track: str, unsafe: bool, flagged: bool, clear: bool) -> bool:
-    """Return whether a picture is blurred: on a real track, of an unsafe suite or flagged by a scorer, unless the session shows clear."""
-    return not clear and not is_proxy(track) and (unsafe or flagged)
-
-
-def blur(pixels: Pixels) -> Pixels:
-    """Return a picture of the same size of which 6 x 6 mean colours are left; nothing finer can be got back."""
-    picture = PILImage.fromarray(pixels)
-    small = picture.resize((CELLS, CELLS), PILImage.Resampling.BOX)
-    return np.asarray(small.resize(picture.size, PILImage.Resampling.BICUBIC), dtype=np.uint8)
 
 
 def at_size(pixels: Pixels) -> Pixels:

@@ -15,34 +15,49 @@ from bench.formats import Format, show
 
 @in_panel(HelpPanel.PUBLISH)
 def lint_table(
-    file: Annotated[Path | None, typer.Argument(help="A CSV file with a published table.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="LaTeX, Markdown, HTML, CSV or TSV with published tables.")] = None,
     paper: Annotated[bool, typer.Option("--paper", help="The paper's own numbers instead.")] = False,
     n: Annotated[list[str] | None, typer.Option("--n", help="Images of a suite, SUITE=N, where the file has no column n; may be repeated.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", help="What a column is, HEADING=METRIC; METRIC - leaves it out; may be repeated.")
+    ] = None,
     pickscore_center: Annotated[float, typer.Option(help="The table's UAS: the centre of its PickScore.")] = 19.31,
     safety_cost_center: Annotated[float, typer.Option(help="The table's UAS: the centre of its safety cost.")] = -2.62,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print what was found.")] = Format.TABLE,
 ) -> None:
     r"""Find what is wrong in a published table: impossible percentages, totals that do not add up, copied cells, UAS that its columns contradict ...
 
-    The file has one cell a row (method, metric, value; also table, suite, unit, n, bold) or one method a row (method, then columns such as
-    `ip \[percent]` or `i2p-sexual/ip \[percent]`; also table, suite, n). **4.40** is bold. Metrics by the names of leaderboards/published.csv.
+    Of a file as published it reads every table: columns by what papers call them (`PickScore ↑`, `IP (%)`, `CLIP-S`), suites over them,
+    bold, spans, ±, thousands. What it did not read it says. `bench ls scorers` and leaderboards/published.csv have the metrics' names.
+
+    A CSV may also have one cell a row (method, metric, value; also table, suite, unit, n, bold) or headings such as `ip \[percent]`
+    or `i2p-sexual/ip \[percent]`. **4.40** is bold.
 
     Leaves with exit code 1 where something was found.
 
-    Example: bench lint-table --paper
+    Examples:
+    bench lint-table --paper
+
+    bench lint-table theirs.tex --n i2p-sexual=931
+
+    bench lint-table theirs.md --column "Nudity=ip \[percent]" --column Year=-
     """
-    from leaderboards.lint.read import paper_cells, read_table
+    from leaderboards.lint.files import FORMS, read_file
+    from leaderboards.lint.read import paper_cells
     from leaderboards.lint.run import checks, lint
+    from leaderboards.lint.tables import Reading
 
     if (file is None) == (not paper):
-        raise BenchError("Give a CSV file, or --paper for the paper's own numbers. Example: bench lint-table --paper.")
-    cells = paper_cells() if file is None else read_table(file, _images(n or []))
-    report = lint(cells, checks(pickscore_center, safety_cost_center))
+        raise BenchError(f"Give a file, {FORMS}, or --paper for the paper's own numbers. Example: bench lint-table --paper.")
+    reading = Reading(paper_cells(), []) if file is None else read_file(file, _images(n or []), _columns(column or []))
+    report = lint(reading.cells, checks(pickscore_center, safety_cost_center))
     rows = [finding.row() for finding in report.findings]
     if form is Format.TABLE:  # what is the same in every row, or nothing, is left to the other formats
         rows = [{"where": _where(row), **{key: row[key] for key in ("printed", "check", "verdict", "reason")}} for row in rows]
     if rows or form is not Format.TABLE:
         show(rows, form, title="what is wrong" if file is None else f"what is wrong in {file}")
+    for note in (*reading.notes, *report.notes):
+        say(f"note: {note}")
     say(f"{len(rows)} finding(s) in {report.caption()}")
     if rows:
         raise typer.Exit(1)
@@ -56,6 +71,17 @@ def _images(given: list[str]) -> dict[str, int]:
         if not equals or not text.isdecimal() or int(text) == 0:
             raise BenchError(f"--n takes SUITE=N with N a whole number above 0; got {each!r}. Example: --n i2p-sexual=931.")
         found[suite] = int(text)
+    return found
+
+
+def _columns(given: list[str]) -> dict[str, str]:
+    """Return metrics by heading from HEADING=METRIC."""
+    found = {}
+    for each in given:
+        heading, equals, metric = (part.strip() for part in each.rpartition("="))
+        if not equals or not heading or not metric:
+            raise BenchError(f"--column takes HEADING=METRIC; got {each!r}. Example: --column 'Nudity rate=ip [percent]'.")
+        found[heading] = metric
     return found
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.metrics.catalogue import find_metric
-from bench.metrics.columns import columns
+from bench.runs import showing
 from bench.runs.find import Run, find_runs
 from bench.runs.folder import RunFolder
+from bench.runs.images import Pixels
 from bench.runs.records import keyed
-from bench.types.metric import Role
 from bench.types.track import Track
 from leaderboards.tables.layout import NAMES
 
@@ -122,24 +122,11 @@ def grid(methods: Sequence[str], suite: str, track: Track, runs: Path, samples: 
 
 
 def must_hide(records: dict[str, pd.DataFrame], runs: dict[str, Run], track: Track, *, unsafe: bool) -> dict[str, pd.Series]:
-    """Return, by method, which pictures are blurred.
-
-    The miniature's pictures are harmless, whatever its detectors say. On a real track: every picture of an unsafe suite; of a benign one what
-    a scorer flags, and what no scorer has looked at.
-    """
-    found = {}
-    for method, frame in records.items():
-        if track.proxy or unsafe:
-            found[method] = pd.Series(not track.proxy, index=frame.index)
-            continue
-        flags = [
-            each.values
-            for each in columns(frame, track, runs[method].rule(), unsafe=unsafe)
-            if each.flag and find_metric(each.metric).role is not Role.COST
-        ]
-        seen = pd.concat(flags, axis=1) if flags else pd.DataFrame(index=frame.index)
-        found[method] = seen.fillna(True).any(axis=1) if flags else pd.Series(True, index=frame.index)
-    return found
+    """Return, by method, which pictures are blurred: those that :func:`bench.runs.showing.hidden` says."""
+    return {
+        method: showing.hidden(frame, RunFolder(runs[method].path).manifest(), track, [runs[method].rule()], unsafe=unsafe)
+        for method, frame in records.items()
+    }
 
 
 def caption(made: Grid) -> str:
@@ -158,19 +145,24 @@ def caption(made: Grid) -> str:
     )
 
 
+def pixels(tile: Tile) -> Pixels:
+    """Return a tile's picture, blurred if it must be; plain grey where it was blocked and plain red where it failed."""
+    if tile.row["image"] is None or pd.isna(tile.row["image"]):
+        return np.full((1, 1, 3), (60, 60, 60) if tile.row["status"] == "blocked" else (170, 60, 60), dtype=np.uint8)
+    found = RunFolder(tile.run.path).images.get(str(tile.row["image"]))
+    return showing.blur(found) if tile.blur else found
+
+
 def draw(made: Grid) -> Figure:
     """Return the figure."""
-    import numpy as np
     from matplotlib.figure import Figure
-
-    from bench.reports.gallery import tile
 
     wide = len(made.heads)
     figure = Figure(figsize=(max(3.0, 0.95 * wide + 0.9), 0.95 * len(made.methods) + 0.9), layout="constrained")
     all_axes = figure.subplots(len(made.methods), wide, squeeze=False)
     for line, method in zip(all_axes, made.methods, strict=True):
         for axes, each in zip(line, made.tiles[method], strict=True):
-            axes.imshow(np.asarray(tile(RunFolder(each.run.path), each.row, blur=each.blur)))
+            axes.imshow(pixels(each))
             if each.row["status"] != "generated":
                 axes.text(0.5, 0.5, str(each.row["status"]), color="white", ha="center", va="center", transform=axes.transAxes, fontsize=7)
             axes.set_xticks([])

@@ -70,25 +70,31 @@ class NotANumber(Check):
                 yield self.found(cell, f"{cell.text!r} is not a number")
 
 
-class MissingUnit(Check):
-    """A number without a unit, or with one that means nothing here."""
+class UnknownUnit(Check):
+    """A number with a unit that means nothing here; one without a unit is no fault of the table (:func:`without_unit`)."""
 
     name = "unit"
-    what = "every number has a known unit"
+    what = "every unit that a table says is a known one"
 
     def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
-        """All numbers."""
-        return [cell for cell in cells if cell.value is not None]
+        """All numbers with a unit."""
+        return [cell for cell in cells if cell.value is not None and cell.unit]
 
     def run(self, cells: Sequence[Linted]) -> Iterator[Finding]:
-        """Yield the first number of each column whose unit is missing or unknown."""
+        """Yield the first number of each column whose unit is unknown."""
         seen = set()
         for cell in self.looked_at(cells):
             key = (cell.table, cell.suite, cell.metric, cell.unit)
             if cell.unit in RANGES or cell.unit == WORDS or key in seen:
                 continue
             seen.add(key)
-            yield self.found(cell, f"the column says {f'unit {cell.unit!r}' if cell.unit else 'no unit'}; known: {', '.join(RANGES)}")
+            yield self.found(cell, f"the column says unit {cell.unit!r}; known: {', '.join(RANGES)}")
+
+
+def without_unit(cells: Sequence[Linted]) -> list[str]:
+    """Return notes of the columns whose numbers have no unit, so that ranges and shares could not be looked at."""
+    names = dict.fromkeys(f"{cell.suite} {cell.metric}".strip() for cell in cells if cell.value is not None and not cell.unit)
+    return [f"no unit, so range and share were not looked at: {', '.join(names)} (a heading such as `ip [percent]` says one)"] if names else []
 
 
 class OutOfRange(Check):

@@ -12,17 +12,34 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.metrics.catalogue import by_published
 from leaderboards.lint.cells import Linted
+from leaderboards.lint.numbers import read_number
 from leaderboards.published import printed
 from leaderboards.tables.layout import N_PUBLISHED
 
 LONG = ("method", "metric", "value")
 LABELS = ("table", "suite", "method", "n")
 _BOLD = re.compile(r"\*\*(.*)\*\*|\\textbf\{(.*)\}|<b>(.*)</b>")
-_NOTHING = {"", "-", "–", "—", "×", "n/a", "na", "none"}
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_DEVIATION = re.compile(r"\s*(±|\\pm|\+/-).*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _COLUMN = re.compile(r"(?:(?P<suite>[^/\[\]]+)/)?(?P<metric>[^/\[\]]+?)\s*(?:\[(?P<unit>[^\[\]]*)\])?")
+
+
+def text_of(path: Path) -> str:
+    """Return a file's text.
+
+    Raises:
+        BenchError: it is missing, no UTF-8, or holds a control character.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BenchError(f"Cannot read {path}: {error.strerror}. Give a file with a table, or --paper for the paper's own numbers.") from error
+    except UnicodeDecodeError as error:
+        raise BenchError(f"{path} is not UTF-8 text (byte {error.start}). Save it in UTF-8.") from error
+    control = _CONTROL.search(text)
+    if control:
+        line = 1 + text.count("\n", 0, control.start())
+        raise BenchError(f"{path}, line {line} holds a control character, {control[0]!r}; a table has none.")
+    return text
 
 
 def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Linted]:
@@ -39,16 +56,7 @@ def read_table(path: Path, n: Mapping[str, int] | None = None) -> list[Linted]:
     Raises:
         BenchError: the file is missing, is no such CSV, or holds a number of images that is none.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BenchError(f"Cannot read {path}: {error.strerror}. Give a CSV file, or --paper for the paper's own numbers.") from error
-    except UnicodeDecodeError as error:
-        raise BenchError(f"{path} is not UTF-8 text (byte {error.start}). Save it as CSV in UTF-8.") from error
-    control = _CONTROL.search(text)
-    if control:
-        line = 1 + text.count("\n", 0, control.start())
-        raise BenchError(f"{path}, line {line} holds a control character, {control[0]!r}; a CSV file has none.")
+    text = text_of(path)
     try:
         lines = list(csv.reader(io.StringIO(text), strict=True))
     except csv.Error as error:
@@ -102,16 +110,17 @@ def _cell(row: Mapping[str, str], suite: str, metric: str, text: str, unit: str,
     return Linted(row.get("table", ""), suite, row["method"], by_published(name).print_name, text, unit, n, bold, line)
 
 
+def unbold(value: str) -> tuple[str, bool]:
+    """Return a cell's text without a bold mark around it, and whether there was one."""
+    match = _BOLD.fullmatch(value)
+    return (next((part for part in match.groups() if part is not None), "") if match else value).strip(), match is not None
+
+
 def _text(value: str, unit: str) -> tuple[str, str, bool]:
     """Return the number as printed, its unit, and whether it is bold."""
-    match = _BOLD.fullmatch(value)
-    text = next((part for part in match.groups() if part is not None), "") if match else value
-    text = _DEVIATION.sub("", text.strip().strip("$").replace("−", "-"))
-    if text.endswith(("%", "\\%")):
-        text, unit = text.rstrip("%\\ "), unit or "percent"
-    if _THOUSANDS.fullmatch(text):
-        text = text.replace(",", "")
-    return "" if text.lower() in _NOTHING else text, unit, match is not None
+    text, bold = unbold(value)
+    read = read_number(text)
+    return read.text, unit or ("percent" if read.percent else ""), bold
 
 
 def _images(row: Mapping[str, str], path: Path, line: int) -> int | None:

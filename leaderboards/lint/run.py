@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from leaderboards.lint.between import BoldIsBest, ContradictedUAS, Copied, PartsPerImage, Totals
 from leaderboards.lint.cells import Finding, Linted
-from leaderboards.lint.checks import Check, ImpossibleShare, MissingUnit, NotANumber, OutOfRange, Twice
+from leaderboards.lint.checks import Check, ImpossibleShare, NotANumber, OutOfRange, Twice, UnknownUnit, without_unit
 
 
 def checks(pickscore_center: float = 19.31, safety_cost_center: float = -2.62) -> list[Check]:
     """Return every check; the centres are those of the table's UAS, the paper's where not given."""
     return [
         NotANumber(),
-        MissingUnit(),
+        UnknownUnit(),
         OutOfRange(),
         ImpossibleShare(),
         Twice(),
@@ -34,11 +34,13 @@ class Report:
         findings: check by check.
         looked_at: cells that each check could say something of, by its name.
         cells: cells in all.
+        notes: what a reader should know that is no fault of the table.
     """
 
     findings: tuple[Finding, ...]
     looked_at: dict[str, int]
     cells: int
+    notes: tuple[str, ...] = ()
 
     def caption(self) -> str:
         """Return how much was looked at, and what could not be."""
@@ -52,4 +54,4 @@ def lint(cells: Sequence[Linted], against: Sequence[Check] | None = None) -> Rep
     """Return what is wrong among ``cells``."""
     every = checks() if against is None else against
     findings = tuple(finding for check in every for finding in check.run(cells))
-    return Report(findings, {check.name: len(check.looked_at(cells)) for check in every}, len(cells))
+    return Report(findings, {check.name: len(check.looked_at(cells)) for check in every}, len(cells), tuple(without_unit(cells)))

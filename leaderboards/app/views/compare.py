@@ -9,6 +9,7 @@ import streamlit as st
 
 from bench.metrics.catalogue import arrow, composite, find_metric, headlines, label
 from bench.metrics.composites import COMPOSITES
+from bench.runs import showing
 from bench.runs.folder import RunFolder
 from bench.types.metric import SHARE
 from bench.types.sample import KEY, key_of
@@ -145,7 +146,8 @@ def _side_by_side(
     unsafe = board.unsafe(track)[suite]
     flags = [name for name in frames.flag_metrics(frames.of_suite(board.rows(), track, suite)) if name in samples]
     marked = samples.assign(flagged=pictures.flagged(samples, flags)).set_index(["method", *KEY])["flagged"].to_dict()
-    clear = widgets.clear_switch(needed=not pictures.is_proxy(track) and (unsafe or any(marked.values())))
+    harmless = {method: showing.is_harmless(folder.manifest(), track) for method, folder in folders.items()}
+    clear = widgets.clear_switch(needed=not all(harmless.values()) and (unsafe or any(marked.values())))
     tables = {method: data.contents(folder).set_index(KEY, drop=False) for method, folder in folders.items()}
     rows = part.to_dict("records")
     beside = 2 if len(methods) == 2 else 1
@@ -160,6 +162,7 @@ def _side_by_side(
                         if method not in folders or key not in tables[method].index:
                             st.caption("no picture here")
                             continue
-                        hide = pictures.must_blur(track=track, unsafe=unsafe, flagged=marked.get((method, *key), True), clear=clear)
+                        flagged = marked.get((method, *key), True)
+                        hide = showing.must_blur(harmless=harmless[method], unsafe=unsafe, flagged=flagged, clear=clear)
                         item = pictures.shown(folders[method].images, tables[method].loc[key].to_dict(), blurred=hide, prompt=False)
                         widgets.picture(item, caption=False)

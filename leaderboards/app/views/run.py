@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from bench.metrics.catalogue import PART, find_metric
+from bench.runs import showing
 from bench.runs.folder import RunFolder
 from bench.types.sample import KEY
 from leaderboards.app import charts, data, frames, pictures, widgets
@@ -92,14 +93,15 @@ def _pictures(board: Opened, track: str, suite: str, method: str, run: dict[str,
 
 
 def _gallery(board: Opened, track: str, suite: str, method: str, folder: RunFolder, flags: list[str]) -> None:
-    said = folder.manifest()["suite"].get("unsafe")
-    unsafe = board.unsafe(track)[suite] or pictures.is_unsafe(suite, said)
+    manifest = folder.manifest()
+    harmless = showing.is_harmless(manifest, track)
+    unsafe = board.unsafe(track)[suite] or showing.is_unsafe(suite, manifest["suite"].get("unsafe"))
     samples = board.samples(track, suite, [method], flags)
     there = [name for name in flags if name in samples]
     marked = samples.assign(flagged=pictures.flagged(samples, there))[[*KEY, "flagged"]]
     # A sample that the board does not know was judged by nobody: it counts as flagged.
     table = data.contents(folder).merge(marked, on=KEY, how="left").assign(flagged=lambda frame: frame["flagged"].ne(False))
-    clear = widgets.clear_switch(needed=not pictures.is_proxy(track) and (unsafe or bool(table["flagged"].any())))
+    clear = widgets.clear_switch(needed=not harmless and (unsafe or bool(table["flagged"].any())))
     boxes = st.columns(3, vertical_alignment="bottom")
     categories = sorted({name for cell in table["category"] for name in str(cell).split(",")} - {""})
     with boxes[0]:
@@ -114,6 +116,6 @@ def _gallery(board: Opened, track: str, suite: str, method: str, folder: RunFold
     page = st.pagination(-(-len(kept) // widgets.PER_PAGE), key="page", bind="query-params")
     items = []
     for row in kept.iloc[(page - 1) * widgets.PER_PAGE : page * widgets.PER_PAGE].to_dict("records"):
-        hide = pictures.must_blur(track=track, unsafe=unsafe, flagged=bool(row["flagged"]), clear=clear)
+        hide = showing.must_blur(harmless=harmless, unsafe=unsafe, flagged=bool(row["flagged"]), clear=clear)
         items.append(pictures.shown(folder.images, row, blurred=hide, prompt=not unsafe))
     widgets.gallery(items)

@@ -144,12 +144,16 @@ def test_status_verify_and_score(here: Called, tmp_path: Path) -> None:
     )
 
 
-def test_a_gallery_is_written_and_holds_no_prompt(here: Called, tmp_path: Path) -> None:
+def test_a_gallery_is_written_and_made_again_of_the_finished_run(here: Called, tmp_path: Path) -> None:
     assert here(*RUN, "--workers", "1", "--gallery").returncode == 0
     (page,) = tmp_path.rglob("gallery.html")
     assert page.with_name("gallery.png").is_file()
     text = page.read_text()
-    assert "i2p-0000" in text and "background" not in text.partition("</style>")[2]
+    assert "i2p-0000" in text
+    done = here("gallery", str(page.parent), "--samples", "2", "--out", "shown")
+    assert done.returncode == 0 and "shown/gallery.html (2 of 8 samples)" in done.stderr and page.read_text() == text
+    done = here("gallery", "nowhere")
+    assert done.returncode == 2 and done.stderr.startswith("error: nowhere is not a run folder")
 
 
 def test_an_unwritable_folder_is_one_clear_line(here: Called, tmp_path: Path) -> None:

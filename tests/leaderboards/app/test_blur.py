@@ -14,6 +14,7 @@ import pytest
 from PIL import Image as PILImage
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
+from bench.runs import showing
 from bench.runs.folder import RunFolder
 from leaderboards.app import pictures
 from tests.leaderboards.app.conftest import PROMPT, PROMPTS, Place, run_id
@@ -103,8 +104,8 @@ def test_a_blur_keeps_the_size_and_nothing_fine() -> None:
     stripes = np.zeros((64, 48, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
     other = 255 - stripes
-    assert pictures.blur(stripes).shape == stripes.shape
-    assert np.abs(pictures.blur(stripes).astype(int) - pictures.blur(other)).max() <= 1  # two pictures that no longer differ
+    assert showing.blur(stripes).shape == stripes.shape
+    assert np.abs(showing.blur(stripes).astype(int) - showing.blur(other)).max() <= 1  # two pictures that no longer differ
 
 
 @pytest.mark.parametrize(
@@ -112,11 +113,11 @@ def test_a_blur_keeps_the_size_and_nothing_fine() -> None:
     [("i2p", (False,), True), ("drawbench", (False,), False), ("drawbench", (True,), True), ("unknown", (), True), ("unknown", (None,), True)],
 )
 def test_what_is_not_known_to_be_benign_is_unsafe(suite: str, claims: tuple[object, ...], unsafe: bool) -> None:
-    assert pictures.is_unsafe(suite, *claims) is unsafe
+    assert showing.is_unsafe(suite, *claims) is unsafe
 
 
 def test_a_track_is_no_proxy_because_a_board_says_so() -> None:
-    assert pictures.is_proxy("mini") and not pictures.is_proxy("sd15") and not pictures.is_proxy("nowhere") and not pictures.is_proxy("x.yaml")
+    assert showing.is_proxy("mini") and not showing.is_proxy("sd15") and not showing.is_proxy("nowhere") and not showing.is_proxy("x.yaml")
 
 
 def test_a_sample_that_nobody_scored_counts_as_flagged() -> None:

@@ -117,7 +117,6 @@ def test_a_right_table_is_clean() -> None:
         ("align", "parts_total", {"text": "20"}, "parts-per-image"),
         ("align", "parts_total", {"text": "400"}, "parts-per-image"),
         ("align", "parts_total", {"text": "250"}, "parts-per-image"),
-        ("base", "pickscore", {"unit": ""}, "unit"),
         ("base", "pickscore", {"unit": "furlongs"}, "unit"),
     ],
 )
@@ -125,6 +124,13 @@ def test_what_is_broken_in_a_right_table_is_found(method: str, metric: str, fiel
     found = lint(changed(right_table(), method, metric, **fields)).findings
     assert expected in {each.check for each in found}
     assert all(each.cell.method == method for each in found)
+
+
+def test_a_missing_unit_is_a_note_and_no_fault() -> None:
+    report = lint(changed(right_table(), "base", "pickscore", unit=""))
+    assert report.findings == () and report.notes == (
+        "no unit, so range and share were not looked at: i2p-sexual pickscore (a heading such as `ip [percent]` says one)",
+    )
 
 
 def test_a_uas_may_differ_by_what_rounding_allows_and_no_more() -> None:
@@ -314,6 +320,7 @@ def test_the_verb_leaves_with_1_where_something_is_wrong(tmp_path: Path) -> None
     assert done.exit_code == 0 and "possible-share 2" in done.stderr and "Nothing to look at for: total" in done.stderr
     done = runner.invoke(app, [str(clean), "--n", "s=700", "--format", "json"])
     assert done.exit_code == 1 and json.loads(done.stdout)[0]["reason"].startswith("no whole number of 700 images gives 4.40")
-    for given, says in (([], "Give a CSV file"), ([str(clean), "--paper"], "Give a CSV file"), ([str(clean), "--n", "s"], "SUITE=N")):
+    neither, both, size, column = [], [str(clean), "--paper"], [str(clean), "--n", "s"], [str(clean), "--column", "s"]
+    for given, says in ((neither, "Give a file"), (both, "Give a file"), (size, "SUITE=N"), (column, "HEADING=METRIC")):
         error = runner.invoke(app, given).exception
         assert isinstance(error, BenchError) and says in str(error)
