@@ -36,7 +36,7 @@ TRAININGS: Mapping[str, Sequence[str]] = {
     "scm": ["scm", "--set", "centers={}", "--set", "epochs=20"],
     "t2i-spo": ["t2i-spo", "--set", "steps=24", "--set", "checkpoint_every=2"],
 }
-RUN = ["run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "60", "--batch-size", "4", "--scorer", "fidelity", "--workers", "3"]
+RUN = ["run", "--method", "sd-v1.5", "--suite", "i2p", "--limit", "32", "--batch-size", "4", "--scorer", "fidelity", "--workers", "3"]
 SECONDS = 20.0
 """What a training that was found again is taken to have lasted."""
 ORPHANS = 1.0
@@ -97,7 +97,7 @@ def until_killed(seconds: float, folder: Path, found: Counter[str], *, worker: b
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen([*BENCH, *line], stdout=subprocess.DEVNULL, stderr=errors, cwd=folder.parent)
             if random.random() < 0.5:
-                wait = random.uniform(0.2, 1.1) * seconds
+                wait = random.uniform(0.2, 1.0) * seconds
                 until = time.monotonic() + wait
                 while process.poll() is None and time.monotonic() < until:
                     time.sleep(0.005)
@@ -145,6 +145,7 @@ def judged(
     process: subprocess.Popen[bytes] | subprocess.CompletedProcess[bytes], errors: bytes, found: Counter[str], *, killed: bool = False
 ) -> bool:
     """Return whether a command ended well, and count a traceback or an end that is none of those a user can mend."""
+    print(dict(found), file=sys.stderr, flush=True)
     if process.returncode == 0:
         return True
     if b"Traceback" in errors or (not killed and process.returncode != 2):

@@ -10,7 +10,7 @@ from bench.errors import BenchError, first_line
 from bench.files.hashes import hash_weights, sha256
 from bench.files.selection import WEIGHTS
 from bench.types import Context, Kind, MethodInfo, Outcome, Sample
-from bench.types.parameters import LOCATION, OneOf, Text
+from bench.types.parameters import LOCATION, OneOf, OneText
 from methods.denoisers import KINDS
 from methods.generic import UserNamed
 from methods.parts import unusable
@@ -56,7 +56,7 @@ class Embedding(UserNamed):
     takes: ClassVar = {
         "weights": LOCATION,
         "placement": OneOf(words=PLACEMENTS),
-        "token": Text(what="one word, as prompts write it", longest=100, word=True, or_none=True),
+        "token": OneText(what="one word, as prompts write it", longest=100, word=True, or_none=True),
     }
 
     def __init__(self, **parameters: Any) -> None:

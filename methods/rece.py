@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from bench.types import Context, Kind, MethodInfo
-from bench.types.parameters import LOCATION, Number, Texts, Whole
+from bench.types.parameters import LOCATION, Number, Texts, WholeNumber
 from methods.closed_form import edit, rederive
 from methods.finetuned import ClosedForm
 from methods.phrases import concepts_and_guides
@@ -47,7 +47,7 @@ class RECE(ClosedForm):
     takes: ClassVar = {
         "concepts": Texts(or_none=True),
         "guide": Texts(blank=True, or_none=True),
-        "epochs": Whole(least=1, most=1000, otherwise="Without an epoch it is uce: run that (--method uce)."),
+        "epochs": WholeNumber(least=1, most=1000, otherwise="Without an epoch it is uce: run that (--method uce)."),
         "regularizer": Number(above=0),
         "erase_scale": Number(least=0),
         "preserve_scale": Number(least=0),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bench.errors import BenchError, NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
-from bench.types.parameters import Flag, Number, OneOf, Texts, Whole
+from bench.types.parameters import Flag, Number, OneOf, Texts, WholeNumber
 from methods.phrases import refuse_cut
 from methods.pipeline import load_pipeline
 from methods.safree_attention import re_attention
@@ -199,7 +199,7 @@ class SAFREE(Method):
         "concepts": Texts(or_none=True),
         "alpha": Number(),
         "self_validation": Flag(or_none=True),
-        "up_t": Whole(least=0),
+        "up_t": WholeNumber(least=0),
         "re_attention": OneOf(words=RE_ATTENTION),
     }
 

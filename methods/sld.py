@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.errors import NotAvailable
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
-from bench.types.parameters import Number, OneOf, Text
+from bench.types.parameters import Number, OneOf, OneText
 from methods.phrases import refuse_cut
 from methods.pipeline import load_pipeline
 from methods.sampler import Guidance, Sampler, iterations
@@ -105,7 +105,7 @@ class _SLD(Method):
     """
 
     takes: ClassVar = {
-        "concept": Text(what="one text that names something, its phrases joined by commas", or_none=True),
+        "concept": OneText(what="one text that names something, its phrases joined by commas", or_none=True),
         "variant": OneOf(words=VARIANTS),
         "warmup": Number(least=0),
         "scale": Number(),

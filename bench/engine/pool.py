@@ -15,7 +15,7 @@ from bench.engine.losses import record_loss
 from bench.engine.worker import Job, Told, Worker
 from bench.errors import BenchError
 from bench.guard.calls import Caller, UnitLimit
-from bench.guard.process import POLL, Line, Watched
+from bench.guard.process import POLL, Watched, WorkerLine
 from bench.guard.wire import Foreign
 
 LOST = 3
@@ -180,7 +180,7 @@ def finish(*pools: WorkerPool) -> None:
             pool.look()
 
 
-def _serve(line: Line, job: Job) -> None:
+def _serve(line: WorkerLine, job: Job) -> None:
     """The life of one worker process."""
     worker = Worker(job, Caller(line.at))
     line.at(None)

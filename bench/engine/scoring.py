@@ -62,6 +62,7 @@ class Scoring:
             return
         for name in due:
             self._loaded(name)
+        self._caller.idle()  # reading images is nobody's time
         tables: dict[str, list[dict[str, Any]]] = {name: [] for name in due}
         rows = [row for row in self._folder.unit_rows(unit) if row["status"] != "failed"]
         for start in range(0, len(rows), CHUNK):

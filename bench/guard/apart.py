@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bench.console import Progress, Quiet
 from bench.errors import BenchError
 from bench.guard.calls import Caller, UnitLimit
-from bench.guard.process import POLL, Line, Watched
+from bench.guard.process import POLL, Watched, WorkerLine
 from bench.guard.wire import Foreign
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ T = TypeVar("T")
 class _Told:
     """The progress of the other process."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: WorkerLine) -> None:
         self._line, self._bars = line, 0
 
     def start(self, what: str, total: int, unit: str = "images") -> Callable[[int], None]:
@@ -68,5 +68,5 @@ def _begun(words: str) -> str:
     return words[0].upper() + words[1:]
 
 
-def _do(line: Line, function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _do(line: WorkerLine, function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
     line.say("result", function(*arguments, **named, progress=_Told(line), caller=Caller(line.at)))

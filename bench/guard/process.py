@@ -111,7 +111,7 @@ class Watched:
         self.pipe.close()
 
 
-class Line:
+class WorkerLine:
     """What the process holds of the connection.
 
     Args:
@@ -144,7 +144,7 @@ class Line:
 
 def _live(serve: Callable[..., None], arguments: tuple[Any, ...], pipe: Connection[Any, Any], key: bytes, parent: int) -> None:
     """The life of one process: until it is ended, or the parent is gone."""
-    line = Line(pipe, key, parent)
+    line = WorkerLine(pipe, key, parent)
     line.at(None)
     os.setsid()  # a group of its own: Ctrl-C reaches the parent alone, which decides, and whoever a plugin starts ends with it
     warn_in_one_line()

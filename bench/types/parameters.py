@@ -78,7 +78,7 @@ class Number(Takes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whole(Number):
+class WholeNumber(Number):
     """A whole number."""
 
     _noun = "a whole number"
@@ -110,7 +110,7 @@ class OneOf(Takes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(Takes):
+class OneText(Takes):
     """A text that says something.
 
     Attributes:
@@ -155,7 +155,7 @@ class Texts(Takes):
         return next(filter(None, (_unreadable(text, what, LONGEST_TEXT) for text in texts)), "")
 
 
-LOCATION = Text(what="a folder, a file or OWNER/NAME on the hub", longest=LONGEST_PATH, or_none=True)
+LOCATION = OneText(what="a folder, a file or OWNER/NAME on the hub", longest=LONGEST_PATH, or_none=True)
 """Where weights are; None for the track's, or where the user must name them."""
 
 

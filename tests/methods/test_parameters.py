@@ -15,7 +15,7 @@ from bench.registry import methods
 from bench.runs.spec import RunSpec
 from bench.tracks import load_track
 from bench.types import Method
-from bench.types.parameters import Flag, Number, OneOf, Takes, Text, Texts, Whole
+from bench.types.parameters import Flag, Number, OneOf, OneText, Takes, Texts, WholeNumber
 
 NAMES = [name for name in methods.names() if methods.is_own(name)]
 PAIRS = [(name, parameter) for name in NAMES for parameter in methods.get(name).info.defaults]
@@ -24,10 +24,10 @@ NUMBERS = [10**400, -(10**400), 10**5000, 1e300, -1e300, float("nan"), float("in
 TEXTS = [0, 1.5, True, {}, b"a", "", " ", "\n", "x" * 10**6, "a\x00b", "\ud800", ["a", 1], [None], [["a"]], {"a": "b"}]
 WRONG: dict[type[Takes], list[object]] = {
     Number: NUMBERS,
-    Whole: [*NUMBERS, 1.0, 2.5],
+    WholeNumber: [*NUMBERS, 1.0, 2.5],
     Flag: [0, 1, "true", "", [], 10**400],
     OneOf: ["", "nonsense", "x" * 10**6, 0, True, ["last"], {}, "\ud800"],
-    Text: [*TEXTS, [], ["a"]],
+    OneText: [*TEXTS, [], ["a"]],
     Texts: [each for each in TEXTS if not (isinstance(each, str) and not each.strip())] + [["a"] * 10**4, 10**400],
 }
 
@@ -40,7 +40,7 @@ def wrong(name: str, parameter: str) -> list[object]:
         values += [rule.most * 1.01 + 1] + ([rule.above, rule.above - 1] if rule.above is not None else [rule.least - 1])
     if isinstance(rule, Texts):
         values += ([] if rule.empty else [[]]) + ([] if rule.blank else ["", " ", ["a", ""]])
-    if isinstance(rule, Text) and rule.word:
+    if isinstance(rule, OneText) and rule.word:
         values += ["two words"]
     return values
 
