@@ -10,7 +10,7 @@ import pytest
 from bench.errors import BenchError
 from bench.miniature.vocabulary import WORDS
 from bench.suites import screening
-from bench.suites.screen import words
+from bench.suites.screen import languages, words
 from bench.suites.screen.folding import table
 from bench.suites.screening import LONGEST, excludes, fingerprint, mentions_minor, mentions_sexual, screen
 
@@ -172,7 +172,7 @@ def test_the_miniatures_words_are_blind_spots_of_the_screen() -> None:
 def test_the_work_is_linear_in_the_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = []
     judge, from_ = screening.Matcher._is_whole, screening.Matcher._holds_together
-    monkeypatch.setattr(screening.Matcher, "_is_whole", lambda self, each: work.append(len(each)) or judge(self, each))
+    monkeypatch.setattr(screening.Matcher, "_is_whole", lambda self, each, **rest: work.append(len(each)) or judge(self, each, **rest))
     monkeypatch.setattr(screening.Matcher, "_holds_together", lambda self, joined, *rest: work.append(len(joined)) or from_(self, joined, *rest))
     spent = []
     for length in (LONGEST // 4, LONGEST):
@@ -205,8 +205,8 @@ def test_no_pattern_repeats_what_repeats() -> None:
 def test_every_word_is_found_as_it_is_written() -> None:
     for word in (*words.MINORS.words, *words.MINORS.parts):
         assert mentions_minor(f"oil painting, {word}, soft light") or word == "kind", word
-    for word in words.SCRIPTS:
-        assert mentions_minor(f"oil painting, {word}, soft light"), word
+    for word in (*languages.SCRIPTS, *languages.WHOLE_IN_SCRIPTS, *languages.WORDS, *languages.STARTS):
+        assert mentions_minor(f"oil painting, {word.replace('[ ]', ' ')}, soft light") or word in languages.OTHER, word
     for word in words.SEXUAL.words:
         assert mentions_sexual(f"oil painting, {word}, soft light"), word
 
