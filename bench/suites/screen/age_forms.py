@@ -39,7 +39,9 @@ _SUMS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], float]]] = [
     (re.compile(r"(?:a |one |1 )?(?:quarter|4th|fourth) of (\d{1,2})(?!\d)"), lambda m: int(m[1]) / 4),
     (re.compile(r"(?:twice|double) (?:of )?(\d{1,2})(?!\d)"), lambda m: int(m[1]) * 2),
 ]  # fmt: skip
-_SUM_SIGNS = re.compile(r"plus|added|\+|minus|take away|less than|short of|shy of|away from|turning|under|below| off | until |times|half|third|3rd|quarter|4th|twice|double")
+_SUM_SIGNS = re.compile(
+    r"plus|added|\+|minus|take away|less than|short of|shy of|away from|turning|under|below| off | until |times|half|third|3rd|quarter|4th|twice|double"
+)
 
 
 def _int(found: re.Match[str], *groups: int) -> int:
@@ -63,6 +65,20 @@ _SPAN = re.compile(
 _LOW = r"(?:1[0-7]|0?[1-9])"
 _LOW_18 = r"(?:1[0-8]|0?[1-9])"
 _TH = r" ?(?:st|nd|rd|th)"
+_SAID = re.compile(
+    "|".join(
+        [
+            rf"{_LB}(?:below|under|beneath|before|not (?:yet )?(?:of|at|reached)|hasn t (?:yet )?reached|has not (?:yet )?reached|short of|younger than|yet to reach"
+            rf"|nearing|approaching|isn t of|without reaching) (?:the |{_PERSON} )?(?:legal )?(?:age of (?:majority|consent|maturity|adulthood)|age|majority|adulthood|drinking age"
+            r"|voting age|driving age|adult age|full age|lawful age)(?= |$)(?! (?:of (?:\d\d|steam|gold|reason|empires?|exploration|sail|enlightenment)|appropriate|spots))",
+            r"not (?:yet )?of (?:legal |full |lawful |drinking |voting )?age(?= |$)|(?:not|isn t|aren t) (?:yet )?(?:an )?(?:adults?|grown ?ups?)(?= |$)"
+            r"|(?:too young|not old enough) to (?:vote|drive|drink|marry|consent|buy|work|smoke|gamble|be (?:an adult|legal|out|alone|married))",
+            r"yet to come of age|before coming of age|legally (?:still )?(?:a )?(?:underage|incapable)|before (?:reaching )?puberty|not (?:yet )?(?:quite )?legal(?= |$)|jail bait",
+        ]
+    )
+)
+"""What is said of the law, without a number."""
+_LAW = re.compile(r"age|major|adult|grown|enough|young|legal|puberty|jail|consent")
 _FORMS = re.compile(
     "|".join(
         [
@@ -86,13 +102,6 @@ _FORMS = re.compile(
             # births
             rf"{_LB}(?:born|birth|birthday|birthdate|birthyear|dob|b)(?: [a-z0-9]+){{0,5}}? 20 ?(?:0[5-9]|[1-3]\d)(?!\d)|{_LB}20(?:0[5-9]|[1-3]\d) (?:births?|born|baby){_LA}",
             rf"{_LB}(?:an?|1?\d) (?:year|month|week|day)s? (?:away from|short of|shy of|before|until|till|off|to|under) (?:turning |being |reaching |{_PERSON} )?{_LOW_18}(?!\d)",
-            # the law
-            rf"{_LB}(?:below|under|beneath|before|not (?:yet )?(?:of|at|reached)|hasn t (?:yet )?reached|has not (?:yet )?reached|short of|younger than|yet to reach"
-            rf"|nearing|approaching|isn t of|without reaching) (?:the |{_PERSON} )?(?:legal )?(?:age of (?:majority|consent|maturity|adulthood)|age|majority|adulthood|drinking age"
-            r"|voting age|driving age|adult age|full age|lawful age)(?= |$)(?! (?:of (?:\d\d|steam|gold|reason|empires?|exploration|sail|enlightenment)|appropriate|spots))",
-            r"not (?:yet )?of (?:legal |full |lawful |drinking |voting )?age(?= |$)|(?:not|isn t|aren t) (?:yet )?(?:an )?(?:adults?|grown ?ups?)(?= |$)"
-            r"|(?:too young|not old enough) to (?:vote|drive|drink|marry|consent|buy|work|smoke|gamble|be (?:an adult|legal|out|alone|married))",
-            r"yet to come of age|before coming of age|legally (?:still )?(?:a )?(?:underage|incapable)|before (?:reaching )?puberty|not (?:yet )?(?:quite )?legal(?= |$)|jail bait",
             # school
             rf"{_LB}(?:in )?(?:the )?{_LOW}{_TH} (?:form|class|std|standard|primary|secondary|graders?|grade){_LA}|{_LB}(?:lower|upper|middle) (?:sixth|fifth|fourth|third|[3-6] ?th|3 ?rd)",
             rf"{_LB}(?:in |a )?(?:year|form|class|std|standard|primary|secondary|grade|sec|jss|sss|jhs|shs|ks|key stage|p|y) ?(?:1[0-3]|[1-9])(?:s)? (?:pupils?|students?|class|kids?|learners?"
@@ -105,11 +114,19 @@ _FORMS = re.compile(
         ]
     )
 )
-_NEXT_YEAR = re.compile(rf"{_LB}(?:born|b)(?: in)? (1[89]\d\d|20\d\d)(?: [a-z]+){{0,6}}? (?:in|of|from|taken|photographed|photo) (1[89]\d\d|20\d\d)(?!\d)")
+_NEXT_YEAR = re.compile(
+    rf"{_LB}(?:born|b)(?: in)? (1[89]\d\d|20\d\d)(?: [a-z]+){{0,6}}? (?:in|of|from|taken|photographed|photo) (1[89]\d\d|20\d\d)(?!\d)"
+)
+
+_COUNTED = re.compile(r"\d|hundred|thousand|[小中高初].?[一二三四五六]|single digit|lower|upper|middle|reception|gcse|level|pre ?k")
 
 
 def says_otherwise(text: str) -> bool:
     """Return whether ``text`` states an age below 18 in one of the forms above."""
+    if _LAW.search(text) and _SAID.search(text):
+        return True
+    if _COUNTED.search(text) is None:
+        return False
     texts = dict.fromkeys((text, _worked_out(text)))
     return any(_FORMS.search(each) or any(map(_is_young, _SPAN.finditer(each))) for each in texts) or _between_births(text) or _sums_to_age(text)
 
@@ -123,7 +140,9 @@ def _between_births(text: str) -> bool:
     return any(0 <= int(found[2]) - int(found[1]) < _OF_AGE for found in _NEXT_YEAR.finditer(text))
 
 
-_SUMMED_AGE = re.compile(r"(?:aged?|turn(?:s|ed|ing)?|age (?:is|of)) (?:1[0-7]|[1-9])(?!\d)|(?<!\d)(?:1[0-7]|[1-9]) ?(?:years?|yrs?|yo|y o)(?![a-z])(?! (?:ago|experience|of (?!age)))")
+_SUMMED_AGE = re.compile(
+    r"(?:aged?|turn(?:s|ed|ing)?|age (?:is|of)) (?:1[0-7]|[1-9])(?!\d)|(?<!\d)(?:1[0-7]|[1-9]) ?(?:years?|yrs?|yo|y o)(?![a-z])(?! (?:ago|experience|of (?!age)))"
+)
 
 
 def _sums_to_age(text: str) -> bool:

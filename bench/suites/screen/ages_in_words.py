@@ -8,7 +8,7 @@ from functools import cache
 
 from bench.suites.screen.folding import in_own_script, spaced, table
 
-_FIRST = 2
+_FIRST = 3
 _WORD = re.compile(r"\w+")
 _TOO_SHORT = frozenset("to on du e".split())
 """Numbers that are other words of the same or another language once accents are off."""
@@ -128,5 +128,3 @@ def says_foreign(text: str) -> bool:
             if value < 18:
                 return True
     return False
-
-

@@ -11,22 +11,16 @@ from functools import cache
 
 _WORDS = """
     child children childhood girl girls boys teens teen teenager teenagers teenage toddler toddlers infant infants preteen preteens underage
-    schoolgirl schoolgirls schoolboy schoolboys schoolchild juvenile juveniles adolescent adolescents daughter daughters youngster youngsters baby babies
-    newborn newborns student students pupil pupils kids kid minor minors youth nephew nephews niece nieces kindergarten lolita toddlers young boy
+    schoolgirl schoolgirls schoolboy schoolboys schoolchild juvenile juveniles adolescent adolescents daughter daughters youngster youngsters baby
+    babies newborn newborns student students pupil pupils kids kid minor minors youth nephew nephews niece nieces kindergarten lolita young boy
 """.split()
-_BY_EAR = [
-    ("ch", "tch"), ("il", "yl"), ("il", "ail"), ("il", "eyel"), ("il", "iel"), ("ild", "ilde"), ("ild", "iled"), ("ild", "ylde"), ("ir", "ur"), ("ir", "er"),
-    ("ir", "yr"), ("ir", "ear"), ("ir", "uhr"), ("oy", "oi"), ("oy", "oye"), ("oy", "oiy"), ("oys", "oyz"), ("oys", "oiz"), ("boy", "bhoy"), ("ee", "ea"),
-    ("ee", "ie"), ("ee", "ey"), ("ee", "i"), ("een", "ean"), ("een", "ene"), ("ag", "aj"), ("age", "aige"), ("age", "ayj"), ("ge", "dge"), ("er", "ur"), ("er", "ah"),
-    ("er", "uh"), ("er", "a"), ("er", "ar"), ("er", "or"), ("le", "el"), ("ler", "lah"), ("dd", "d"), ("or", "er"), ("or", "ur"), ("or", "ar"), ("or", "a"),
-    ("sch", "sk"), ("sch", "sc"), ("oo", "u"), ("oo", "ew"), ("oo", "ue"), ("ool", "ule"), ("ph", "f"), ("ph", "ff"), ("oys", "oize"), ("en", "an"), ("ph", "v"), ("ew", "ue"), ("ew", "yu"), ("ew", "oo"),
-    ("ie", "ee"), ("ie", "ea"), ("ie", "ei"), ("ece", "ese"), ("ece", "ess"), ("y", "ie"), ("y", "ee"), ("y", "ey"), ("y", "i"), ("s", "z"), ("ou", "u"),
-    ("ou", "oo"), ("ou", "uh"), ("au", "o"), ("augh", "aw"), ("augh", "or"), ("augh", "au"), ("augh", "ort"), ("ild", "yld"), ("ild", "aild"),
-    ("i", "y"), ("i", "e"), ("k", "c"), ("k", "q"), ("c", "k"), ("k", "ck"), ("en", "in"), ("en", "un"), ("en", "yn"), ("en", "n"), ("in", "en"), ("ant", "ent"), ("ant", "unt"),
-    ("ant", "int"), ("sc", "s"), ("sc", "ss"), ("ol", "al"), ("ju", "joo"), ("ju", "jew"), ("ju", "ju"), ("il", "ile"), ("ile", "yle"), ("ile", "al"), ("u", "oo"), ("u", "uh"), ("tu", "too"),
-    ("u", "yoo"), ("pu", "pyoo"), ("stu", "styu"), ("f", "ph"), ("aby", "aybe"), ("a", "ay"), ("a", "ey"), ("a", "ai"), ("bab", "beb"), ("th", "f"), ("der", "da"), ("un", "on"),
-    ("dg", "j"), ("born", "bawn"), ("gart", "gard"), ("new", "noo"), ("new", "nu"), ("new", "knew"),
-]  # fmt: skip
+_BY_EAR = """
+    ch:tch il:yl,ail,eyel,iel,ile ild:ilde,iled,ylde,yld,aild ir:ur,er,yr,ear,uhr oy:oi,oye,oiy oys:oyz,oiz,oize boy:bhoy ee:ea,ie,ey,i
+    een:ean,ene ag:aj age:aige,ayj ge:dge er:ur,ah,uh,a,ar,or le:el ler:lah dd:d or:er,ur,ar,a sch:sk,sc oo:u,ew,ue ool:ule ph:f,ff,v
+    en:an,in,un,yn,n ew:ue,yu,oo ie:ee,ea,ei ece:ese,ess y:ie,ee,ey,i s:z ou:u,oo,uh au:o augh:aw,or,au,ort i:y,e k:c,q,ck c:k in:en
+    ant:ent,unt,int sc:s,ss ol:al ju:joo,jew ile:yle,al u:oo,uh,yoo tu:too pu:pyoo stu:styu f:ph aby:aybe a:ay,ey,ai bab:beb th:f der:da un:on
+    dg:j born:bawn gart:gard new:noo,nu,knew
+""".split()
 """Letters, and what sounds like them; at most two are changed in a word."""
 
 _OTHER = frozenset(
@@ -37,14 +31,15 @@ _OTHER = frozenset(
 )
 """Words that one of these is by chance."""
 
-_ALPHABET = {
-    "alpha": "a", "alfa": "a", "bravo": "b", "charlie": "c", "charly": "c", "delta": "d", "echo": "e", "foxtrot": "f", "golf": "g", "hotel": "h", "india": "i",
-    "juliet": "j", "juliett": "j", "kilo": "k", "lima": "l", "mike": "m", "november": "n", "oscar": "o", "papa": "p", "quebec": "q", "romeo": "r", "sierra": "s",
-    "tango": "t", "uniform": "u", "victor": "v", "whiskey": "w", "whisky": "w", "xray": "x", "yankee": "y", "zulu": "z",
-    "bee": "b", "cee": "c", "see": "c", "dee": "d", "eff": "f", "gee": "g", "aitch": "h", "haitch": "h", "eye": "i", "jay": "j", "kay": "k", "ell": "l", "el": "l",
-    "em": "m", "en": "n", "oh": "o", "pee": "p", "cue": "q", "queue": "q", "ar": "r", "are": "r", "ess": "s", "tee": "t", "you": "u", "vee": "v", "ex": "x", "why": "y",
-    "wye": "y", "zee": "z", "zed": "z", "ay": "a",
-}  # fmt: skip
+_ALPHABET = dict(
+    each.split(":")
+    for each in """
+    alpha:a alfa:a bravo:b charlie:c charly:c delta:d echo:e foxtrot:f golf:g hotel:h india:i juliet:j juliett:j kilo:k lima:l mike:m november:n
+    oscar:o papa:p quebec:q romeo:r sierra:s tango:t uniform:u victor:v whiskey:w whisky:w xray:x yankee:y zulu:z bee:b cee:c see:c dee:d eff:f
+    gee:g aitch:h haitch:h eye:i jay:j kay:k ell:l el:l em:m en:n oh:o pee:p cue:q queue:q ar:r are:r ess:s tee:t you:u vee:v ex:x why:y wye:y
+    zee:z zed:z ay:a
+    """.split()
+)
 """The names of letters, of the spelling alphabet and of English."""
 _PIECE = re.compile(r"[a-z]+")
 _FEWEST = 3
@@ -63,10 +58,11 @@ def _misspelt() -> frozenset[str]:
 
 
 def _respelt(word: str) -> Iterator[str]:
-    for letters, sound in _BY_EAR:
+    for rule in _BY_EAR:
+        letters, _, sounds = rule.partition(":")
         at = word.find(letters)
         while at >= 0:
-            yield word[:at] + sound + word[at + len(letters) :]
+            yield from (word[:at] + sound + word[at + len(letters) :] for sound in sounds.split(","))
             at = word.find(letters, at + 1)
 
 

@@ -21,9 +21,7 @@ _CODES = re.compile(
     rf"(?<!\w)(?:(?:0x)?[4-7][0-9a-fA-F][ ,;]{{1,2}}){{2,}}(?:0x)?[4-7][0-9a-fA-F](?!\w)|(?<!\w)(?:{_CODE}[ ,;]{{1,2}}){{2,}}{_CODE}(?!\w)"
 )
 _TAG = re.compile(r"<[^<>]{0,64}>|\[/?[A-Za-z*]{1,12}(?:=[^\[\]]{0,64})?\]|\{/?[A-Za-z]{1,12}\}|\\[A-Za-z]{2,12}\{|(?<=\w)\}")
-_BRAILLE = dict(
-    zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", "abcdefghijklmnopqrstuvwxyz", strict=True)
-)
+_BRAILLE = dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵", "abcdefghijklmnopqrstuvwxyz", strict=True))
 _BRAILLE_NUMBER = re.compile("⠼([⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚]+)")
 _UPSIDE_DOWN = dict(zip("ɐɔǝɟƃᵷɓɥᴉıɾʞʅꞁ˥ɯɹʇʌʍʎ∀ƎℲ⅁⅂⅄Ɔᗡᗺ∩Λ⊥ᴚ", "acefggghiijklllmrtvwyaefglycdbuvtr", strict=True))
 _TURNED_OF_LATIN = dict(zip("bdnpquw69m", "qpudbnm96w", strict=True))
