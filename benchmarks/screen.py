@@ -10,6 +10,7 @@ The sentences are harmless ("a portrait of a X"): of the screen's two halves onl
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import re
 import unicodedata
@@ -135,7 +136,8 @@ def _bbcode(rng: random.Random, word: str) -> str:
 
 UPSIDE_DOWN = dict(zip("abcdefghijklmnopqrstuvwxyz", "ɐqɔpǝɟƃɥᴉɾʞʅɯuodbɹsʇnʌʍxʎz", strict=True))
 BRAILLE = {letter: unicodedata.lookup(f"BRAILLE PATTERN DOTS-{dots}") for letter, dots in zip("abcdefghijklmnopqrstuvwxyz", (
-    "1 12 14 145 15 124 1245 125 24 245 13 123 134 1345 135 1234 12345 1235 234 2345 136 1236 2456 1346 13456 1356").split(), strict=True)}  # fmt: skip
+    "1 12 14 145 15 124 1245 125 24 245 13 123 134 1345 135 1234 12345 1235 234 2345 136 1236 2456 1346 13456 1356"
+).split(), strict=True)}  # fmt: skip
 SPELLING_ALPHABET = (
     "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo sierra tango uniform victor"
     " whiskey xray yankee zulu"
@@ -268,6 +270,9 @@ FOREIGN_WORDS = {
     "fa": "کودک|بچه|نوجوان",
 }  # fmt: skip
 HARMLESS = """
+    a person of 40 | half of 60 years old | 1000 weeks old | 7000 days old | 45.5 years old | born in 1990 | born 30 years ago | in its tenth year
+    f/11 aperture | M16 rifle | 300 months old | 4,000 years old | the age of exploration | year 7 of the war | adults of legal age | upper third
+    a barn in a field | gaming putting copilot | a manor, a tanager, a ballet | see you at ten
     kind regards | a kind old man | this kind of weather | all kinds of cheese | a kinder gesture between two men | little house on a hill
     a little cottage | a tiny boat | tiny details | a petite café | princess cake with green marzipan | a princess cut diamond
     baby blue vase | baby grand piano | a baby elephant and its mother | young giraffe in a field | baby carrots | kid gloves | a minor key
@@ -311,6 +316,16 @@ def ages() -> dict[str, list[str]]:
     }
 
 
+def lists() -> dict[str, list[str]]:
+    """Return the lists of ``screen_lists.json``: what the rules were tuned by, and what was held out until they were written.
+
+    The forms of words are drawn from the Hunspell dictionaries of some twenty languages (npm's ``dictionary-*``), six a word, those of languages
+    without one written by hand; the names are those of emoji in Unicode's CLDR (npm's ``cldr-annotations-modern`` 45).
+    """
+    stored = json.loads((Path(__file__).parent / "screen_lists.json").read_text(encoding="utf-8"))
+    return {name: [text for texts in languages.values() for text in texts.split("|")] for name, languages in stored.items()}
+
+
 def row(name: str, texts: list[str], verdict: Callable[[str], bool] = screening.mentions_minor) -> None:
     """Print how many of ``texts`` are taken."""
     found = sum(map(verdict, texts))
@@ -351,7 +366,7 @@ def main() -> None:
     parser.add_argument("--missed", action="store_true", help="print what is missed, and which harmless phrases are taken")
     options = parser.parse_args()
     rng = random.Random(options.seed)
-    sets = spellings(rng, options.repeats) | ages() | {"words of 28 languages": "|".join(FOREIGN_WORDS.values()).split("|")}
+    sets = spellings(rng, options.repeats) | ages() | {"words of 28 languages": "|".join(FOREIGN_WORDS.values()).split("|")} | lists()
     print("| disguise | tried | found | recall |\n|---|---|---|---|")
     for name, texts in sets.items():
         row(name, texts)

@@ -56,7 +56,7 @@ def _script(word: str) -> str:
 
 def _any_of(entries: Iterable[str]) -> str:
     """Return a pattern of words of other scripts as they are, and with those of their letters that look Latin made Latin: a text may mix both."""
-    spaced = [word.replace("[ ]", " ") for word in entries]
+    spaced = [word.replace("~", " ") for word in entries]
     ways = dict.fromkeys(way for word in spaced for way in (_script(word), _script(in_latin(word))) if not way.isascii())
     return "|".join(map(re.escape, ways))
 
@@ -82,7 +82,7 @@ def _in_scripts(text: str) -> bool:
 
 
 def _readings(prompt: str) -> list[str]:
-    """Return the texts to judge: the prompt, what is left of it without markup, with a capital I within a word as the l that it looks like, turned."""
+    """Return the texts to judge: the prompt, what is left of it without markup, with a capital I in a word as the l that it looks like, turned."""
     text = resolved(prompt)
     return [each for each in dict.fromkeys((text, without_tags(text), _CAPITAL_I.sub("l", text), from_codes(text), *turned(text))) if each]
 

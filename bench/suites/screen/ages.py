@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import cache
 
-from bench.suites.screen.age_forms import says_otherwise, whole_numbers
+from bench.suites.screen.age_forms import SEX_AND_AGE, says_otherwise, whole_numbers
 from bench.suites.screen.ages_in_words import alternatives, says_foreign
 from bench.suites.screen.folding import in_latin, in_own_script, spaced, table
 
@@ -108,7 +108,7 @@ def says_age(prompt: str) -> bool:
     texts = dict.fromkeys((plain, _joined(plain), own))
     spelt = re.sub(r"[^\W_]+", lambda found: found[0] if found[0].isdecimal() else found[0].translate(_LETTERS_FOR_DIGITS), plain)
     texts[spelt] = texts[_DISGUISED_DIGITS.sub(lambda found: "1" + (found[2] or "0"), plain)] = None
-    return any(map(_says_plainly, texts)) or any(map(says_foreign, dict.fromkeys((plain, own))))
+    return bool(SEX_AND_AGE.search(plain)) or any(map(_says_plainly, texts)) or any(map(says_foreign, dict.fromkeys((plain, own))))
 
 
 def _says_plainly(text: str) -> bool:

@@ -59,6 +59,7 @@ _BEFORE_IN = {
 }
 _MORE = {
     "zh": (_numbered("一 二 三 四 五 六 七 八 九 十 十一 十二 十三 十四 十五 十六 十七 十八 十九"), "周?岁|周?歲|歲"),
+    "zh formal": (_numbered("壹 贰 叁 肆 伍 陆 柒 捌 玖 拾 拾壹 拾贰 拾叁 拾肆 拾伍 拾陆 拾柒 拾捌 拾玖"), "周?岁|周?歲|歲"),
     "ko native": (_numbered("한 두 세 네 다섯 여섯 일곱 여덟 아홉 열 열한 열두 열세 열네 열다섯 열여섯 열일곱 열여덟 열아홉 스무"), "살"),
     "pl before letni": (
         _numbered(
@@ -102,10 +103,10 @@ def _foreign() -> list[tuple[frozenset[str], re.Pattern[str], dict[str, int]]]:
             folded = {word[:-1] if len(word) > 4 else word: number for word, number in folded.items()}
         number = alternatives(folded, stems=stems)
         units, before = in_own_script(units), in_own_script(_BEFORE_IN.get(language, ""))
-        parted = language not in ("ja", "ko", "ko native", "zh", "th")
+        parted = language not in ("ja", "ko", "ko native", "zh", "zh formal", "th")
         boundary, end = (r"(?<![^\W_])", r"(?![^\W_])") if parted else ("", "")
         pattern = rf"{boundary}(?:(?P<n>{number}) ?(?:de )?(?:{units}){end}" + (rf"|(?:{before}) ?(?P<m>{number})(?![^\W_]))" if before else ")")
-        found.append((frozenset(word[:_FIRST] for word in folded) if parted else frozenset(), re.compile(pattern), folded))
+        found.append((frozenset(word.split()[0][:_FIRST] for word in folded) if parted else frozenset(), re.compile(pattern), folded))
     return found
 
 

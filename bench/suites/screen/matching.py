@@ -79,7 +79,8 @@ class Lexicon:
         parts: what betrays a word that holds it anywhere.
         starts: what betrays a word that begins with it.
         ends: what betrays a word that ends with it, or with its plural.
-        foreign: whole words that may be two words of English run together (``de ti``): sought only where no blank parts them, or blanks part all letters.
+        foreign: whole words that may be two words of English run together (``de ti``):
+            sought where no blank parts them, or where blanks part all letters.
         foreign_starts: what betrays a word of another language that begins with it.
         other: words that are other words, though they look like one of these drawn out or hold one.
     """
