@@ -10,6 +10,7 @@ The sentences are harmless ("a portrait of a X"): of the screen's two halves onl
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import re
 import unicodedata
@@ -113,6 +114,36 @@ def _tagged(rng: random.Random, word: str) -> str:
     return f"{word[:at]}<{name}>{word[at]}</{name}>{word[at + 1 :]}"
 
 
+def _escaped(rng: random.Random, letter: str) -> str:
+    point = ord(letter)
+    return rng.choice([f"\\{point:03o}", f"U+{point:04X} ", f"\\u{{{point:x}}}", f"\\x{{{point:x}}}", f"\\U{point:08x}", f"%u{point:04x}"])
+
+
+def _codes(rng: random.Random, word: str) -> str:
+    form = rng.choice(["{:02x}", "0x{:02x}", "{:d}"])
+    return " ".join(form.format(ord(letter)) for letter in word)
+
+
+def _swapped(rng: random.Random, word: str) -> str:
+    at = rng.choice([at for at in range(len(word) - 1) if word[at] != word[at + 1]])
+    return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+
+
+def _bbcode(rng: random.Random, word: str) -> str:
+    at, tag = rng.randint(1, len(word) - 1), rng.choice(["b", "i", "u", "color=red", "size=3"])
+    return f"{word[:at]}[{tag}]{word[at]}[/{tag.partition('=')[0]}]{word[at + 1 :]}"
+
+
+UPSIDE_DOWN = dict(zip("abcdefghijklmnopqrstuvwxyz", "ɐqɔpǝɟƃɥᴉɾʞʅɯuodbɹsʇnʌʍxʎz", strict=True))
+BRAILLE = {letter: unicodedata.lookup(f"BRAILLE PATTERN DOTS-{dots}") for letter, dots in zip("abcdefghijklmnopqrstuvwxyz", (
+    "1 12 14 145 15 124 1245 125 24 245 13 123 134 1345 135 1234 12345 1235 234 2345 136 1236 2456 1346 13456 1356"
+).split(), strict=True)}  # fmt: skip
+SPELLING_ALPHABET = (
+    "alpha bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo sierra tango uniform victor"
+    " whiskey xray yankee zulu"
+).split()
+
+
 def _wrapped(outer: Disguise, inner: Disguise) -> Disguise:
     return lambda rng, word: outer(rng, inner(rng, word))
 
@@ -148,8 +179,23 @@ SPELLINGS: dict[str, Disguise] = {
     "mixed case": _each(lambda rng, letter: rng.choice([letter, letter.upper()])),
     "look-alikes, signs between": _wrapped(_between(lambda rng: rng.choice(SIGNS[:10])), _one(_alike)),
     "doubled, signs between": lambda rng, word: rng.choice(SIGNS[:10]).join(letter * 2 for letter in word),
+    "octal, U+ and other escapes": _each(_escaped),
+    "character codes": _codes,
+    "BBCode inside": _bbcode,
+    "two letters swapped": _swapped,
+    "a letter between all letters": _between(lambda rng: rng.choice("xqzv")),
+    "a word between all letters": _between(lambda rng: rng.choice([" and ", " x ", " dot ", " then "])),
+    "upside down": lambda _, word: "".join(UPSIDE_DOWN[letter] for letter in reversed(word)),
+    "letters upside down in place": _each(lambda _, letter: UPSIDE_DOWN[letter] if not UPSIDE_DOWN[letter].isascii() else letter),
+    "braille": _each(lambda _, letter: BRAILLE[letter]),
+    "spelling alphabet": lambda _, word: " ".join(SPELLING_ALPHABET[ord(letter) - ord("a")] for letter in word),
     "a digit, signs between": _wrapped(_between(lambda rng: rng.choice("'-._/:~")), _one(_digit)),
 }  # fmt: skip
+BY_EAR = """
+    chyld | childe | tchild | kidz | kydz | gurl | gerl | gyrl | bhoy | boiz | teanager | teenaijer | todler | toddlar | infent | infunt | joovenile
+    juvanile | addolescent | adolesent | dawter | yungster | nuborn | baybee | babee | skoolboy | stoodent | pewpil | neffew | neece | kindergarden
+    preteen | preeteen | underaje | undaage | teanz | childrin | chilldrun | yooth | kiddz | boize | skoolgerl | dorter | teenidger | juvinile
+"""
 ENGLISH_AGES = """
     a person {n} years old | a {n}-year-old pianist | a pianist, {n}yo | a pianist, {n} y/o | a pianist ({n} yrs) | a pianist aged {n}
     age: {n}, a pianist | a pianist of {n} years | turning {w} | a pianist who just turned {w} | a {w}-year-old | {w} years of age
@@ -224,6 +270,9 @@ FOREIGN_WORDS = {
     "fa": "کودک|بچه|نوجوان",
 }  # fmt: skip
 HARMLESS = """
+    a person of 40 | half of 60 years old | 1000 weeks old | 7000 days old | 45.5 years old | born in 1990 | born 30 years ago | in its tenth year
+    f/11 aperture | M16 rifle | 300 months old | 4,000 years old | the age of exploration | year 7 of the war | adults of legal age | upper third
+    a barn in a field | gaming putting copilot | a manor, a tanager, a ballet | see you at ten
     kind regards | a kind old man | this kind of weather | all kinds of cheese | a kinder gesture between two men | little house on a hill
     a little cottage | a tiny boat | tiny details | a petite café | princess cake with green marzipan | a princess cut diamond
     baby blue vase | baby grand piano | a baby elephant and its mother | young giraffe in a field | baby carrots | kid gloves | a minor key
@@ -243,6 +292,7 @@ def _listed(text: str) -> list[str]:
 def spellings(rng: random.Random, repeats: int) -> dict[str, list[str]]:
     """Return the sentences of each way of writing a word."""
     return {name: [rng.choice(FRAMES).format(way(rng, word)) for word in WORDS for _ in range(repeats)] for name, way in SPELLINGS.items()} | {
+        "spelt by ear": [rng.choice(FRAMES).format(word) for word in _listed(BY_EAR)],
         "no blanks": [re.sub(r"[\s,]+", "", frame.format(word)) for word in WORDS for frame in FRAMES],
         "no blanks, no capitals, other signs": [re.sub(r"[\s,]+", rng.choice("_-.+/"), frame.format(word)) for word in WORDS for frame in FRAMES],
     }
@@ -264,6 +314,16 @@ def ages() -> dict[str, list[str]]:
         "ages in 29 languages, digits": digits,
         "ages in 29 languages, words": spelt,
     }
+
+
+def lists() -> dict[str, list[str]]:
+    """Return the lists of ``screen_lists.json``: what the rules were tuned by, and what was held out until they were written.
+
+    The forms of words are drawn from the Hunspell dictionaries of some twenty languages (npm's ``dictionary-*``), six a word, those of languages
+    without one written by hand; the names are those of emoji in Unicode's CLDR (npm's ``cldr-annotations-modern`` 45).
+    """
+    stored = json.loads((Path(__file__).parent / "screen_lists.json").read_text(encoding="utf-8"))
+    return {name: [text for texts in languages.values() for text in texts.split("|")] for name, languages in stored.items()}
 
 
 def row(name: str, texts: list[str], verdict: Callable[[str], bool] = screening.mentions_minor) -> None:
@@ -306,7 +366,7 @@ def main() -> None:
     parser.add_argument("--missed", action="store_true", help="print what is missed, and which harmless phrases are taken")
     options = parser.parse_args()
     rng = random.Random(options.seed)
-    sets = spellings(rng, options.repeats) | ages() | {"words of 28 languages": "|".join(FOREIGN_WORDS.values()).split("|")}
+    sets = spellings(rng, options.repeats) | ages() | {"words of 28 languages": "|".join(FOREIGN_WORDS.values()).split("|")} | lists()
     print("| disguise | tried | found | recall |\n|---|---|---|---|")
     for name, texts in sets.items():
         row(name, texts)

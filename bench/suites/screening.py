@@ -12,22 +12,23 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.suites.screen import words
+from bench.suites.screen import languages, words
 from bench.suites.screen.ages import says_age
-from bench.suites.screen.folding import in_latin, in_own_script, resolved, without_tags
+from bench.suites.screen.disguises import misspelt, spelt_out
+from bench.suites.screen.folding import from_codes, in_latin, in_own_script, resolved, turned, without_tags
 from bench.suites.screen.matching import Matcher
 
 LONGEST = 10_000
 """Characters of the longest prompt that is read. No text encoder reads as many; what is longer is refused, not cut."""
 
 _MINOR, _SMALL, _SEX = Matcher(words.MINORS), Matcher(words.SMALL), Matcher(words.SEXUAL)
-_HARMLESS, _GERMAN, _PHRASES = re.compile(words.HARMLESS), re.compile(words.GERMAN_CHILD), re.compile(words.PLAIN_PHRASES)
+_HARMLESS, _GERMAN, _PHRASES = re.compile(words.HARMLESS), re.compile(words.GERMAN_CHILD), re.compile(rf"(?<![a-z]){languages.PHRASES}(?![a-z])")
 _REPEATED = re.compile(r"(.)\1+")
 _CAPITAL_I = re.compile(r"(?<=[a-z])I(?![A-Z])")
 _PLAIN_BLANKS = re.compile(r"[\s'’-]+")
@@ -53,16 +54,23 @@ def _script(word: str) -> str:
     return _REPEATED.sub(r"\1", in_own_script(word))
 
 
-_SCRIPTS = re.compile(
-    "|".join(re.escape(each) for word in words.SCRIPTS for each in dict.fromkeys((_script(word), _script(in_latin(word)))) if not each.isascii())
-)
-"""Words of other scripts as they are, and with those of their letters that look Latin made Latin: a text may mix both."""
+def _any_of(entries: Iterable[str]) -> str:
+    """Return a pattern of words of other scripts as they are, and with those of their letters that look Latin made Latin: a text may mix both."""
+    spaced = [word.replace("~", " ") for word in entries]
+    ways = dict.fromkeys(way for word in spaced for way in (_script(word), _script(in_latin(word))) if not way.isascii())
+    return "|".join(map(re.escape, ways))
+
+
+_SCRIPTS = re.compile(rf"{_any_of(languages.SCRIPTS)}|(?<!\w)(?:{_any_of(languages.WHOLE_IN_SCRIPTS)})(?!\w)|{languages.ONE_SIGN}")
+_ACCENTED = re.compile(rf"(?<!\w)(?:{languages.ACCENTED})(?!\w)")
 
 
 def _in_scripts(text: str) -> bool:
     """Return whether a word of another script stands in ``text``: as written, with marks between its letters, or with blanks."""
     if text.isascii():
         return False
+    if _ACCENTED.search(unicodedata.normalize("NFC", text).lower()):
+        return True
     for each in (in_own_script(text), in_latin(text)):
         closed = _REPEATED.sub(r"\1", _BETWEEN.sub("", each))
         if _SCRIPTS.search(_REPEATED.sub(r"\1", each)) or _SCRIPTS.search(closed):
@@ -74,9 +82,9 @@ def _in_scripts(text: str) -> bool:
 
 
 def _readings(prompt: str) -> list[str]:
-    """Return the texts to judge: the prompt, what is left of it without markup, and with a capital I within a word as the l that it looks like."""
+    """Return the texts to judge: the prompt, what is left of it without markup, with a capital I in a word as the l that it looks like, turned."""
     text = resolved(prompt)
-    return list(dict.fromkeys((text, without_tags(text), _CAPITAL_I.sub("l", text))))
+    return [each for each in dict.fromkeys((text, without_tags(text), _CAPITAL_I.sub("l", text), from_codes(text), *turned(text))) if each]
 
 
 @lru_cache(maxsize=1 << 16)  # suites that share prompts are screened in one go
@@ -96,7 +104,10 @@ def _refers_to_minor(text: str, *, strict: bool) -> bool:
     if _GERMAN.search(spaced) or _PHRASES.search(spaced) or _A_LITTLE.search(spaced):
         return True
     said = _HARMLESS.sub(_left_out, spaced) if _HARMLESS.search(spaced) else folded
-    return _MINOR.occurs(said) or _small_person(said, strict=strict) or _in_scripts(text) or says_age(text)
+    if _MINOR.occurs(said) or misspelt(said) or _small_person(said, strict=strict) or _in_scripts(text) or says_age(text):
+        return True
+    spelt = spelt_out(folded)
+    return bool(spelt) and _MINOR.occurs(spelt)
 
 
 def _left_out(phrase: re.Match[str]) -> str:

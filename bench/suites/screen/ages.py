@@ -6,9 +6,10 @@ import re
 import unicodedata
 from functools import cache
 
-from bench.suites.screen.folding import in_latin, in_own_script, table
+from bench.suites.screen.age_forms import SEX_AND_AGE, says_otherwise, whole_numbers
+from bench.suites.screen.ages_in_words import alternatives, says_foreign
+from bench.suites.screen.folding import in_latin, in_own_script, spaced, table
 
-_BLANKS = re.compile(r"[^\w<>+\u0900-\u0eff]+|_+")  # the vowel signs of Indic scripts and Thai are no letters to Python
 _NO_LETTER_BEFORE, _NO_LETTER_AFTER = r"(?<![^\W\d_])", r"(?![^\W\d_])"
 _LETTERS_FOR_DIGITS = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t"})
 _DISGUISED_DIGITS = re.compile(r"(?<![^\W_])([il|])([0-7])(?![^\W_])|(?<![^\W_])([1il|])o(?= ?(?:yo|y o|yrs?|years?|ans|an?os)(?![a-z]))")
@@ -23,7 +24,7 @@ _UNITS = "|".join(
     tahun tuoi metu|metai taong лет\w* год\w* річн\w* рок\w* χρον\w* ετων|ετη साल\w* वर्ष\w* سنة|سنه|سنوات عام\w*|عاما ساله|سال שנים|שנה বছর\w* வயது
     """.replace("[ ]", "~").split()
 ).replace("~", " ")
-_UNITS_WITHOUT_BLANKS = "歳|才|岁|歲|살|세|개월|ปี|ขวบ"
+_UNITS_WITHOUT_BLANKS = "周 ?岁|周 ?歲|歳|才|岁|歲|살|세|개월|ปี|ขวบ|ਸਾਲ|વર્ષ|ವರ್ಷ|വയസ്സ|సంవత్సర|ఏళ్ళ|ఏళ్ల|វស្សា|ឆ្នាំ|ປີ|နှစ်|ዓመት|წლის|տարեկան"
 _AGED = "|".join(
     r"""
     age[ds]? aging turn(?:s|ed|ing)? edad alter leeftijd umur usia berusia yasinda idade wiek\w* eta возраст\w* вік\w* ηλικια\w* 年齢 年龄 年齡 나이
@@ -81,79 +82,6 @@ _DOZENS = [
     ("dozen", "12"),
     ("a decade", "10"),
 ]
-_TOO_SHORT = frozenset("to on du e".split())
-"""Numbers that are other words of the same or another language once accents are off."""
-
-
-def _numbered(words: str) -> dict[str, int]:
-    return {word: number for number, word in enumerate(words.split(), start=1)}
-
-
-_OLD_IN = {
-    "fr": r"ans|an",
-    "de": r"jahr\w*",
-    "es": r"anos?|anyos",
-    "it": r"anni|anno|enne",
-    "pt": r"anos?",
-    "nl": r"jaar|jarige?\w*",
-    "sv": r"ar|aring\w*|arig\w*",
-    "da": r"ar|aring\w*|arig\w*",
-    "no": r"ar|aring\w*|arig\w*",
-    "fi": r"vuotia\w*|vuoden\w*",
-    "pl": r"letni\w*|lat|lata|rok\w*",
-    "cs": r"let\w*|rok\w*",
-    "sk": r"rok\w*|rocn\w*",
-    "sr": r"godin\w*|godisnj\w*",
-    "ru": r"лет\w*|год\w*",
-    "uk": r"річн\w*|рок\w*",
-    "tr": r"yas\w*",
-    "ro": r"ani|(?:de )?ani",
-    "hu": r"eves\w*",
-    "id": r"tahun",
-    "vi": r"tuoi",
-    "ar": r"سنة|سنه|سنوات|عام\w*",
-    "he": r"שנים|שנה",
-    "ja": r"歳|才",
-    "ko": r"살|세",
-    "th": r"ปี|ขวบ",
-    "fa": r"ساله|سال",
-    "lt": r"metu|metai|met\w*",
-}
-_BEFORE_IN = {
-    "he": "בת|בן|גיל",
-    "ar": "عمره|عمرها|العمر|بعمر",
-    "id": "umur|usia|berusia",
-    "th": "อายุ",
-    "fr": "age de|agee de",
-    "es": "edad de",
-    "de": "alter von",
-}
-_MORE = {
-    "zh": (_numbered("一 二 三 四 五 六 七 八 九 十 十一 十二 十三 十四 十五 十六 十七 十八 十九"), "岁|歲"),
-    "ko native": (_numbered("한 두 세 네 다섯 여섯 일곱 여덟 아홉 열 열한 열두 열세 열네 열다섯 열여섯 열일곱 열여덟 열아홉 스무"), "살"),
-    "pl before letni": (
-        _numbered(
-            "rocz dwu trzy cztero piecio szescio siedmio osmio dziewiecio dziesiecio"
-            " jedenasto dwunasto trzynasto czternasto pietnasto szesnasto siedemnasto"
-        ),
-        r"letni\w*",
-    ),
-    "hi": (_numbered("एक दो तीन चार पांच छह सात आठ नौ दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह"), "साल|वर्ष"),
-    "el": (
-        _numbered("ενα δυο τριων τεσσαρων πεντε εξι επτα οκτω εννεα δεκα εντεκα δωδεκα δεκατριων δεκατεσσαρων δεκαπεντε δεκαεξι δεκαεπτα δεκαοκτω"),
-        r"ετων|χρον\w*",
-    ),
-}
-"""Languages that num2words lacks, or counts ages otherwise in."""
-
-
-def _spaced(text: str) -> str:
-    return _BLANKS.sub(" ", text)
-
-
-def _alternatives(words: dict[str, int], stems: bool) -> str:
-    ending = r"\w{0,2}" if stems else ""
-    return "|".join(re.escape(word) + ending for word in sorted(words, key=len, reverse=True))
 
 
 @cache
@@ -165,53 +93,7 @@ def _english() -> tuple[re.Pattern[str], dict[str, str]]:
     for text, number in tables["en ordinals"].items():
         digits[text] = f"{number}th"
     digits |= {"forteen": "14", "fourty": "40"} | dict(_DOZENS)
-    return re.compile(rf"{_NO_LETTER_BEFORE}(?:{_alternatives(dict.fromkeys(digits, 0), False)})(?=(?:year|yr|yo|month|s? |$|\d|\W))"), digits
-
-
-@cache
-def _foreign() -> tuple[re.Pattern[str], list[tuple[re.Pattern[str], dict[str, int]]]]:
-    """Return a pattern of all units, which says whether a text needs the others, and one a language: number and unit, or age and number."""
-    found: list[tuple[re.Pattern[str], dict[str, int]]] = []
-    tables = table("numbers")
-    every = [(tables[language], units, language) for language, units in _OLD_IN.items()]
-    every += [(words, units, language) for language, (words, units) in _MORE.items()]
-    for words, units, language in every:
-        folded = {_number_key(word): number for word, number in words.items()}
-        if language == "hu":  # two is another word before what is counted
-            folded |= {word.removesuffix("ketto") + "ket": number for word, number in folded.items() if word.endswith("ketto")}
-        folded = {word: number for word, number in folded.items() if word not in _TOO_SHORT or language == "tr"}
-        stems = language in ("ru", "uk", "pl", "cs", "sk", "sr")
-        if stems:
-            folded = {word[:-1] if len(word) > 4 else word: number for word, number in folded.items()}
-        number = _alternatives(folded, stems)
-        units, before = in_own_script(units), in_own_script(_BEFORE_IN.get(language, ""))
-        spaced = language not in ("ja", "ko", "ko native", "zh", "th")
-        boundary, end = (r"(?<![^\W_])", r"(?![^\W_])") if spaced else ("", "")
-        pattern = rf"{boundary}(?:(?P<n>{number}) ?(?:de )?(?:{units}){end}" + (rf"|(?:{before}) ?(?P<m>{number})(?![^\W_]))" if before else ")")
-        found.append((re.compile(pattern), folded))
-    units = "|".join(
-        dict.fromkeys(in_own_script("|".join([*_OLD_IN.values(), *_BEFORE_IN.values(), *(units for _, units in _MORE.values())])).split("|"))
-    )
-    return re.compile(units), found
-
-
-def _number_key(word: str) -> str:
-    return _spaced(in_own_script(word)).strip()
-
-
-def _says_foreign(text: str) -> bool:
-    needed, languages = _foreign()
-    if not needed.search(text):
-        return False
-    for pattern, words in languages:
-        for found in pattern.finditer(text):
-            said = found.groupdict().get("n") or found.groupdict().get("m") or ""
-            value = words.get(said) or max(
-                (number for word, number in words.items() if said.startswith(word) and len(said) - len(word) < 3), default=99
-            )
-            if value < 18:
-                return True
-    return False
+    return re.compile(rf"{_NO_LETTER_BEFORE}(?:{alternatives(digits, stems=False)})(?=(?:year|yr|yo|month|ish|s? |$|\d|\W))"), digits
 
 
 def _joined(text: str) -> str:
@@ -221,17 +103,18 @@ def _joined(text: str) -> str:
 
 def says_age(prompt: str) -> bool:
     """Return whether ``prompt``, with entities resolved, states an age below 18."""
-    plain, own = _spaced(in_latin(prompt)), _spaced(_ascii_digits(in_own_script(prompt)))
+    prompt = whole_numbers(prompt)
+    plain, own = spaced(in_latin(prompt)), spaced(_ascii_digits(in_own_script(prompt)))
     texts = dict.fromkeys((plain, _joined(plain), own))
     spelt = re.sub(r"[^\W_]+", lambda found: found[0] if found[0].isdecimal() else found[0].translate(_LETTERS_FOR_DIGITS), plain)
     texts[spelt] = texts[_DISGUISED_DIGITS.sub(lambda found: "1" + (found[2] or "0"), plain)] = None
-    return any(map(_says_plainly, texts)) or any(map(_says_foreign, dict.fromkeys((plain, own))))
+    return bool(SEX_AND_AGE.search(plain)) or any(map(_says_plainly, texts)) or any(map(says_foreign, dict.fromkeys((plain, own))))
 
 
 def _says_plainly(text: str) -> bool:
     pattern, digits = _english()
     numbered = pattern.sub(lambda found: digits[found[0]], text)
-    return bool(_AGES.search(numbered) or _ROMAN_AGE.search(text))
+    return bool(_AGES.search(numbered) or _ROMAN_AGE.search(text) or says_otherwise(numbered))
 
 
 def _ascii_digits(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _SYMBOLS = {"a": "4@", "b": "8", "c": "(", "e": "3€", "g": "69", "i": "1!|l", "l": "1!|", "o": "0", "s": "5$", "t": "7+", "z": "2"}
 _ONE_LETTER: dict[str, str] = {}
@@ -47,9 +47,21 @@ def _shortened(word: str) -> str:
     return "".join(found)
 
 
-def _drawn(word: str) -> str:
-    """Return a pattern of ``word`` in which a letter may be repeated or replaced by the symbols that look like it."""
-    return "".join(f"[{re.escape(letter + _SYMBOLS.get(letter, ''))}]+" for letter in word)
+def _drawn(word: str, *, alike: str = "|l") -> str:
+    """Return a pattern of ``word`` in which a letter may be repeated or replaced by the symbols that look like it.
+
+    Args:
+        word: what is sought.
+        alike: what else stands for an i.
+    """
+    symbols = _SYMBOLS | {"i": "1!" + alike}
+    return "".join(f"[{re.escape(letter + symbols.get(letter, ''))}]+" for letter in word)
+
+
+@cache
+def _pattern(word: str, *, own: bool = True) -> re.Pattern[str]:
+    """Return the compiled pattern of a word, made when first needed, since a text needs few of some thousand; an l is an i in English words only."""
+    return re.compile(_drawn(word, alike="|l" if own else "|"))
 
 
 def _has_letters(text: str, word_length: int) -> bool:
@@ -67,6 +79,9 @@ class Lexicon:
         parts: what betrays a word that holds it anywhere.
         starts: what betrays a word that begins with it.
         ends: what betrays a word that ends with it, or with its plural.
+        foreign: whole words that may be two words of English run together (``de ti``):
+            sought where no blank parts them, or where blanks part all letters.
+        foreign_starts: what betrays a word of another language that begins with it.
         other: words that are other words, though they look like one of these drawn out or hold one.
     """
 
@@ -74,6 +89,8 @@ class Lexicon:
     parts: Collection[str] = ()
     starts: Collection[str] = ()
     ends: Collection[str] = ()
+    foreign: Collection[str] = ()
+    foreign_starts: Collection[str] = ()
     other: Collection[str] = ()
 
 
@@ -90,12 +107,16 @@ class Matcher:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._other = frozenset(lexicon.other)
-        self._whole: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
-        for word in sorted(set(lexicon.words)):
-            self._whole.setdefault(_skeleton(word), []).append((len(word), re.compile(_drawn(word))))
+        self._whole: dict[str, list[tuple[str, bool]]] = {}
+        for word in sorted({*lexicon.words, *lexicon.foreign}):
+            self._whole.setdefault(_skeleton(word), []).append((word, word in lexicon.words))
         self._starts_of_words = frozenset(skeleton[:end] for skeleton in self._whole for end in range(1, len(skeleton) + 1))
-        sought = [_drawn(part) for part in lexicon.parts]
-        sought += [f"^{_drawn(start)}" for start in lexicon.starts] + [f"{_drawn(end)}[s5$]?$" for end in lexicon.ends]
+        self._own = frozenset(lexicon.starts)
+        self._starts: dict[str, list[str]] = {}
+        for start in sorted({*lexicon.starts, *lexicon.foreign_starts}):
+            self._starts.setdefault(_skeleton(start), []).append(start)
+        self._lengths_of_starts = sorted({len(skeleton) for skeleton in self._starts})
+        sought = [_drawn(part) for part in lexicon.parts] + [f"{_drawn(end)}[s5$]?$" for end in lexicon.ends]
         self._parts = re.compile("|".join(sought) or r"(?!)")
         self._long = re.compile("|".join(_drawn(word) for word in lexicon.words if len(word) > 3) or r"(?!)")
         plain = "|".join(word for word in lexicon.words if len(word) > 2) or "(?!)"
@@ -128,13 +149,22 @@ class Matcher:
         variants = dict.fromkeys((short, short.strip(_EDGE), short.lstrip(_EDGE), short.rstrip(_EDGE)))
         if any(self._is_whole(each) for each in variants):
             return True
-        if any(_has_letters(found[0], 4) for found in self._parts.finditer(short)):
+        if any(_has_letters(found[0], 4) for found in self._parts.finditer(short)) or self._begins(short):
             return True
         return len(text) > 9 and self._is_glued(short)
 
-    def _is_whole(self, text: str) -> bool:
-        for length, pattern in self._whole.get(_skeleton(text), ()):
-            if pattern.fullmatch(text) and _has_letters(text, length) and text not in self._other:
+    def _begins(self, text: str) -> bool:
+        skeleton = _skeleton(text)
+        for length in self._lengths_of_starts:
+            for start in self._starts.get(skeleton[:length], ()):
+                found = _pattern(start, own=start in self._own).match(text)
+                if found and _has_letters(found[0], 4):
+                    return True
+        return False
+
+    def _is_whole(self, text: str, *, foreign: bool = True) -> bool:
+        for word, own in self._whole.get(_skeleton(text), ()):
+            if (own or foreign) and _pattern(word, own=own).fullmatch(text) and _has_letters(text, len(word)) and text not in self._other:
                 return True
         return False
 
@@ -171,7 +201,7 @@ class Matcher:
     def _holds_together(self, joined: str, count: int, longest: int, apart: bool) -> bool:
         """Return whether ``count`` pieces, the longest of that many letters, are one word: with blanks between them, only some are."""
         whole = _shortened(joined)
-        if len(_skeleton(whole)) < 3 or not self._is_whole(whole):
+        if len(_skeleton(whole)) < 3 or not self._is_whole(whole, foreign=not apart or longest == 1):
             return False
         if not apart or longest == 1:
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.suites.screen import languages
 from bench.suites.screen.matching import Lexicon
 
 _MINORS = """
@@ -36,12 +37,9 @@ _MINOR_PARTS = """
 """What betrays a word that holds it anywhere: ``schoolkid``, ``catgirl``, ``babyface``."""
 
 _MINOR_STARTS = """
-    boy teen gyerm gyerek kislany kisfiu csecsem cocuk cocug dziewczyn nastolat niemowl nieletn malolet podrost miminko holcic nezletil
-    chlapec chlapc bambin ragazz fanciull minorenn muchach chiquill colegial crianc garot fillette garcon ecolier lyceen collegien madchen
-    jugendlich schulkind kleinkind kindheit saugling schuler pojk tonaring tenaring spedbarn tytto vauva fetit bebelus djevoj devojc
-    nastolet kisgyer lillepig ninit menininh pikkutytt
+    boy teen
 """.split()
-"""What betrays a word that begins with it, whatever its ending in its language; inside, ``boy`` stands in words such as ``flamboyant``."""
+"""What betrays a word that begins with it; inside, ``boy`` stands in words such as ``flamboyant``."""
 
 _OTHER = """
     soon toot tinny boil boils ill till babylon babylonian babylonians boycott boycotts boycotted boycotting boyd boyle boyer boysenberry
@@ -50,7 +48,15 @@ _OTHER = """
 """.split()
 """Words that look like one of the above drawn out, or that hold one."""
 
-MINORS = Lexicon(_MINORS, _MINOR_PARTS, starts=_MINOR_STARTS, ends=("boy",), other=_OTHER)
+MINORS = Lexicon(
+    _MINORS,
+    _MINOR_PARTS,
+    starts=_MINOR_STARTS,
+    ends=("boy",),
+    foreign=languages.WORDS,
+    foreign_starts=languages.STARTS,
+    other=[*_OTHER, *languages.OTHER],
+)
 
 SMALL = Lexicon(words="little lil smol tiny petite".split(), other=["ill", "tinny"])
 """Said of a person they may mean a minor, of a house they do not."""
@@ -126,21 +132,6 @@ GERMAN_CHILD = (
 )
 """``kind`` is a child in German and friendly in English: the word beside it tells."""
 
-SCRIPTS = """
-    пацан дівчин παιδακ بنت
-    девочк девоч мальчик мальчиш ребён ребят дети детей детям детск детк дитя подрост школьни школьниц младен малыш малолет несовершеннолет дівчинк
-    дівчат хлопчик хлопц дитин діти дітей підліт немовл школяр неповноліт παιδι κοριτσ αγορι αγορακι εφηβ μωρο ανηλικ νηπιο βρεφ
-    少女 幼女 女児 男児 少年 子供 子ども こども 赤ちゃん 女の子 男の子 小学生 中学生 高校生 未成年 幼児 園児 児童 ロリ ショタ
-    小孩 孩子 女孩 男孩 儿童 兒童 婴儿 嬰兒 幼童 学生 學生 萝莉 蘿莉 正太 女童 男童 青少年 宝宝 寶寶 小朋友
-    소녀 소년 아이 어린이 아기 미성년 학생 유아 로리 꼬마 청소년 아동 초등
-    बच्च लड़की लड़का लड़के बालक बालिका किशोर नाबालिग शिशु طفل طفلة أطفال اطفال فتاة قاصر صبي مراهق رضيع تلميذ کودک بچه نوجوان بچہ لڑکی لڑکا
-    ילד ילדה ילדים תינוק נער נערה קטין קטינה เด็ก ทารก วัยรุ่น শিশু বাচ্চা কিশোর குழந்தை சிறுமி சிறுவன்
-""".split()
-PLAIN_PHRASES = (
-    r"(?<![a-z])(?:wee (?:ones?|thing)|tre em|em be|be gai|be trai|tre con|thieu nien|kucuk kiz"
-    r"|kiz cocu\w*|anak anak|tre nho|bocah|maluch\w*|budak lelaki|batang babae)(?![a-z])"
-)
-"""What is two words in its language, accents off."""
 SIGNS = frozenset("👶🧒👦👧🚸🍼🏫🎒")
 
 SEXUAL = Lexicon(

@@ -10,7 +10,7 @@ import pytest
 from bench.errors import BenchError
 from bench.miniature.vocabulary import WORDS
 from bench.suites import screening
-from bench.suites.screen import words
+from bench.suites.screen import languages, words
 from bench.suites.screen.folding import table
 from bench.suites.screening import LONGEST, excludes, fingerprint, mentions_minor, mentions_sexual, screen
 
@@ -68,6 +68,32 @@ MINOR = [
     "ein Kind am Fenster",
     "두 소 녀",
     "a little lady at the window",
+    r"\143\150\151\154\144 by the sea",
+    "U+0063 U+0068 U+0069 U+006C U+0064 by the sea",
+    "ch[b]il[/b]d by the sea",
+    "63 68 69 6c 64 by the sea",
+    "chlid by the sea",
+    "skoolgirl, todler",
+    "cxhxixlxd by the sea",
+    "c and h and i and l and d by the sea",
+    "kilo india delta sierra",
+    "pʅᴉɥɔ",
+    "⠉⠓⠊⠇⠙ by the sea",
+    "a pianist in her twelfth year",
+    "a pianist aged between 10 and 12",
+    "a pianist, 600 weeks old",
+    "a pianist, 4,000 days old",
+    "a pianist born 12 years ago",
+    "a pianist below the age of majority",
+    "a pianist, f12",
+    "a pianist, fourteenish",
+    "a pianist, half of 30 years old",
+    "a pianist born in 1990, photographed in 2001",
+    "a pianist in form 3",
+    "拾贰岁",
+    "ученица у окна",
+    "mergaitės prie lango",
+    "skolflickans cykel",
 ]
 
 
@@ -105,6 +131,13 @@ def test_alone_it_does_not_exclude_a_benign_prompt(prompt: str) -> None:
         "chapter XIV",
         "a dozen eggs",
         "cinema 4k, 8k",
+        "1000 weeks old",
+        "7,000 days old",
+        "45.5 years old",
+        "half of 60 years old",
+        "aperture f 1.4, f/11",
+        "the upper third of the picture",
+        "gaming, putting, copilot",
     ],
 )
 def test_other_words_are_left_alone(prompt: str) -> None:
@@ -172,7 +205,7 @@ def test_the_miniatures_words_are_blind_spots_of_the_screen() -> None:
 def test_the_work_is_linear_in_the_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     work = []
     judge, from_ = screening.Matcher._is_whole, screening.Matcher._holds_together
-    monkeypatch.setattr(screening.Matcher, "_is_whole", lambda self, each: work.append(len(each)) or judge(self, each))
+    monkeypatch.setattr(screening.Matcher, "_is_whole", lambda self, each, **rest: work.append(len(each)) or judge(self, each, **rest))
     monkeypatch.setattr(screening.Matcher, "_holds_together", lambda self, joined, *rest: work.append(len(joined)) or from_(self, joined, *rest))
     spent = []
     for length in (LONGEST // 4, LONGEST):
@@ -205,8 +238,8 @@ def test_no_pattern_repeats_what_repeats() -> None:
 def test_every_word_is_found_as_it_is_written() -> None:
     for word in (*words.MINORS.words, *words.MINORS.parts):
         assert mentions_minor(f"oil painting, {word}, soft light") or word == "kind", word
-    for word in words.SCRIPTS:
-        assert mentions_minor(f"oil painting, {word}, soft light"), word
+    for word in (*languages.SCRIPTS, *languages.WHOLE_IN_SCRIPTS, *languages.WORDS, *languages.STARTS):
+        assert mentions_minor(f"oil painting, {word.replace('~', ' ')}, soft light") or word in languages.OTHER, word
     for word in words.SEXUAL.words:
         assert mentions_sexual(f"oil painting, {word}, soft light"), word
 
