@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.files.atomic import TEMPORARY, mendable
 from bench.runs.folder import RunFolder
+from bench.runs.spec import Reach
 
 
 def remove(folder: RunFolder) -> None:
@@ -30,14 +31,20 @@ def left_nothing(folder: RunFolder, out: Path) -> Iterator[None]:
     """Within the block a run is begun, by whoever holds its lock; where that ends in an error before a unit is finished, nothing of it is left.
 
     Args:
-        folder: the run; one that was there before stays.
+        folder: the run; one that was there before stays, and goes as far as it went.
         out: the folder of all runs.
     """
     # The folder itself is there: the lock is in it.
     fresh = not folder.exists() and not folder.marked_units()
+    before = None
+    with suppress(BenchError, OSError):  # what cannot be read is not put back
+        before = folder.manifest(), folder.units_changed()
     try:
         yield
     except BenchError:
+        with suppress(OSError):
+            if before is not None and folder.units_changed() == before[1] and Reach.of(folder.manifest()) != Reach.of(before[0]):
+                folder.write_manifest(before[0])
         if fresh and not folder.marked_units():
             _take_away(folder.path)
             for above in folder.path.parents:

@@ -144,7 +144,7 @@ def test_a_run_that_is_there_twice_is_said(folders: list[Path], tmp_path: Path) 
 def test_versions_of_a_suite_never_share_a_board(folders: list[Path], tmp_path: Path) -> None:
     one, two, *_ = (run_source(path) for path in folders if path.parent.name == "drawbench")
     other = type(two)(two.records, {**two.manifest, "suite": {**two.manifest["suite"], "digest": "0" * 64}}, two.track, two.rule)
-    with pytest.raises(BenchError, match=r"runs of drawbench on mini are of 2 different versions or limits"):
+    with pytest.raises(BenchError, match=r"runs of drawbench on mini are of 2 different versions, limits or images a prompt"):
         build([one, other], tmp_path)
 
 
@@ -162,7 +162,7 @@ def test_runs_of_other_settings_never_share_a_board(folders: list[Path], tmp_pat
 def test_a_run_of_other_settings_is_not_taken_by_itself(tmp_path: Path) -> None:
     """Only whole suites in default settings are; the black method makes one in no time."""
     as_it_comes = bench.run("black", "drawbench", out=tmp_path, workers=1, scorers=["fidelity"])
-    for settings in ({"scheduler": "lms"}, {"batch_size": 7}, {"numerics": {"attention": "eager"}}, {"limit": 5}):
+    for settings in ({"scheduler": "lms"}, {"batch_size": 7}, {"numerics": {"attention": "eager"}}, {"limit": 5, "dtype": "bfloat16"}):
         bench.run("black", "drawbench", out=tmp_path, workers=1, scorers=["fidelity"], **settings)  # type: ignore[arg-type]
     taken, left_out = finished_runs(tmp_path)
     assert taken == [as_it_comes.path]

@@ -60,7 +60,7 @@ def test_two_actors_give_the_same_bits(joined: None, whole: pd.DataFrame, tmp_pa
     assert run.complete and equal(run.records(), whole) and api.verify(run.path).whole
     assert {what: sum(count for name, count in told if name == what) for what, _ in told} == {"sd-v1.5 on i2p": ROWS, "score": ROWS}
     (session,) = RunFolder(run.path).manifest()["sessions"]
-    assert (session["engine"], session["workers"], session["units"]) == ("ray", 2, ROWS // 4)
+    assert (session["engine"], session["workers"], session["units"]) == ("ray", 2, -(-ROWS // 8))
 
 
 @pytest.mark.slow
@@ -86,8 +86,8 @@ def test_an_actor_that_dies_is_replaced(joined: None, whole: pd.DataFrame, tmp_p
 
 def hire(actor: type, out: Path) -> engine.Crew:
     """Actors of that class, for a run of four units."""
-    spec, folder = RunSpec("black", "i2p", limit=4, batch_size=1), RunFolder(out / "run")
-    begin(folder, spec, digest(spec.identity()), len(spec.units))
+    spec, folder = RunSpec("black", "i2p", limit=32, batch_size=1), RunFolder(out / "run")
+    begin(folder, spec, digest(spec.identity()))
     return engine.Crew(ray.remote(num_cpus=0)(actor).remote, Job(spec, folder, make=True), UnitLimit())
 
 
@@ -174,7 +174,7 @@ def test_a_node_must_see_the_same_run_and_have_the_same_versions(tmp_path: Path)
     with pytest.raises(BenchError, match="does not see the run"):
         engine.check_node(folder, "", installed)
     spec = RunSpec("black", "i2p", limit=4)
-    begin(folder, spec, digest(spec.identity()), len(spec.units))
+    begin(folder, spec, digest(spec.identity()))
     here = digest(folder.manifest())
     engine.check_node(folder, here, installed)
     with pytest.raises(BenchError, match="does not see the run"):

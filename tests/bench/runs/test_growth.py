@@ -80,10 +80,10 @@ def test_a_growth_that_was_killed_goes_on_and_says_so_meanwhile(tmp_path: Path, 
 
 def test_what_is_made_for_a_smaller_look_at_a_half_grown_run_is_the_larger_ones(tmp_path: Path, growing: Any, bits: Any) -> None:
     growing.made(tmp_path / "grown", 10)
-    growing.stopped(tmp_path / "grown", 27, after=0)
+    growing.stopped(tmp_path / "grown", 27, after=8)
     growing.generated.clear()
     assert growing.made(tmp_path / "grown", 18).complete
-    assert len(growing.generated) == 8 + 8  # units 1 and 2, as they are of 27 prompts, whose batch of the third is whole
+    assert len(growing.generated) == 8  # unit 2 as it is of 27 prompts, and not of 18
     assert bits(growing.made(tmp_path / "grown", 27)) == bits(growing.made(tmp_path / "fresh", 27))
 
 
@@ -174,3 +174,10 @@ def test_scores_say_on_what_they_were_computed(tmp_path: Path, growing: Any, mon
         score(path, device="nonsense")
     monkeypatch.setattr(type(scores), "device", lambda self, unit: "cuda" if unit else "cpu")
     assert "fidelity was computed on cpu and cuda." in report_table(open_runs([path])).caption
+
+
+def test_a_growth_that_cannot_begin_leaves_the_run_as_it_was(tmp_path: Path, growing: Any) -> None:
+    path = growing.made(tmp_path, 10).path
+    before = (path / "manifest.json").read_bytes()
+    growing.stopped(tmp_path, 27, after=0)
+    assert (path / "manifest.json").read_bytes() == before and describe(RunFolder(path)).complete
