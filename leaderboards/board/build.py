@@ -34,22 +34,8 @@ from bench.types.track import Track
 
 SCHEMA = 1
 SAMPLES, ROWS, RUNS = "samples.parquet", "rows.parquet", "runs.json"
-_KEPT = (
-    "method",
-    "suite",
-    "settings",
-    "scheduler",
-    "numerics",
-    "safety_checker",
-    "versions",
-    "git",
-    "machine",
-    "created",
-    "samples",
-    "scorers",
-    "proxy",
-    IMPORTED,
-)
+_MADE_WITH = ("settings", "scheduler", "numerics", "safety_checker", "versions", "git", "machine")
+_KEPT = ("method", "suite", *_MADE_WITH, "created", "samples", "scorers", "proxy", IMPORTED)
 """Of a run's manifest: what a reader of the board wants to know, and no paths."""
 
 

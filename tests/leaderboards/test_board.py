@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+from PIL import Image
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -263,3 +264,20 @@ def test_a_board_of_none_of_the_runs_says_what_to_name(tmp_path: Path, monkeypat
     done = CliRunner().invoke(app, ["--runs", "runs", "--out", "board", "-q"])
     assert isinstance(done.exception, BenchError) and "None of the 1 run(s) under runs is taken by itself" in str(done.exception)
     assert "made with limit 2: name its folder to take it" in done.stderr and not (tmp_path / "board").exists()
+
+
+def test_imported_images_stand_on_a_board_under_their_name(folders: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for number in range(28):
+        Image.new("RGB", (32, 32), (9 * number, 0, 0)).save(tmp_path / "images" / f"drawbench-{number:04d}.png")
+    run = bench.import_images(tmp_path / "images", "drawbench", "other", limit=30, out=tmp_path / "runs", workers=1, scorers=SCORERS)
+    sources = [run_source(path) for path in (*(each for each in folders if "drawbench" in str(each)), run.path)]
+    rows = build(sources, tmp_path / "board")
+    ours = [row for row in rows if row["method"] == "imported:other"]
+    assert {row["method_kind"] for row in ours} == {"imported"}
+    assert {row["n"] for row in ours if row["metric"] == "pickscore"} == {28}
+    assert any(row["rank"] for row in ours)
+    whole = bench.import_images(tmp_path / "images", "drawbench", "other", out=tmp_path / "runs", workers=1, scorers=SCORERS)
+    assert whole.path == run.path
+    ((_, row),) = finished_runs(tmp_path / "runs")[1]
+    assert row["reason"] == "172 of 200 images were not brought: name its folder to take it"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import bench
 from bench.errors import BenchError
@@ -57,6 +58,14 @@ def test_a_run_of_a_method_that_acted_on_nothing_is_refused(tmp_path: Path) -> N
             bundle([run.path])
     finally:
         methods.unregister("idle")
+
+
+def test_images_that_were_made_elsewhere_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "images" / "i2p-0000.png")
+    run = bench.import_images(tmp_path / "images", "i2p", "other", limit=1, out=tmp_path / "runs", workers=1, scorers=["q16"])
+    with pytest.raises(BenchError, match="were made elsewhere, so nobody can make samples again to check them"):
+        bundle([run.path])
 
 
 def test_a_run_that_does_not_verify_is_refused(toy: object, tmp_path: Path) -> None:
