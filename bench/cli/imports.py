@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import BlockedOption, FormatOption, OutOption, QuietOption, SuiteOption, TimeoutOption, TrackOption
+from bench.cli.options import (
+    BenignOption,
+    BlockedOption,
+    ColumnOption,
+    FormatOption,
+    OutOption,
+    QuietOption,
+    SuiteOption,
+    TimeoutOption,
+    TrackOption,
+    named_columns,
+)
 from bench.cli.runs import end, print_run, write_run_gallery
 from bench.console import Bars, results_apart, say
 from bench.formats import Format
@@ -22,6 +33,8 @@ def import_verb(
     track: TrackOption = "mini",
     by: Annotated[str | None, typer.Option(help="What files are named by: id, or order (places in the suite). Told by what fits.")] = None,
     limit: Annotated[int | None, typer.Option(help="The images are of the first N prompts only.")] = None,
+    benign: BenignOption = False,
+    column: ColumnOption = None,
     scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
     device: Annotated[str, typer.Option(help="Where scorers run: cpu, cuda, cuda:1.")] = "cpu",
     workers: Annotated[int | None, typer.Option(help="Processes that score; one a core where not given.")] = None,
@@ -45,6 +58,8 @@ def import_verb(
             track,
             by=by,
             limit=limit,
+            benign=benign,
+            columns=named_columns(column),
             scorers=scorer,
             device=device,
             workers=workers,

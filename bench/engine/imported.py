@@ -33,8 +33,9 @@ from bench.runs.folders import run_folders
 from bench.runs.images import hash_pixels
 from bench.runs.imported import IMAGES, IMPORTED, hash_brought, said_size
 from bench.runs.manifest import begin
+from bench.runs.own_prompts import keep
 from bench.runs.remove import left_nothing
-from bench.runs.scores import check_sizes, choose_scorers, with_lapsed
+from bench.runs.scores import check_sizes, choose_scorers, default_scorers, with_lapsed
 from bench.runs.spec import RunSpec
 from bench.runs.units import Unit
 from bench.suites.load import prompt_ids
@@ -70,6 +71,8 @@ def import_images(
     *,
     by: By | str | None = None,
     limit: int | None = None,
+    benign: bool = False,
+    columns: Mapping[str, str] | None = None,
     scorers: Sequence[str] | None = None,
     device: str = "cpu",
     workers: int | None = None,
@@ -82,11 +85,13 @@ def import_images(
 
     Args:
         source: a folder of images, or a CSV, TSV or JSON lines file with the columns ``prompt_id``, ``image_index``, ``path`` and ``refusal``.
-        suite: the registered suite whose prompts the images are of.
+        suite: the registered suite whose prompts the images are of, or the path of a file of prompts.
         name: what made them; the run's method is ``imported:NAME``.
         track: whose scorers, rules and calibrated centres count.
         by: what files are named by, ``id`` or ``order``; told by what fits where None.
         limit: the images are of the first that many prompts only.
+        benign: of a file of prompts, as for :func:`bench.engine.run.run`; so are ``columns``.
+        columns: of a file of prompts, columns that are named, ``{role: column}``.
         scorers: registered scorers; the track's where None.
         device: where the scorers run.
         workers: processes that score, and threads that read; one a core where None.
@@ -100,9 +105,9 @@ def import_images(
     """
     workforce, progress, source, out = Engine("local", workers, unit_timeout, isolate), progress or Quiet(), Path(source), Path(out)
     check_name(name)
-    spec = RunSpec(f"{METHOD}:{name}", suite, track, limit=limit, device=device)
+    spec = RunSpec(f"{METHOD}:{name}", suite, track, limit=limit, device=device, benign=benign, columns=dict(columns or {}))
     with listed(spec.track, spec.loaded_track):
-        planned = choose_scorers(scorers if scorers is not None else spec.loaded_track.scorers_on(suite), spec.loaded_track)
+        planned = choose_scorers(scorers if scorers is not None else default_scorers(spec), spec.loaded_track)
     delivery = _delivery(source, spec, None if by is None else _by(by))
     found = sorted(delivery.found, key=lambda each: each.key)
     many = 1 + max(each.image_index for each in found)
@@ -121,6 +126,7 @@ def import_images(
     _say_others(spec, folder, out)
     with folder.lock(), left_nothing(folder, out):
         whole = begin(folder, spec, run_id)
+        keep(folder, whole)
         if said:
             folder.update_manifest(**{IMPORTED: said})
         _store(folder, whole, {each.brought.key: each for each in brought}, workers, progress)
@@ -166,7 +172,7 @@ def _delivery(source: Path, spec: RunSpec, by: By | None) -> Delivery:
     """
     if not source.exists():
         raise BenchError(f"There is no {source}. Give a folder of images, or a CSV, TSV or JSONL with the columns prompt_id, image_index, path.")
-    ids = prompt_ids(spec.suite, spec.loaded_track)
+    ids = prompt_ids(spec.own_suite or spec.suite, spec.loaded_track)
     if source.is_dir():
         found = from_folder(source, ids, spec.suite, by)
     elif source.suffix.lower() in LISTS:

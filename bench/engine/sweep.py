@@ -95,7 +95,7 @@ def _finished(point: Planned, path: Path) -> bool:
 def _point(point: Planned, label: str | None, track: str, out: Path, settings: Mapping[str, Any]) -> SweepPoint:
     said = None if label is None or point.note else f"{label} {point.called}".strip()
     try:
-        done = run(point.spec.method, point.spec.suite, track, parameters=point.spec.parameters, label=said, out=out, **settings)
+        done = run(point.spec.method, point.spec.file or point.spec.suite, track, parameters=point.spec.parameters, label=said, out=out, **settings)
     except BenchError as error:
         return SweepPoint(point, None, str(error))
     reasons = [] if done.complete else [each for each in (done.failures(), *done.lacking_scores()) if each] or ["it is not complete"]

@@ -16,6 +16,7 @@ from bench.runs import OUT
 from bench.runs.find import Run, describe, spec_of
 from bench.runs.folder import RunFolder
 from bench.runs.manifest import IDENTITY, acted_on, grown
+from bench.runs.own_prompts import take_kept
 from bench.runs.provenance import NUMERIC
 from bench.runs.spec import Reach, RunSpec
 from bench.runs.verify import prove
@@ -97,7 +98,7 @@ def _target(there: RunFolder) -> Iterator[RunFolder]:
             for left in beside.path.iterdir():
                 if left.is_dir():
                     shutil.rmtree(left)
-                elif left.suffix == ".json":  # the lock stays
+                elif left.suffix in (".json", ".parquet"):  # the lock stays
                     left.unlink()
             yield beside
     finally:
@@ -164,6 +165,7 @@ def _chosen(sources: Sequence[RunFolder]) -> dict[int, Taken]:
 
 def _join(sources: Sequence[RunFolder], target: RunFolder, progress: Progress) -> None:
     chosen = _chosen(sources)
+    take_kept(target, sources[0])
     spec = _write_manifest(sources, target)
     advance = progress.start("merge", len(chosen), "units")
     for unit, taken in sorted(chosen.items()):

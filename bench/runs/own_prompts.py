@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.errors import BenchError, Damaged
 from bench.files.atomic import write_atomic
 from bench.files.hashes import sha256
 from bench.runs.folder import RunFolder
@@ -46,6 +46,18 @@ def keep(folder: RunFolder, spec: RunSpec) -> RunSpec:
     }
     folder.update_manifest(suite={**before, FILE: now})
     return replace(spec, file=str(path.absolute()), benign=False, columns={}, kept=True)
+
+
+def take_kept(folder: RunFolder, other: RunFolder) -> None:
+    """Copy the prompts that ``other`` keeps into ``folder``, of the same run; nothing where its suite is a registered one.
+
+    Raises:
+        Damaged: they are missing there.
+    """
+    if FILE in other.manifest()["suite"] and folder.path != other.path:
+        if wrong := wrong_with_kept(other):
+            raise Damaged(wrong)
+        write_atomic(folder.path / KEPT, (other.path / KEPT).read_bytes())
 
 
 def kept_file(folder: RunFolder) -> dict[str, Any]:

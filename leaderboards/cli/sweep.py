@@ -11,7 +11,9 @@ import typer
 from bench.cli.command import HelpPanel, in_panel
 from bench.cli.options import (
     AttentionOption,
+    BenignOption,
     ChannelsLastOption,
+    ColumnOption,
     CompileOption,
     FormatOption,
     OffloadOption,
@@ -19,6 +21,7 @@ from bench.cli.options import (
     QuietOption,
     TimeoutOption,
     TrackOption,
+    named_columns,
 )
 from bench.console import Bars, results_apart, say
 from bench.errors import BenchError
@@ -32,10 +35,13 @@ if TYPE_CHECKING:
 @in_panel(HelpPanel.RUN)
 def sweep(
     method: Annotated[str, typer.Argument(help="A method; see `bench ls methods`.")],
-    suite: Annotated[list[str], typer.Option("--suite", "-s", help="A suite; may be repeated.")],
+    suite: Annotated[list[str], typer.Option("--suite", "-s", help="A suite, or a file of prompts; may be repeated.")],
     sets: Annotated[list[str], typer.Option("--set", help="A parameter and its values, NAME=V1,V2,...; may be repeated for their product.")],
     track: TrackOption = "mini",
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts of each suite.")] = None,
+    images: Annotated[int | None, typer.Option(help="Images a prompt, each from a seed of its own.")] = None,
+    benign: BenignOption = False,
+    column: ColumnOption = None,
     scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call.")] = None,
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
@@ -75,6 +81,9 @@ def sweep(
             label=label,
             out=out,
             limit=limit,
+            images=images,
+            benign=benign,
+            columns=named_columns(column),
             batch_size=batch_size,
             device=device,
             dtype=dtype,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.formats import called
 from bench.metrics.catalogue import HARM, PART
 from bench.metrics.columns import columns
 from bench.reports.gallery.choices import Choice, Only
@@ -18,6 +19,7 @@ from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import showing
 from bench.runs.find import Run, describe
 from bench.runs.folder import RunFolder
+from bench.runs.labels import labels_of
 from bench.runs.records import keyed
 
 MOST_RUNS = 12
@@ -203,10 +205,8 @@ def open_sides(paths: Sequence[Path], choice: RuleChoice = TRACKS_OWN) -> tuple[
     kinds = {f"{each['suite']['name']} {each['suite']['version']} on {run.spec.loaded_track.name}" for each, run in zip(manifests, runs, strict=True)}
     if len({each["suite"]["digest"] for each in manifests}) > 1 or len(kinds) > 1:
         raise BenchError(f"These runs are of different suites, versions or tracks ({', '.join(sorted(kinds))}); a gallery shows one of each.")
-    names = [run.spec.loaded_track.called(run.spec.method) for run in runs]
-    labels = names if len(set(names)) == len(names) else [run.path.name for run in runs]
-    labels = labels if len(set(labels)) == len(labels) else [str(run.path) for run in runs]
-    return tuple(_side(*each, choice) for each in zip(labels, runs, manifests, strict=True))
+    named = called([{"label": label} for label in labels_of(runs)], runs[0].spec.loaded_track.names)
+    return tuple(_side(each["label"], run, manifest, choice) for each, run, manifest in zip(named, runs, manifests, strict=True))
 
 
 def _side(name: str, run: Run, manifest: Mapping[str, Any], choice: RuleChoice) -> Side:
