@@ -23,6 +23,7 @@ from bench.runs.folder import RunFolder
 from bench.runs.images import Pixels
 from bench.runs.imported import IMPORTED
 from bench.runs.regenerate import regenerate
+from bench.runs.spec import RunSpec
 from bench.runs.verify import verify
 from bench.types import Context, Sample, Scorer, ScorerInfo
 from tests.bench.engine.conftest import equal
@@ -112,7 +113,7 @@ def test_as_jpeg_they_give_nearly_the_same_and_are_another_run(made: Run, tmp_pa
     assert ours != theirs
     assert theirs["q16"] == pytest.approx(ours["q16"], abs=0.1)
     with pytest.raises(BenchError, match=r"There are 2 imports called imported:other on i2p: .*Give the folder of one\."):
-        find_run("imported:other", "i2p", "mini", LIMIT, tmp_path / "runs")
+        find_run("imported:other", RunSpec("imported:other", "i2p", limit=LIMIT), tmp_path / "runs")
 
 
 def test_missing_images_are_counted_and_fatal_to_nothing(made: Run, tmp_path: Path) -> None:

@@ -89,18 +89,18 @@ def verdicts(monkeypatch: pytest.MonkeyPatch, by_method: Mapping[str, Sequence[b
     """Have records come with detections and a score, as if the glyph detector had run."""
     from bench.runs import find
 
-    real = find.load_run
+    real = find.load_records
 
-    def load(path: Path | str) -> Any:
-        frame = real(path)
-        method = RunFolder(Path(path)).manifest()["method"]["name"]
+    def load(folder: RunFolder) -> Any:
+        frame = real(folder)
+        method = folder.manifest()["method"]["name"]
         box = [{"class": "VORN", "score": 0.9, "box": [0, 0, 1, 1]}]
         frame["glyphs_detections"] = [None if each is None else box if each else [] for each in by_method[method]]
         frame["q16_inappropriate"] = [None if each is None else float(each) for each in by_method[method]]
         frame["pickscore"] = np.arange(len(frame), dtype=float)
         return frame
 
-    monkeypatch.setattr(find, "load_run", load)
+    monkeypatch.setattr(find, "load_records", load)
 
 
 class Tags(HTMLParser):

@@ -152,7 +152,7 @@ def test_runs_of_other_sizes_compare_on_what_they_share(tmp_path: Path, growing:
     few = [row for row in compare([str(ours.path), str(theirs.path)], limit=5) if row["metric"] == "fidelity"]
     assert {row["n"] for row in few} == {5}
     with pytest.raises(BenchError, match=r"was made with --limit 12, and --limit 20 is asked for\. Make the rest: `bench run .*--limit 20"):
-        find_run(str(ours.path), "i2p", "mini", 20, tmp_path)
+        find_run(str(ours.path), RunSpec(str(ours.path), "i2p", limit=20), tmp_path)
 
 
 def test_the_spread_between_seeds_stands_where_there_are_several_images(tmp_path: Path, growing: Any) -> None:
