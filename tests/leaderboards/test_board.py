@@ -222,6 +222,7 @@ def test_a_run_that_holds_the_bases_images_is_no_run_of_its_method(runs: Path, t
         run_source(done.path)
 
 
+@pytest.mark.usefixtures("runs")
 def test_a_run_that_cannot_be_read_is_listed_with_its_reason_and_breaks_no_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("black", "toy", "shifted")
     good, torn, flipped = (bench.run(name, "drawbench", out=tmp_path / "runs", workers=1, scorers=["fidelity"]) for name in names)
