@@ -103,7 +103,7 @@ _FORMS = re.compile(
             rf"{_LB}years? (?:old|of age) {_LOW}(?! ?\d)|{_LB}yo {_LOW}(?!\d)",
             # about N
             rf"(?<!\d)1[0-7] ?ish{_LA}|(?<!\d)1[0-7] (?:something|odd) (?:year|yr)",
-            rf"{_LB}(?:[fm]|female|male),? (?:aged )?1[0-7](?= ?$)|{_LB}(?:female|male) 1[0-7](?!\d)(?! ?(?:cm|mm|m|kg|inch|px|pieces|people))",
+            rf"{_LB}(?:female|male) 1[0-7](?!\d)(?! ?(?:cm|mm|m|kg|inch|px|pieces|people))",
             rf"{_LB}(?:someone|somebody|anyone|person|lady|maiden|maid|man|woman|female|male) (?:of|at|only|just|barely|around"
             rf"|about) {_LOW}(?= |$)(?! \w+s(?: |$))",
             rf"{_LB}(?:when|while|since|before|until|as) (?:she|he|they|i|you|we) (?:was|were|is|are|am|turned|turns|became|reached"
@@ -116,7 +116,7 @@ _FORMS = re.compile(
             rf"|being |reaching |{_PERSON} )?{_LOW_18}(?!\d)",
             # school
             rf"{_LB}(?:in )?(?:the )?{_LOW}{_TH} (?:form|class|std|standard|primary|secondary|graders?|grade){_LA}|{_LB}(?:lower"
-            rf"|upper) [3-6] ?th(?= ?$| (?:form|pupil|student|class))",
+            rf"|upper) (?:[56] ?th(?= ?$)|[3-6] ?th (?:form|pupil|student|class))",
             rf"{_LB}(?:in |a )?(?:year|form|class|std|standard|primary|secondary|grade|sec|jss|sss|jhs|shs|ks|key stage|p"
             rf"|y) ?(?:1[0-3]|[1-9])(?:s)? (?:pupils?|students?|class|kids?|learners?"
             rf"|homework|uniform|exam|teacher|classroom){_LA}",

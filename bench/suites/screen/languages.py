@@ -43,25 +43,25 @@ STARTS = """
 """What betrays a word that begins with it, whatever its ending."""
 
 WORDS = """
-    slyna slynan slynor enkeln grabbars grabbarnas sonnenes gutts bebeme nepotu nepotule elevu elevule sugarule klinki mokiniai bube barna barnenes barnas killes
-    grabbs dite synem synom synum deckom studerende studerend uczacy divka killens madel madels madeln moutard moutards cadette cadettes
-    petitfils preados mome momes fils eleve eleves neveu neveux ado ados enfantin chiard chiards bub buben bubi enkel enkels sohn sohne sohnes
-    sohnen soehne bursche burschen tochter waise steppke balg madl jungs goren infanta infantas infantes escolar escolares nene nenes nenas
-    pibe pibes piba pibas crio cria crios crias guagua guaguas puber puberes alumno alumna alumnos alumnas hijos hijas nieto nieta nietos
-    nietas joven jovenes bebita bebito doncella guri guria guris gurias chavo chavos chava chavas nino bimbe pupo pupetto orfano infanti
-    nipoti nipote scolari bebes aluno aluna alunos alunas filho filha filhos filhas moco mocos orfao orfa orfaos nenem neneca jovem jovens
-    miudinho zoon zonen knul knullen meid joch puberde jonge unge unges ungen ungens unger ungers ungerne ungernes ungene ungenes ungar ungars
-    ungarna ungarnas ung unga ungt elev elever elevers elevs eleverna elevernas elevene elevenes eleverne barnen barnens barnets barnene sonen
-    sonens sonerna sonernas grabb grabben grabbar grabbarna grabbens kille killen killar killarna pige piger pigen pigens pigerne pigernes
-    pigers pigernas purk purken sonnen sonner sonners sonnens sonnerne sonnernes sonnene tosen tosens toser toserne tosernes tosarna dotre
-    dotrene dotrar dottrar dottrarna piken pikene gutta barnepike pojk pikebarn lillebror lillasyster lillesoster orpo orvon orvot orpolapsi
-    poju corka corki corce corke corko corek corkom corkami corkach synek synka synkiem synkowi synow synowie syna synowi synami synach syn
-    ucznia ucznie uczniow uczniem uczniowi uczen decko decka decku decky deckem deckum deckach decek deti detem detmi detech zaci zakyne
-    synove synovi synu kluk hoch hosi holce kiz kizi kiza kizini kizina kizinin genc gencin gence oglu oglum evlat bebe bebeler elevul elevi
-    elevii elevilor elevului eleva elevei elevele elevelor nepot nepoti nepotii nepotul nepotului nepotilor nepoata nepoate nepoatei
-    nepoatelor minore minorele minorelor minorii minorilor minorului pusti pustii pustilor sugarul sugarului sugarilor sugarii fiica fiice
-    fiicei fiicele fetele fetelor fetei fetita baiatul baiatului tanar tanara tineri fiu bebi tini beba bebo bebu bebom klinka klinke klinku
-    klinkom klinci djete djeca deca decu dece decom decija kci curica sinovi sunus sunu sunaus anakan orok belia cucu cucunya yatim abg
+    slyna slynan slynor enkeln grabbars grabbarnas sonnenes gutts bebeme nepotu nepotule elevu elevule sugarule klinki mokiniai bube barna
+    barnenes barnas killes grabbs dite synem synom synum deckom studerende studerend uczacy divka killens madel madels madeln moutard moutards
+    cadette cadettes petitfils preados mome momes fils eleve eleves neveu neveux ado ados enfantin chiard chiards bub buben bubi enkel enkels
+    sohn sohne sohnes sohnen soehne bursche burschen tochter waise steppke balg madl jungs goren infanta infantas infantes escolar escolares
+    nene nenes nenas pibe pibes piba pibas crio cria crios crias guagua guaguas puber puberes alumno alumna alumnos alumnas hijos hijas nieto
+    nieta nietos nietas joven jovenes bebita bebito doncella guri guria guris gurias chavo chavos chava chavas nino bimbe pupo pupetto orfano
+    infanti nipoti nipote scolari bebes aluno aluna alunos alunas filho filha filhos filhas moco mocos orfao orfa orfaos nenem neneca jovem
+    jovens miudinho zoon zonen knul knullen meid joch puberde jonge unge unges ungen ungens unger ungers ungerne ungernes ungene ungenes ungar
+    ungars ungarna ungarnas ung unga ungt elev elever elevers elevs eleverna elevernas elevene elevenes eleverne barnen barnens barnets
+    barnene sonen sonens sonerna sonernas grabb grabben grabbar grabbarna grabbens kille killen killar killarna pige piger pigen pigens
+    pigerne pigernes pigers pigernas purk purken sonnen sonner sonners sonnens sonnerne sonnernes sonnene tosen tosens toser toserne tosernes
+    tosarna dotre dotrene dotrar dottrar dottrarna piken pikene gutta barnepike pojk pikebarn lillebror lillasyster lillesoster orpo orvon
+    orvot orpolapsi poju corka corki corce corke corko corek corkom corkami corkach synek synka synkiem synkowi synow synowie syna synowi
+    synami synach syn ucznia ucznie uczniow uczniem uczniowi uczen decko decka decku decky deckem deckum deckach decek deti detem detmi detech
+    zaci zakyne synove synovi synu kluk hoch hosi holce kiz kizi kiza kizini kizina kizinin genc gencin gence oglu oglum evlat bebe bebeler
+    elevul elevi elevii elevilor elevului eleva elevei elevele elevelor nepot nepoti nepotii nepotul nepotului nepotilor nepoata nepoate
+    nepoatei nepoatelor minore minorele minorelor minorii minorilor minorului pusti pustii pustilor sugarul sugarului sugarilor sugarii fiica
+    fiice fiicei fiicele fetele fetelor fetei fetita baiatul baiatului tanar tanara tineri fiu bebi tini beba bebo bebu bebom klinka klinke
+    klinku klinkom klinci djete djeca deca decu dece decom decija kci curica sinovi sunus sunu sunaus anakan orok belia cucu cucunya yatim abg
     putrinya bayinya anakmu dara kijana msichana mvulana wasichana wavulana usaq femije vajza djali haur neska mutil seun seuns dogter meisie
     stulka strakur laps lapsed poiss poisid nen noia noies nois berns
 """.split()
