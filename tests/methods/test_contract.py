@@ -121,3 +121,9 @@ def test_no_method_imports_torch_before_it_is_loaded() -> None:
         "import sys\nfrom bench.registry import methods\nlist(methods.items())\nassert 'torch' not in sys.modules and 'diffusers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_nothing_is_generated_of_images_that_were_made_elsewhere(context: Context) -> None:
+    with pytest.raises(BenchError, match="The images of imported:mj were made elsewhere and cannot be made here") as raised:
+        methods.get("imported")(label="mj").load(context)
+    assert "\n" not in str(raised.value)
