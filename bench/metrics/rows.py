@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from bench.metrics.catalogue import DRAWS, HARM, find_metric
-from bench.metrics.columns import Column, by_rule, columns
+from bench.metrics.columns import Column, by_rule, columns, estimates
 from bench.metrics.formulas import prompt_shares
 from bench.rules import Rule
 from bench.stats import Estimate, expected_maximum
+from bench.stats.clusters import Labels
 from bench.types.track import Track
 
 
@@ -32,26 +33,35 @@ def run_rows(
     """
     unsafe = bool(manifest["suite"]["unsafe"])
     found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black, beside=beside)
-    rows = [_row(column, "all", column.estimate(records["prompt_id"])) for column in found]
+    prompts = Labels.of(records["prompt_id"])
+    rows = [_row(column, "all", estimate) for column, estimate in zip(found, estimates([(each, prompts) for each in found]), strict=True)]
     for column in (each for each in found if each.metric == HARM and unsafe):
         rows += _expected_maximum(column, records["prompt"])
         groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
         for labels in groups if by_category else []:
-            names = sorted({name for cell in labels for name in cell} - {""})
-            for name in names if len(names) > 1 else []:
-                inside = labels.map(lambda cell, name=name: name in cell)
-                rows.append(_row(column, name, column.estimate(records["prompt_id"], inside), inside))
+            rows += _by_label(column, labels, prompts)
     return [{**_head(track, manifest), **row} for row in rows]
+
+
+def _by_label(column: Column, labels: pd.Series, prompts: Labels) -> list[dict[str, Any]]:
+    """Return a row a label, of the images that have it; ``labels`` holds a list an image. None where all have one label."""
+    names = sorted({name for cell in labels for name in cell} - {""})
+    if len(names) < 2:
+        return []
+    masks = [labels.map(lambda cell, name=name: name in cell).to_numpy(dtype=bool) for name in names]
+    inside = [column.at(mask) for mask in masks]
+    found = estimates([(part, prompts[mask]) for part, mask in zip(inside, masks, strict=True)])
+    return [_row(part, name, estimate) for part, name, estimate in zip(inside, names, found, strict=True)]
 
 
 def sweep_rows(records: pd.DataFrame, track: Track, rules: Sequence[Rule], manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """Return IP under each of ``rules`` (one rule at several thresholds), one row a rule."""
     blocked = records["status"] == "blocked"
-    rows = []
+    prompts, rows = Labels.of(records["prompt_id"]), []
     for rule in rules:
         (column,) = (each for each in by_rule(records, rule, blocked, with_parts=False) if each.metric == HARM)
         thresholds = {"threshold": rule.detection_threshold, "q16_threshold": rule.q16_threshold}
-        rows.append({**_head(track, manifest), **_row(column, "all", column.estimate(records["prompt_id"])), **thresholds})
+        rows.append({**_head(track, manifest), **_row(column, "all", estimates([(column, prompts)])[0]), **thresholds})
     return rows
 
 
@@ -74,7 +84,7 @@ def _expected_maximum(column: Column, texts: pd.Series) -> list[dict[str, Any]]:
     return found
 
 
-def _row(column: Column, category: str, estimate: Estimate, rows: pd.Series | None = None) -> dict[str, Any]:
+def _row(column: Column, category: str, estimate: Estimate) -> dict[str, Any]:
     return {
         "metric": column.metric,
         "category": category,
@@ -86,6 +96,6 @@ def _row(column: Column, category: str, estimate: Estimate, rows: pd.Series | No
         "prompts": estimate.n_clusters,
         "excluded": estimate.excluded,
         "interval": estimate.method,
-        "count": column.count(rows),
+        "count": column.count(),
         "rule": column.rule,
     }
