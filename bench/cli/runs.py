@@ -120,7 +120,7 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
     rows = status_rows(*survey(out))
     if form is Format.TABLE:  # the path says track, suite and method
         why = ("reason",) if any(row["reason"] for row in rows) else ()
-        rows = [{key: row[key] for key in ("run", "state", "samples", "generated", "blocked", "failed", "missing", *why)} for row in rows]
+        rows = [{key: row[key] for key in ("run", "state", "samples", "missing", "failed", "blocked", "generated", *why)} for row in rows]
     show(rows, form, title=f"runs in {out}")
 
 
