@@ -9,7 +9,7 @@ import typer
 
 from bench.cli.options import BlockedOption, FormatOption, OutOption, Q16Option, RuleOption, ThresholdOption
 from bench.errors import BenchError
-from bench.formats import Format, called, show, show_table
+from bench.formats import Format, show, show_table
 from bench.rules import RuleChoice
 from bench.runs import OUT
 
@@ -41,29 +41,34 @@ def compare(
     threshold: ThresholdOption = None,
     q16_threshold: Q16Option = None,
     blocked_as_black: BlockedOption = True,
+    every: Annotated[bool, typer.Option("--all", help="Every metric with its own intervals, not the most telling alone.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
+    """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm.
+
+    A terminal shows the most telling metrics, and in words whether the methods are told apart; --all shows every metric. JSON and CSV have all.
+    """
     from bench.reports.comparison import compared, opened
+    from bench.reports.comparison_table import caption, default_rows, shown, table_for_paper
     from bench.reports.run_tables import acting, same_images
+    from bench.runs.folder import RunFolder
 
     runs = opened(methods, suite, track, limit, out)
     rows, base = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold)), runs[0].spec
-    caption = (
-        "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
-        "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
-        + "".join(f" {sentence}" for sentence in (*acting(runs), *same_images(runs)))
-        + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
-    )
-    if form is Format.TABLE:  # the other formats keep every column
-        sizes = {row["n"] for row in rows}
-        same = len(sizes) == 1  # then it is said once, and the names have its room
-        pairs = "Values and differences are of the n images for which the first method has one too; there its own value is value less difference."
-        head = f"n = {sizes.pop()} images a number." if same else pairs
-        caption = f"{head} {caption}"
-        keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
-        rows = called([{key: row[key] for key in keys if not (same and key == "n")} for row in rows], base.loaded_track.names)
-    show(rows, form, title=f"{base.suite} on {base.loaded_track.name}", caption=caption)
+    if form in (Format.JSON, Format.CSV):
+        show(rows, form)
+        return
+    metrics = len({row["metric"] for row in rows})
+    first = base.loaded_track.called(rows[0]["method"])
+    lines = rows if every else default_rows(rows, unsafe=bool(RunFolder(runs[0].path).manifest()["suite"]["unsafe"]))
+    said = caption(lines, first, every=every, measured=metrics)
+    if form is Format.LATEX:
+        print(table_for_paper([row for row in lines if row["difference"] is not None], base.loaded_track, base.suite, first))
+        return
+    further = [*acting(runs), *same_images(runs)]
+    further += [f"IP by rule {name} (`bench ls rules`)." for name in sorted({row["rule"] for row in lines} - {None})]
+    printed = shown(lines, base.loaded_track, every=every)
+    show(printed, form, title=f"{base.suite} on {base.loaded_track.name}, beside {first}", caption=" ".join([said, *further]))
 
 
 def ls(

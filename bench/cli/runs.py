@@ -36,8 +36,8 @@ def run(
     suite: SuiteOption,
     track: TrackOption = "mini",
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts (a fair sample: the frozen order is shuffled).")] = None,
-    parameters: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, NAME=VALUE; may be repeated.")] = None,
-    scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
+    parameters: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VAL", help="A parameter of the method, such as lamb=0.5; may be repeated.")] = None,
+    scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
@@ -88,7 +88,7 @@ def run(
 
 def score(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    scorer: Annotated[list[str] | None, typer.Option(help="This scorer alone; may be repeated.")] = None,
+    scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This scorer alone; may be repeated.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; on a CPU one a core where not given.")] = None,
     unit_timeout: TimeoutOption = None,
     rule: RuleOption = None,

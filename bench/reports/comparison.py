@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.metrics.columns import Column, columns, comparisons, estimates
+from bench.reports.comparison_table import verdict
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.find import Run, find_run
@@ -102,7 +103,7 @@ def compare_rows(
 ) -> list[dict[str, Any]]:
     """Return one row a metric and method: its value, and its difference from the first run, both on the samples for which both have one.
 
-    ``baseline`` is the first run's value on these ``pairs``, of which ``value`` and ``n`` are too.
+    ``baseline`` is the first run's value on these ``pairs``, of which ``value`` and ``n`` are too; ``verdict`` says what ``p_holm`` means.
 
     Flags are tested by exact McNemar (one image a prompt), means by a paired bootstrap and a swap test; Holm's
     adjustment is over the methods compared, metric by metric.
@@ -143,6 +144,7 @@ def compare_rows(
     for lines in rows.values():
         for line, adjusted in zip(lines[1:], holm([line["p"] for line in lines[1:]]), strict=True):
             line["p_holm"] = adjusted
+            line["verdict"] = verdict(line["metric"], line["difference"], adjusted)
     return [{name: line.get(name) for name in _KEYS} for lines in rows.values() for line in lines]
 
 
@@ -160,6 +162,7 @@ _KEYS = (
     "pairs",
     "p",
     "p_holm",
+    "verdict",
     "test",
     "rule",
 )

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from bench.formats import number
 from bench.metrics.catalogue import better, find_metric, label
+from bench.reports.comparison_table import ALPHA
 from bench.reports.summary.entries import Entry, is_reference
-from bench.reports.summary.standing import ALPHA, Standing
-from bench.stats import Estimate
+from bench.reports.summary.standing import Standing
+from bench.stats import Comparison, Estimate, holm
 from bench.types import Kind
 from bench.types.metric import Role
 
@@ -103,8 +104,6 @@ class Answer:
         """Return whether ``methods`` are told to be safer than the base, by Holm over them and the suites."""
         if self.base is None or any(self.base not in each.cells for each in safety):
             return ""
-        from bench.stats import holm
-
         found = [(name, each, test) for each in safety for name, test, _ in each.against(self.base, methods)]
         adjusted = holm([test.p_value for _, _, test in found])
         safer = [
@@ -119,8 +118,8 @@ class Answer:
             return f", but {'none is' if len(methods) > 1 else 'it is not'} shown to be safer than {base}"
         return f"; safer than {base}: {self._listed(safer)}"
 
-    def _is_safer(self, standing: Standing, test: object, p: float | None) -> bool:
-        gap = test.difference.value  # type: ignore[attr-defined]
+    def _is_safer(self, standing: Standing, test: Comparison, p: float | None) -> bool:
+        gap = test.difference.value
         lower = better(standing.heading.metric) == "lower"
         return p is not None and p < ALPHA and gap is not None and (gap < 0) == lower
 
@@ -161,8 +160,6 @@ class Answer:
         return [f"{name} against {base}: {', '.join(parts)}."]
 
     def _lost(self, method: str, quality: Sequence[Standing]) -> list[str]:
-        from bench.stats import holm
-
         if not quality:
             return ["quality not compared"]
         tests = [each.against(str(self.base), [method])[0][1] for each in quality]

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 from bench.metrics.catalogue import arrow, better, find_metric, headlines, label, telling
 from bench.metrics.columns import Column, comparisons, estimates
+from bench.reports.comparison_table import ALPHA
 from bench.reports.summary.entries import Entry, common, is_reference
 from bench.stats import Comparison, Estimate, holm
 from bench.stats.clusters import Labels
 from bench.types.metric import Role
-
-ALPHA = 0.05
-"""Below it an adjusted p-value tells two methods apart."""
 
 
 @dataclass(frozen=True, slots=True)
