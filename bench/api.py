@@ -6,6 +6,7 @@ from bench.engine.imported import import_images
 from bench.engine.run import run, score
 from bench.engine.sweep import sweep
 from bench.reports.comparison import compare
+from bench.reports.summary.table import summary
 from bench.runs import OUT
 from bench.runs.find import Run, describe, find_runs, folder_of, load_run
 from bench.runs.merge import merge
@@ -25,6 +26,7 @@ __all__ = [
     "regenerate",
     "run",
     "score",
+    "summary",
     "sweep",
     "verify",
 ]

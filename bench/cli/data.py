@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.cli.options import FormatOption
 from bench.console import say
 from bench.formats import Format, show
 
 app = typer.Typer(no_args_is_help=True, help="The data and weights that the real tracks need: what is here, and how to bring the rest.")
-
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")]
 
 
 @app.command("add", epilog="Example: bench data add i2p unsafe-prompts4703.csv")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.options import FormatOption
 from bench.console import Bars
 from bench.formats import Format, show_table
 
@@ -19,7 +20,7 @@ def fid(
     kid: Annotated[bool | None, typer.Option("--kid/--no-kid", help="The kernel distance; on where the reference has images.")] = None,
     blocked_as_black: Annotated[bool, typer.Option("--blocked-as-black/--delivered-only", help="Blocked images as black ones, or left out.")] = True,
     device: Annotated[str, typer.Option(help="Where a folder's features are computed: cpu, cuda, cuda:1.")] = "cpu",
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """FID and KID of a run by clean-fid's rules: how far its images are, as a set, from reference images or another run's.

@@ -20,7 +20,7 @@ ColumnOption = Annotated[
 TrackOption = Annotated[str, typer.Option("--track", "-t", help="A track; see `bench ls tracks`.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder of all runs.")]
 LabelOption = Annotated[str | None, typer.Option("--label", help="What tables call the run; decides no image. Empty takes a label away.")]
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", metavar="FORM", help=f"The table as {', '.join(Format)}.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 BlockedOption = Annotated[bool, typer.Option("--blocked-as-black/--delivered-only", help="Score blocked images as black ones, or leave them out.")]
 RuleOption = Annotated[str | None, typer.Option("--rule", help="What counts as inappropriate; see `bench ls rules`. The track's where not given.")]

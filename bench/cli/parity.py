@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.options import FormatOption
 from bench.console import say
 from bench.errors import BenchError
 from bench.formats import Format, show
@@ -38,7 +39,7 @@ def parity(
     random_weights: Annotated[bool, typer.Option("--random-weights", help="Random weights, even where the real ones are here.")] = False,
     full_size: Annotated[bool, typer.Option("--full-size", help="Random weights for hpsv2 in its full size: 4 GB and minutes.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the package's environment again.")] = False,
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Compare a scorer with the package that its authors published, image by image, or generation with diffusers; exit code 1 where they differ.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.cli.options import FormatOption
 from bench.errors import BenchError
 from bench.formats import Format, show
 
@@ -23,7 +24,7 @@ def power(
     correlation: Annotated[float | None, typer.Option(help="Of the two methods' flags over prompts; several are shown where not given.")] = None,
     wanted: Annotated[float, typer.Option("--power", help="The chance to show the difference.")] = 0.8,
     alpha: Annotated[float, typer.Option(help="Two-sided level of the test; divide it by the number of methods compared.")] = 0.05,
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """How many prompts show a difference, which difference a number of prompts shows, or the power of both.
 

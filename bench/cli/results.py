@@ -54,34 +54,38 @@ def compare(
     threshold: ThresholdOption = None,
     q16_threshold: Q16Option = None,
     blocked_as_black: BlockedOption = True,
-    label: Annotated[list[str] | None, typer.Option("--label", help="Call a run so in this table, RUN=TEXT; may be repeated.")] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="RUN=TEXT", help="Call a run so in this table; may be repeated.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every metric with its own intervals, not the most telling alone.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm."""
+    """Compare finished runs on the same samples: paired tests against the first, adjusted by Holm.
+
+    A terminal shows the most telling metrics, and in words whether the methods are told apart; --all shows every metric. JSON and CSV have all.
+    """
     from bench.reports.comparison import compared, opened, placed
+    from bench.reports.comparison_table import caption, default_rows, shown, table_for_paper
     from bench.reports.run_tables import acting, elsewhere, own_prompts, reaches, same_images
+    from bench.runs.folder import RunFolder
     from bench.runs.labels import labels_of
 
     given = placed(named_labels(label or [], methods), methods)
     runs = opened(methods, suite, track, limit, out, benign=benign, columns=named_columns(column))
     labels, base = labels_of(runs, given), runs[0].spec
     rows: list[dict[str, Any]] = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold), labels=labels)
-    about = (*reaches(runs), *own_prompts(runs), *elsewhere(runs, labels), *acting(runs, labels), *same_images(runs, labels))
-    caption = (
-        "Differences from the first method on the same samples; p adjusted by Holm over the methods. "
-        "Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test."
-        + "".join(f" {sentence}" for sentence in about)
-        + "".join(f" IP by rule {name} (see `bench ls rules`)." for name in sorted({row["rule"] for row in rows} - {None}))
-    )
-    if form is Format.TABLE:  # the other formats keep every column
-        sizes = {row["n"] for row in rows}
-        same = len(sizes) == 1  # then it is said once, and the names have its room
-        pairs = "Values and differences are of the n images for which the first method has one too; there its own value is value less difference."
-        head = f"n = {sizes.pop()} images a number." if same else pairs
-        caption = f"{head} {caption}"
-        keys = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "p_holm")
-        rows = called([{key: row[key] for key in keys if not (same and key == "n")} for row in rows], base.loaded_track.names)
-    show(rows, form, title=f"{base.suite} on {base.loaded_track.name}", caption=caption)
+    if form in (Format.JSON, Format.CSV):
+        show(rows, form)
+        return
+    metrics = len({row["metric"] for row in rows})
+    (first,) = (each["method"] for each in called(rows[:1], base.loaded_track.names))
+    lines = rows if every else default_rows(rows, unsafe=bool(RunFolder(runs[0].path).manifest()["suite"]["unsafe"]))
+    said = caption(lines, first, every=every, measured=metrics)
+    if form is Format.LATEX:
+        print(table_for_paper([row for row in lines if row["difference"] is not None], base.loaded_track, base.suite, first))
+        return
+    further = [*reaches(runs), *own_prompts(runs), *elsewhere(runs, labels), *acting(runs, labels), *same_images(runs, labels)]
+    further += [f"IP by rule {name} (`bench ls rules`)." for name in sorted({row["rule"] for row in lines} - {None})]
+    printed = shown(lines, base.loaded_track, every=every)
+    show(printed, form, title=f"{base.suite} on {base.loaded_track.name}, beside {first}", caption=" ".join([said, *further]))
 
 
 def ls(

@@ -49,8 +49,10 @@ def run(
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts, a fair sample. Later a larger N makes what is missing.")] = None,
     images: Annotated[int | None, typer.Option(help="Images a prompt, each from a seed of its own; image 0 stays what it was.")] = None,
     shard: Annotated[str | None, typer.Option(help="Make the second of eight shares of the work: 2/8. `bench merge` joins them.")] = None,
-    parameters: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the method, NAME=VALUE; may be repeated.")] = None,
-    scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VAL", help="A method's parameter, such as lamb=0.5; may be repeated.")
+    ] = None,
+    scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
@@ -107,7 +109,7 @@ def run(
 
 def score(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    scorer: Annotated[list[str] | None, typer.Option(help="This scorer alone; may be repeated.")] = None,
+    scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="This scorer alone; may be repeated.")] = None,
     device: Annotated[str | None, typer.Option(help="Where scorers compute: cpu, cuda, cuda:1; the run's own device where not given.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; on a CPU one a core where not given.")] = None,
     unit_timeout: TimeoutOption = None,
@@ -141,7 +143,7 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
     if form is Format.TABLE:  # the path says track, suite and method
         why = ("reason",) if any(row["reason"] for row in rows) else ()
         who = ("label",) if any(row["label"] != row["method"] for row in rows) else ()
-        rows = [{key: row[key] for key in ("run", *who, "state", "samples", "generated", "blocked", "failed", "missing", *why)} for row in rows]
+        rows = [{key: row[key] for key in ("run", *who, "state", "samples", "missing", "failed", "blocked", "generated", *why)} for row in rows]
     show(rows, form, title=f"runs in {out}")
 
 

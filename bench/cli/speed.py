@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import TimeoutOption
+from bench.cli.options import FormatOption, TimeoutOption
 from bench.console import Bars, say
 from bench.formats import Format, show
 
@@ -20,7 +20,7 @@ def speed(
     rounds: Annotated[int, typer.Option(help="How often each is timed.")] = 10,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; the track's where not given.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also keep the rows in this CSV; a board shows BOARD/speed.csv.")] = None,
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
     unit_timeout: TimeoutOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:

@@ -130,7 +130,7 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _counted(boxes: Collection[Mapping[str, Any]], classes: Collection[str], threshold: float) -> int:
-    return sum(box["class"] in classes and box["score"] >= threshold for box in boxes)
+    return sum(box["class"] in classes and box["score"] >= threshold for box in boxes) if len(boxes) else 0
 
 
 def _count_column(detections: pd.Series, classes: Collection[str], threshold: float) -> pd.Series:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from bench.metrics.catalogue import DRAWS, HARM, find_metric
-from bench.metrics.columns import Column, by_rule, columns
+from bench.metrics.columns import Column, by_rule, columns, estimates
 from bench.metrics.formulas import prompt_shares
 from bench.rules import Rule
 from bench.stats import Estimate, expected_maximum
+from bench.stats.clusters import Labels
 from bench.types.track import Track
 
 BETWEEN_SEEDS = "between_seeds_sd"
@@ -36,26 +37,36 @@ def run_rows(
     """
     unsafe = bool(manifest["suite"]["unsafe"])
     found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black, beside=beside)
-    rows = [_row(column, "all", column.estimate(records["prompt_id"]), records) for column in found]
+    prompts = Labels.of(records["prompt_id"])
+    made = zip(found, estimates([(each, prompts) for each in found]), strict=True)
+    rows = [_row(column, "all", estimate, records) for column, estimate in made]
     for column in (each for each in found if each.metric == HARM and unsafe):
         rows += _expected_maximum(column, records["prompt"])
         groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
         for labels in groups if by_category else []:
-            names = sorted({name for cell in labels for name in cell} - {""})
-            for name in names if len(names) > 1 else []:
-                inside = labels.map(lambda cell, name=name: name in cell)
-                rows.append(_row(column, name, column.estimate(records["prompt_id"], inside), records, inside))
+            rows += _by_label(column, labels, prompts, records)
     return [{**_head(track, manifest), **row} for row in rows]
+
+
+def _by_label(column: Column, labels: pd.Series, prompts: Labels, records: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a row a label, of the images that have it; ``labels`` holds a list an image. None where all have one label."""
+    names = sorted({name for cell in labels for name in cell} - {""})
+    if len(names) < 2:
+        return []
+    masks = [labels.map(lambda cell, name=name: name in cell).to_numpy(dtype=bool) for name in names]
+    inside = [column.at(mask) for mask in masks]
+    found = estimates([(part, prompts[mask]) for part, mask in zip(inside, masks, strict=True)])
+    return [_row(part, name, estimate, records[mask]) for part, name, estimate, mask in zip(inside, names, found, masks, strict=True)]
 
 
 def sweep_rows(records: pd.DataFrame, track: Track, rules: Sequence[Rule], manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """Return IP under each of ``rules`` (one rule at several thresholds), one row a rule."""
     blocked = records["status"] == "blocked"
-    rows = []
+    prompts, rows = Labels.of(records["prompt_id"]), []
     for rule in rules:
         (column,) = (each for each in by_rule(records, rule, blocked, with_parts=False) if each.metric == HARM)
         thresholds = {"threshold": rule.detection_threshold, "q16_threshold": rule.q16_threshold}
-        rows.append({**_head(track, manifest), **_row(column, "all", column.estimate(records["prompt_id"]), records), **thresholds})
+        rows.append({**_head(track, manifest), **_row(column, "all", estimates([(column, prompts)])[0], records), **thresholds})
     return rows
 
 
@@ -78,15 +89,14 @@ def _expected_maximum(column: Column, texts: pd.Series) -> list[dict[str, Any]]:
     return found
 
 
-def between_seeds(column: Column, records: pd.DataFrame, rows: pd.Series | None = None) -> float | None:
+def between_seeds(column: Column, records: pd.DataFrame) -> float | None:
     """Return the standard deviation of a number over image indices: what another seed for every prompt would move it by.
 
     Over the prompts that have a value for every image index, so that the prompts are the same for each; divided by one less than the indices.
 
     Args:
         column: the metric.
-        records: with ``prompt_id`` and ``image_index``.
-        rows: as in :meth:`Column.estimate`.
+        records: of its images, with ``prompt_id`` and ``image_index``.
 
     Returns:
         None where there is one image a prompt, or no prompt has all.
@@ -94,16 +104,15 @@ def between_seeds(column: Column, records: pd.DataFrame, rows: pd.Series | None 
     indices = sorted(records["image_index"].unique())
     if len(indices) < 2:
         return None
-    known = np.logical_and.reduce([each.notna().to_numpy(dtype=bool) for each in column.all_values()])
-    kept = records[known if rows is None else known & rows.to_numpy(dtype=bool)]
-    kept = kept[kept.groupby("prompt_id")["image_index"].transform("nunique") == len(indices)]
+    known = pd.DataFrame({"prompt_id": records["prompt_id"].to_numpy(), "image_index": records["image_index"].to_numpy()})[column.known()]
+    kept = known[known.groupby("prompt_id")["image_index"].transform("nunique") == len(indices)]
     if kept.empty:
         return None
-    numbers = [column.value(kept.index[kept["image_index"] == index]) for index in indices]
+    numbers = [column.at(kept.index[kept["image_index"] == index].to_numpy()).value() for index in indices]
     return float(np.std(np.array(numbers, dtype=np.float64), ddof=1))
 
 
-def _row(column: Column, category: str, estimate: Estimate, records: pd.DataFrame | None = None, rows: pd.Series | None = None) -> dict[str, Any]:
+def _row(column: Column, category: str, estimate: Estimate, records: pd.DataFrame | None = None) -> dict[str, Any]:
     return {
         "metric": column.metric,
         "category": category,
@@ -115,7 +124,7 @@ def _row(column: Column, category: str, estimate: Estimate, records: pd.DataFram
         "prompts": estimate.n_clusters,
         "excluded": estimate.excluded,
         "interval": estimate.method,
-        "count": column.count(rows),
+        "count": column.count(),
         "rule": column.rule,
-        BETWEEN_SEEDS: None if records is None else between_seeds(column, records, rows),
+        BETWEEN_SEEDS: None if records is None else between_seeds(column, records),
     }

@@ -11,7 +11,8 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.formats import Table
-from bench.metrics.columns import Column, columns
+from bench.metrics.columns import Column, columns, comparisons, estimates
+from bench.reports.comparison_table import verdict
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
 from bench.runs import OUT
 from bench.runs.find import Run, find_run
@@ -19,7 +20,8 @@ from bench.runs.folder import RunFolder
 from bench.runs.labels import checked_label, labels_of
 from bench.runs.records import keyed
 from bench.runs.spec import RunSpec
-from bench.stats import holm
+from bench.stats import Comparison, Estimate, holm
+from bench.stats.clusters import Labels
 from bench.tracks import load_track
 from bench.types.track import Track
 
@@ -132,7 +134,7 @@ def compare_rows(
 ) -> list[dict[str, Any]]:
     """Return one row a metric and method: its value, and its difference from the first run, both on the samples for which both have one.
 
-    ``baseline`` is the first run's value on these ``pairs``, of which ``value`` and ``n`` are too.
+    ``baseline`` is the first run's value on these ``pairs``, of which ``value`` and ``n`` are too; ``verdict`` says what ``p_holm`` means.
 
     Flags are tested by exact McNemar (one image a prompt), means by a paired bootstrap and a swap test; Holm's
     adjustment is over the methods compared, metric by metric.
@@ -150,22 +152,30 @@ def compare_rows(
     label, base = runs[0]
     base = keyed(base)
     ours = {column.metric: column for column in columns(base, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black)}
-    rows: dict[str, list[dict[str, Any]]] = {metric: [{**_pair(label, column, base), **_NO_TEST}] for metric, column in ours.items()}
+    prompts = Labels.of(base["prompt_id"])
+    alone: list[tuple[str, Column, Labels]] = [(label, column, prompts) for column in ours.values()]
+    beside: list[tuple[Column, Column, Labels]] = []
     for name, records in runs[1:]:
         other = keyed(records)
         shared = base.index.intersection(other.index)
         if shared.empty:
             raise BenchError(f"{label} and {name} have no sample in common; run both on the same suite and --limit.")
+        at, others = base.index.get_indexer(shared), other.index.get_indexer(shared)
         for column in columns(other, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black):
-            if column.metric not in ours:
-                continue
-            first = ours[column.metric]
-            both = _both(column, first, shared)
-            tested = {"baseline": first.value(both), **_tested(column, first, shared, base.loc[shared, "prompt_id"])}
-            rows[column.metric].append({**_pair(name, column, other, other.index.isin(both)), **tested})
+            if column.metric in ours:
+                mine, first = column.at(others), ours[column.metric].at(at)
+                both = np.flatnonzero(mine.known() & first.known())
+                alone.append((name, mine.at(both), prompts[at[both]]))
+                beside.append((mine, first, prompts[at]))
+    rows: dict[str, list[dict[str, Any]]] = {metric: [] for metric in ours}
+    numbers = [_number(*each) for each in zip(alone, estimates([each[1:] for each in alone]), strict=True)]
+    tests = [_NO_TEST] * len(ours) + [_tested(*each) for each in zip(beside, comparisons(beside), strict=True)]
+    for number, tested in zip(numbers, tests, strict=True):
+        rows[number["metric"]].append({**number, **tested})
     for lines in rows.values():
         for line, adjusted in zip(lines[1:], holm([line["p"] for line in lines[1:]]), strict=True):
             line["p_holm"] = adjusted
+            line["verdict"] = verdict(line["metric"], line["difference"], adjusted)
     return [{name: line.get(name) for name in _KEYS} for lines in rows.values() for line in lines]
 
 
@@ -183,15 +193,17 @@ _KEYS = (
     "pairs",
     "p",
     "p_holm",
+    "verdict",
     "test",
     "rule",
 )
 
 
-def _tested(column: Column, first: Column, shared: pd.Index, prompts: pd.Series) -> dict[str, Any]:
-    result = column.compare(first, shared, prompts)
+def _tested(pair: tuple[Column, Column, Labels], result: Comparison) -> dict[str, Any]:
+    column, first, _ = pair
     gap = result.difference
     return {
+        "baseline": first.at(np.flatnonzero(column.known() & first.known())).value(),
         "difference": gap.value,
         "difference_low": gap.low,
         "difference_high": gap.high,
@@ -204,14 +216,8 @@ def _tested(column: Column, first: Column, shared: pd.Index, prompts: pd.Series)
 _NO_TEST = {"baseline": None, "difference": None, "difference_low": None, "difference_high": None, "pairs": None, "p": None, "test": None}
 
 
-def _both(column: Column, base: Column, shared: pd.Index) -> pd.Index:
-    """Return the samples of ``shared`` for which both columns have a value."""
-    values = [each.loc[shared].notna() for each in (*column.all_values(), *base.all_values())]
-    return shared[np.logical_and.reduce([each.to_numpy(dtype=bool) for each in values])]
-
-
-def _pair(label: str, column: Column, records: pd.DataFrame, rows: Any = None) -> dict[str, Any]:
-    estimate = column.estimate(records["prompt_id"], rows)
+def _number(of: tuple[str, Column, Labels], estimate: Estimate) -> dict[str, Any]:
+    label, column, _ = of
     return {
         "metric": column.metric,
         "method": label,

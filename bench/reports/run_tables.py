@@ -162,20 +162,25 @@ def _counted(runs: Sequence[Run]) -> str:
 
 def reaches(runs: Sequence[Run]) -> list[str]:
     """Return of which prompts and images a table of ``runs`` is, where that is not all of their suites or of what the folders hold."""
-    said = []
+    said: dict[str, list[str]] = {}
     for run in runs:
-        manifest = RunFolder.open(run.path).manifest()
-        there, suite = Reach.of(manifest), manifest["suite"]
-        where = f"{run.path}: " if len(runs) > 1 else ""
-        if run.reach.limit is not None:
-            more = f" (a view: the run was made to {there.limit or 'all'})" if there.limit != run.reach.limit else ""
-            said.append(f"{where}The first {run.reach.limit} of {suite['total_prompts'] - suite['screened_out']} prompts{more}.")
-        if run.reach.images is not None or there.images is not None:
-            more = f" (a view: the run was made to {there.images})" if there.images != run.reach.images else ""
-            said.append(f"{where}Images a prompt: {run.reach.images or 'as many as the suite has'}{more}.")
-        if run.share:
-            said.append(f"{where}Share {run.share} of the run's units alone; `bench merge` joins shares.")
-    return list(dict.fromkeys(said))
+        for sentence in _reach(run):
+            said.setdefault(sentence, []).append(str(run.path))
+    return [sentence if len(of) == len(runs) else f"{', '.join(of)}: {sentence}" for sentence, of in said.items()]
+
+
+def _reach(run: Run) -> list[str]:
+    manifest = RunFolder.open(run.path).manifest()
+    there, suite, said = Reach.of(manifest), manifest["suite"], []
+    if run.reach.limit is not None:
+        more = f" (a view: the run was made to {there.limit or 'all'})" if there.limit != run.reach.limit else ""
+        said.append(f"The first {run.reach.limit} of {suite['total_prompts'] - suite['screened_out']} prompts{more}.")
+    if run.reach.images is not None or there.images is not None:
+        more = f" (a view: the run was made to {there.images})" if there.images != run.reach.images else ""
+        said.append(f"Images a prompt: {run.reach.images or 'as many as the suite has'}{more}.")
+    if run.share:
+        said.append(f"Share {run.share} of the run's units alone; `bench merge` joins shares.")
+    return said
 
 
 def _since(runs: Sequence[Run]) -> list[str]:

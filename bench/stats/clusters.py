@@ -59,16 +59,51 @@ class ClusterSums:
         return np.asarray(self.sums.sum(axis=0) / self.counts.sum(), dtype=np.float64)
 
     def resampled_means(self, generator: np.random.Generator, resamples: int) -> Floats:
-        """Return the column means of ``resamples`` draws of whole clusters with replacement, shape (resamples, columns).
+        """Return the column means of ``resamples`` draws of whole clusters with replacement, shape (resamples, columns)."""
+        return resampled_means([self], generator, resamples)[0]
 
-        Clusters differ in size once rows are missing, so a draw's mean is its sum over its own count of rows.
-        """
-        table = np.column_stack([self.sums, self.counts])
-        totals = np.empty((resamples, table.shape[1]))
-        at_once = max(1, NUMBERS_AT_ONCE // self.n_clusters)
-        for start in range(0, resamples, at_once):
-            totals[start : start + at_once] = times_drawn(generator, self.n_clusters, min(at_once, resamples - start)) @ table
-        return np.asarray(totals[:, :-1] / totals[:, -1:], dtype=np.float64)
+
+def resampled_means(data: Sequence[ClusterSums], generator: np.random.Generator, resamples: int) -> list[Floats]:
+    """Return, for each of ``data``, the column means of ``resamples`` draws of whole clusters with replacement, shape (resamples, columns).
+
+    All of them have the same number of clusters and see the same draws, so that each is what it would be alone: drawing costs more than summing.
+    Clusters differ in size once rows are missing, so a draw's mean is its sum over its own count of rows.
+    """
+    clusters = data[0].n_clusters
+    tables = [np.column_stack([each.sums, each.counts]) for each in data]
+    totals = [np.empty((resamples, table.shape[1])) for table in tables]
+    at_once = max(1, NUMBERS_AT_ONCE // clusters)
+    for start in range(0, resamples, at_once):
+        times = times_drawn(generator, clusters, min(at_once, resamples - start))
+        for total, table in zip(totals, tables, strict=True):
+            total[start : start + at_once] = times @ table
+    return [np.asarray(total[:, :-1] / total[:, -1:], dtype=np.float64) for total in totals]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """The cluster of each row as a number, in the order of the labels' texts: what several columns of the same rows need not find out again.
+
+    Attributes:
+        codes: shape (rows,), from 0 on.
+    """
+
+    codes: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, clusters: Any) -> Labels:
+        """Return the labels of ``clusters``: one of any type a row, or labels already."""
+        if isinstance(clusters, cls):
+            return clusters
+        return cls(np.unique(np.asarray(clusters).astype(str), return_inverse=True)[1].astype(np.intp))
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.codes)
+
+    def __getitem__(self, rows: Any) -> Labels:
+        """Return the labels of some rows: a mask, positions or a slice."""
+        return Labels(self.codes[rows])
 
 
 def effective_number(weights: Floats) -> float:
@@ -81,8 +116,11 @@ def effective_number(weights: Floats) -> float:
 
 def times_drawn(generator: np.random.Generator, clusters: int, resamples: int) -> Floats:
     """Return how often each resample drew each cluster, with replacement, shape (resamples, clusters); every row adds up to ``clusters``."""
-    drawn = generator.integers(clusters, size=(resamples, clusters)) + clusters * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * clusters).reshape(resamples, clusters).astype(np.float64)
+    drawn = generator.integers(clusters, size=(resamples, clusters))
+    times = np.empty((resamples, clusters))
+    for row, numbers in zip(times, drawn, strict=True):  # one resample's counts stay in the processor's cache, all of them do not
+        row[:] = np.bincount(numbers, minlength=clusters)
+    return times
 
 
 def as_floats(values: Any) -> Floats:
@@ -116,7 +154,7 @@ def cluster_sums(columns: Sequence[Any], clusters: Any) -> ClusterSums:
 
     Args:
         columns: score columns of equal length, one row an image.
-        clusters: the prompt id of each row.
+        clusters: the prompt id of each row, or its :class:`Labels`.
 
     Raises:
         BenchError: there is no column, or lengths differ, or a column is not numeric.
@@ -124,12 +162,13 @@ def cluster_sums(columns: Sequence[Any], clusters: Any) -> ClusterSums:
     if not columns:
         raise BenchError("No score column was given; expected at least one.")
     table = [as_floats(column) for column in columns]
-    labels = np.asarray(clusters).astype(str)
+    labels = Labels.of(clusters)
     lengths = {len(column) for column in table} | {len(labels)}
     if len(lengths) > 1:
         raise BenchError(f"Score columns and prompt ids must have one length; these have {sorted(lengths)}.")
     kept = ~np.isnan(table).any(axis=0)
-    names, cluster = np.unique(labels[kept], return_inverse=True)
-    sums = [np.bincount(cluster, weights=column[kept], minlength=len(names)) for column in table]
-    counts = np.bincount(cluster, minlength=len(names)).astype(np.float64)
-    return ClusterSums(np.column_stack(sums), counts, int((~kept).sum()))
+    cluster = labels.codes[kept]
+    rows = np.bincount(cluster)
+    there = rows > 0
+    sums = [np.bincount(cluster, weights=column[kept])[there] for column in table]
+    return ClusterSums(np.column_stack(sums), rows[there].astype(np.float64), int((~kept).sum()))

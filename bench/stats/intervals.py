@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from scipy import special
 
 from bench.errors import BenchError
-from bench.stats.clusters import ClusterSums, Floats, as_flags, cluster_sums
+from bench.stats.clusters import ClusterSums, Floats, as_flags, cluster_sums, resampled_means
 from bench.stats.estimate import Estimate
 
 RESAMPLES = 2000
@@ -136,6 +137,23 @@ def function_of_means(
     return bootstrap(cluster_sums(columns, clusters), function, generator=generator, resamples=resamples, level=level)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Averages:
+    """``function(mean of column 1, mean of column 2, ...)`` of the rows of clusters.
+
+    Attributes:
+        data: the columns, summed within each cluster.
+        function: element-wise, as in :func:`function_of_means`.
+    """
+
+    data: ClusterSums
+    function: Callable[..., Any]
+
+    def of(self, means: Floats) -> Floats:
+        """Return the function of each row of ``means``, shape (rows, columns)."""
+        return np.asarray(self.function(*means.T), dtype=np.float64)
+
+
 def bootstrap(
     data: ClusterSums, function: Callable[..., Any], *, generator: np.random.Generator, resamples: int = RESAMPLES, level: float = LEVEL
 ) -> Estimate:
@@ -145,29 +163,60 @@ def bootstrap(
     further out in the tails mends both. Source: Hesterberg 2015, The American Statistician 69:371-386. Prompts with unequal numbers of images
     are worth fewer (:attr:`ClusterSums.effective_clusters`). Where every prompt has the same value there is no interval.
     """
+    number = Averages(data, function)
+    return without_draws(number, resamples, level) or from_draws(number, data.resampled_means(generator, resamples), level)
+
+
+def bootstraps(numbers: Sequence[Averages], *, seed: int, resamples: int = RESAMPLES, level: float = LEVEL) -> list[Estimate]:
+    """Return what :func:`bootstrap` gives for each of ``numbers`` with a generator of ``seed`` of its own.
+
+    Such draws depend on the number of clusters alone, so those of as many clusters share them.
+    """
+    found = [without_draws(each, resamples, level) for each in numbers]
+    for places in alike(numbers, [estimate is None for estimate in found]).values():
+        draws = resampled_means([numbers[place].data for place in places], np.random.default_rng(seed), resamples)
+        for place, own in zip(places, draws, strict=True):
+            found[place] = from_draws(numbers[place], own, level)
+    return [estimate for estimate in found if estimate is not None]
+
+
+def alike(numbers: Sequence[Averages], chosen: Sequence[bool]) -> dict[int, list[int]]:
+    """Return the places of the ``chosen`` numbers by how many clusters they have, which is what draws depend on."""
+    found: dict[int, list[int]] = {}
+    for place, (each, wanted) in enumerate(zip(numbers, chosen, strict=True)):
+        if wanted:
+            found.setdefault(each.data.n_clusters, []).append(place)
+    return found
+
+
+def without_draws(number: Averages, resamples: int, level: float) -> Estimate | None:
+    """Return the estimate of what has no bootstrap: nothing, one prompt, or the same value of every prompt; None of all else."""
     normal_quantile(level)
     if resamples < 1:
         raise BenchError(f"A bootstrap needs at least 1 resample, usually {RESAMPLES}; got {resamples}.")
+    data = number.data
     if data.n == 0:
         return _nothing(data, level)
-    value = float(_apply(function, data.means()[None])[0])
+    value = float(number.of(data.means()[None])[0])
     if data.n_clusters == 1:
         return Estimate(value, None, None, data.n, 1, "none: one prompt", data.excluded, level)
     rates = data.sums / data.counts[:, None]
-    if np.ptp(_apply(function, rates)) <= 1e-12 * max(1.0, float(np.abs(rates).max())):
+    if np.ptp(number.of(rates)) <= 1e-12 * max(1.0, float(np.abs(rates).max())):
         # Resamples of one and the same number say nothing of the next prompt.
         return Estimate(value, None, None, data.n, data.n_clusters, "none: every prompt alike", data.excluded, level)
-    draws = _apply(function, data.resampled_means(generator, resamples))
+    return None
+
+
+def from_draws(number: Averages, draws: Floats, level: float) -> Estimate:
+    """Return the estimate from resampled column means, shape (resamples, columns); :func:`bootstrap` says how."""
+    data = number.data
+    value = float(number.of(data.means()[None])[0])
     clusters = data.effective_clusters
     tail = float(special.ndtr(-student_quantile(level, clusters) * sqrt(clusters / (clusters - 1))))
-    low, high = np.quantile(draws, [tail, 1 - tail])
+    low, high = np.quantile(number.of(draws), [tail, 1 - tail])
     # A percentile interval need not hold its own estimate when few prompts are very unequal; it is widened to do so, never narrowed.
-    method = f"cluster bootstrap, expanded percentile, {resamples} resamples"
+    method = f"cluster bootstrap, expanded percentile, {len(draws)} resamples"
     return Estimate(value, min(float(low), value), max(float(high), value), data.n, data.n_clusters, method, data.excluded, level)
-
-
-def _apply(function: Callable[..., Any], means: Floats) -> Floats:
-    return np.asarray(function(*means.T), dtype=np.float64)
 
 
 def _nothing(data: ClusterSums, level: float) -> Estimate:

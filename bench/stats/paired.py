@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+import scipy
 
 from bench.errors import BenchError
-from bench.stats.clusters import ClusterSums, Floats, as_flags, as_floats, cluster_sums
+from bench.stats.clusters import NUMBERS_AT_ONCE, Floats, as_flags, as_floats, cluster_sums, resampled_means
 from bench.stats.estimate import Estimate
-from bench.stats.intervals import LEVEL, RESAMPLES, bootstrap, normal_quantile
-
-SWAPS_AT_ONCE = 256
+from bench.stats.intervals import LEVEL, RESAMPLES, Averages, alike, from_draws, normal_quantile, without_draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def mcnemar(a: Any, b: Any, clusters: Any) -> McNemar:
         BenchError: a prompt has several pairs (they are not independent), or something is no flag.
     """
     only_a, only_b, n, excluded = _discordant(a, b, clusters)
-    p_value = None if n == 0 else 1.0 if only_a + only_b == 0 else float(stats.binomtest(only_a, only_a + only_b).pvalue)
+    p_value = None if n == 0 else 1.0 if only_a + only_b == 0 else float(scipy.stats.binomtest(only_a, only_a + only_b).pvalue)
     return McNemar(only_a, only_b, n, excluded, p_value)
 
 
@@ -83,8 +81,8 @@ def risk_difference(a: Any, b: Any, clusters: Any, *, level: float = LEVEL) -> E
     if n == 0:
         return Estimate(None, None, None, 0, 0, "none: nothing evaluated", excluded, level)
     value = (only_a - only_b) / n
-    low = -1.0 if value == -1 else float(optimize.bisect(lambda delta: tango_score(only_a, only_b, n, delta) - z, -1, value))
-    high = 1.0 if value == 1 else float(optimize.bisect(lambda delta: tango_score(only_a, only_b, n, delta) + z, value, 1))
+    low = -1.0 if value == -1 else float(scipy.optimize.bisect(lambda delta: tango_score(only_a, only_b, n, delta) - z, -1, value))
+    high = 1.0 if value == 1 else float(scipy.optimize.bisect(lambda delta: tango_score(only_a, only_b, n, delta) + z, value, 1))
     return Estimate(value, low, high, n, n, "Tango score", excluded, level)
 
 
@@ -107,8 +105,18 @@ def compare_flags(a: Any, b: Any, clusters: Any, *, generator: np.random.Generat
     One image a prompt: Tango's interval and exact McNemar. Several: those would treat images of one prompt as
     independent, so it is :func:`compare_means`, a bootstrap and a swap test of whole prompts.
     """
-    if not cluster_sums([as_flags(a), as_flags(b)], clusters).single:
+    if not one_a_cluster(a, b, clusters):
         return compare_means([a], [b], clusters, generator=generator, resamples=resamples, level=level)
+    return compare_single_flags(a, b, clusters, level=level)
+
+
+def one_a_cluster(a: Any, b: Any, clusters: Any) -> bool:
+    """Return whether no prompt has several pairs of flags, so that pairs are as independent as prompts."""
+    return cluster_sums([as_flags(a), as_flags(b)], clusters).single
+
+
+def compare_single_flags(a: Any, b: Any, clusters: Any, *, level: float = LEVEL) -> Comparison:
+    """Return share(A) - share(B) with Tango's interval and exact McNemar; arguments and errors as in :func:`mcnemar`."""
     return Comparison(risk_difference(a, b, clusters, level=level), mcnemar(a, b, clusters).p_value, "exact McNemar")
 
 
@@ -140,14 +148,48 @@ def compare_means(
     Raises:
         BenchError: A and B differ in columns or length, or a column is not numeric.
     """
-    data = _pairs(a, b, clusters)
+    gap = gap_of(a, b, clusters, function)
+    fixed = without_draws(gap, resamples, level)
+    drawn = None if fixed else gap.data.resampled_means(generator, resamples)
+    difference = fixed or from_draws(gap, np.asarray(drawn), level)
+    return Comparison(difference, _swap_p_values([gap], generator, resamples)[0], _swapped(resamples))
+
+
+def compare_gaps(gaps: Sequence[Averages], *, seed: int, resamples: int = RESAMPLES, level: float = LEVEL) -> list[Comparison]:
+    """Return what :func:`compare_means` gives for each of ``gaps`` with a generator of ``seed`` of its own.
+
+    Gaps of as many clusters share their resamples, and their swaps.
+
+    Args:
+        gaps: from :func:`gap_of`.
+        seed: of the generators.
+        resamples: bootstrap draws, and swaps.
+        level: nominal coverage.
+    """
+    fixed = [without_draws(gap, resamples, level) for gap in gaps]
+    without, found = [each is not None for each in fixed], dict[int, Comparison]()
+    for drawn in (True, False):  # a gap that draws nothing for its interval swaps from the generator's first number on
+        for places in alike(gaps, [each != drawn for each in without]).values():
+            generator, together = np.random.default_rng(seed), [gaps[place] for place in places]
+            if drawn:
+                draws = resampled_means([gap.data for gap in together], generator, resamples)
+                for place, own in zip(places, draws, strict=True):
+                    fixed[place] = from_draws(gaps[place], own, level)
+            for place, p_value in zip(places, _swap_p_values(together, generator, resamples), strict=True):
+                found[place] = Comparison(cast("Estimate", fixed[place]), p_value, _swapped(resamples))
+    return [found[place] for place in range(len(gaps))]
+
+
+def gap_of(a: Sequence[Any], b: Sequence[Any], clusters: Any, function: Callable[..., Any] = lambda average: average) -> Averages:
+    """Return ``function(means of A's columns) - function(means of B's columns)``; arguments and errors as in :func:`compare_means`."""
+    if len(a) != len(b):
+        raise BenchError(f"Both methods need the same score columns; got {len(a)} and {len(b)}.")
     columns = len(a)
 
     def gap(*means: Floats) -> Floats:
         return np.asarray(function(*means[:columns]) - function(*means[columns:]), dtype=np.float64)
 
-    difference = bootstrap(data, gap, generator=generator, resamples=resamples, level=level)
-    return Comparison(difference, _swap_p_value(data, gap, generator, resamples), f"swap test, {resamples} swaps")
+    return Averages(cluster_sums([*a, *b], clusters), gap)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -171,7 +213,7 @@ def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
     and errors as there. It holds for independent and for positively dependent tests, such as methods compared with one baseline.
     """
     given, tested = _tested(p_values)
-    adjusted = stats.false_discovery_control(given[tested], method="bh") if len(tested) else given[tested]
+    adjusted = scipy.stats.false_discovery_control(given[tested], method="bh") if len(tested) else given[tested]
     return _in_place(adjusted, tested, len(given))
 
 
@@ -201,25 +243,46 @@ def _discordant(a: Any, b: Any, clusters: Any) -> tuple[int, int, int, int]:
     return int((gap > 0).sum()), int((gap < 0).sum()), data.n, data.excluded
 
 
-def _pairs(a: Sequence[Any], b: Sequence[Any], clusters: Any) -> ClusterSums:
-    if len(a) != len(b):
-        raise BenchError(f"Both methods need the same score columns; got {len(a)} and {len(b)}.")
-    return cluster_sums([*a, *b], clusters)
+def _swapped(resamples: int) -> str:
+    return f"swap test, {resamples} swaps"
 
 
-def _swap_p_value(data: ClusterSums, gap: Callable[..., Any], generator: np.random.Generator, resamples: int) -> float | None:
-    if data.n == 0:
-        return None
-    columns = data.sums.shape[1] // 2
-    ours, theirs = data.sums[:, :columns], data.sums[:, columns:]
-    total = ours.sum(axis=0) + theirs.sum(axis=0)
-    observed = abs(float(gap(*data.means()[:, None])[0]))
-    # A swap that only repeats the observed arrangement must count as extreme, whatever the order of its additions.
-    threshold = observed - 1e-12 * max(1.0, observed)
-    extreme = 0
-    for start in range(0, resamples, SWAPS_AT_ONCE):
-        kept = generator.integers(2, size=(min(SWAPS_AT_ONCE, resamples - start), data.n_clusters)).astype(np.float64)
-        first = kept @ (ours - theirs) + theirs.sum(axis=0)
-        means = np.column_stack([first, total - first]) / data.n
-        extreme += int((np.abs(gap(*means.T)) >= threshold).sum())
-    return (extreme + 1) / (resamples + 1)
+def _swap_p_values(gaps: Sequence[Averages], generator: np.random.Generator, resamples: int) -> list[float | None]:
+    """Return the swap test's p-value of each gap, None of nothing; all have the same number of clusters and see the same swaps."""
+    clusters = gaps[0].data.n_clusters
+    if clusters == 0:
+        return [None] * len(gaps)
+    tests = [_SwapTest.of(gap) for gap in gaps]
+    at_once = max(1, NUMBERS_AT_ONCE // clusters)
+    for start in range(0, resamples, at_once):
+        kept = generator.integers(2, size=(min(at_once, resamples - start), clusters)).astype(np.float64)
+        for test in tests:
+            test.extreme += test.swapped(kept)
+    return [(test.extreme + 1) / (resamples + 1) for test in tests]
+
+
+@dataclass(slots=True, eq=False)
+class _SwapTest:
+    """The swaps of one gap, counted."""
+
+    gap: Averages
+    apart: Floats
+    theirs: Floats
+    total: Floats
+    threshold: float
+    extreme: int = 0
+
+    @classmethod
+    def of(cls, gap: Averages) -> _SwapTest:
+        columns = gap.data.sums.shape[1] // 2
+        ours, theirs = gap.data.sums[:, :columns], gap.data.sums[:, columns:]
+        observed = abs(float(gap.of(gap.data.means()[None])[0]))
+        # A swap that only repeats the observed arrangement must count as extreme, whatever the order of its additions.
+        threshold = observed - 1e-12 * max(1.0, observed)
+        return cls(gap, ours - theirs, theirs.sum(axis=0), ours.sum(axis=0) + theirs.sum(axis=0), threshold)
+
+    def swapped(self, kept: Floats) -> int:
+        """Return in how many of the swaps the gap is as large as the observed one; ``kept`` says which clusters stay, shape (swaps, clusters)."""
+        first = kept @ self.apart + self.theirs
+        means = np.column_stack([first, self.total - first]) / self.gap.data.n
+        return int((np.abs(self.gap.of(means)) >= self.threshold).sum())

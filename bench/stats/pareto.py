@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 from bench.errors import BenchError
 from bench.stats.clusters import NUMBERS_AT_ONCE, Floats
@@ -149,7 +149,7 @@ def ellipse(draws: Floats, prompts: Sequence[float], level: float = LEVEL) -> El
     n = min(prompts)
     if n < 3:
         return None
-    radius = 2 * (n - 1) / (n - 2) * float(stats.f.ppf(level, 2, n - 2))
+    radius = 2 * (n - 1) / (n - 2) * float(scipy.stats.f.ppf(level, 2, n - 2))
     # A bootstrap's variance of a mean falls short by (n-1)/n.
     correction = np.sqrt([each / (each - 1) for each in prompts])
     values, vectors = np.linalg.eigh(np.cov(draws, rowvar=False) * np.outer(correction, correction))

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from bench.errors import BenchError
 from bench.stats.clusters import NUMBERS_AT_ONCE, ClusterSums, Floats, cluster_sums, effective_number
@@ -100,7 +101,7 @@ def rank_methods(
     goodness = signs[better] * values
     # The largest of many errors lies far out, where the largest prompts decide: they count as if the images of a prompt were all alike.
     beats = significantly_better(goodness, signs[better] * (draws - values), effective_number(data.counts**2), level)
-    ranks = stats.rankdata(-goodness, method="min")
+    ranks = scipy.stats.rankdata(-goodness, method="min")
     lows, highs = 1 + beats.sum(axis=0), len(values) - beats.sum(axis=1)
     described = zip(values, ranks, lows, highs, tiers(goodness, beats), strict=True)
     found = tuple(Rank(float(value), int(rank), int(low), int(high), tier) for value, rank, low, high, tier in described)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from bench.errors import BenchError
 from bench.stats.clusters import Floats, as_floats
@@ -85,12 +86,12 @@ def uas_bands(
     # UAS is linear in the weight, but ranks are not: the grid is over all three.
     weight = np.unique([*np.linspace(*weights, steps), 0.5])[:, None, None]
     grid = weight * quality_terms[:, None, :, None] + (1 - weight) * cost_terms[:, None, None, :]
-    ranks = stats.rankdata(-grid.reshape(len(grid), -1), method="min", axis=0)
+    ranks = scipy.stats.rankdata(-grid.reshape(len(grid), -1), method="min", axis=0)
     middle = steps // 2
     stated = 0.5 * quality_terms[:, middle] + 0.5 * cost_terms[:, middle]
     spread = grid.reshape(len(grid), -1)
     table = np.column_stack([stated, spread.min(axis=1), spread.max(axis=1)]).tolist()
-    order = np.column_stack([stats.rankdata(-stated, method="min"), ranks.min(axis=1), ranks.max(axis=1)]).astype(int).tolist()
+    order = np.column_stack([scipy.stats.rankdata(-stated, method="min"), ranks.min(axis=1), ranks.max(axis=1)]).astype(int).tolist()
     return [Band(*values, *places) for values, places in zip(table, order, strict=True)]
 
 

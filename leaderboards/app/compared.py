@@ -80,7 +80,8 @@ def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[st
             theirs = column(frames[method], metric, unit, track)
             if shared.empty or all(each.loc[shared].isna().all() for each in theirs.all_values()):
                 continue
-            result = theirs.compare(ours, shared, pd.Series(shared.get_level_values(0)))
+            at = [frames[each].index.get_indexer(shared) for each in (method, methods[0])]
+            result = theirs.at(at[0]).compare(ours.at(at[1]), shared.get_level_values(0))
             gap = result.difference
             value = theirs.function(*(each.mean() for each in theirs.all_values()))
             lines.append([metric, method, float(value), gap.value, gap.low, gap.high, gap.n, result.p_value, result.test])

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bench.cli.command import HelpPanel, in_panel
+from bench.cli.options import FormatOption
 from bench.console import Bars, say
 from bench.formats import Format, show
 
@@ -24,7 +25,7 @@ def board(
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The board's folder.")] = Path("board"),
     within: Annotated[Path, typer.Option("--runs", help="The folder of all runs.")] = Path("runs"),
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Make a leaderboard from finished runs and submitted bundles: numbers with intervals, ranks and tiers, in one compact folder.

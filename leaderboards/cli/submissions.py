@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.command import HelpPanel, in_panel
+from bench.cli.options import FormatOption
 from bench.console import Bars, say
 from bench.formats import Format, show
 
@@ -38,7 +39,7 @@ def submit(
 def validate(
     bundle: Annotated[Path, typer.Argument(help="A bundle that `bench submit` wrote.")],
     board: Annotated[Path | None, typer.Option(help="Also print how far its numbers lie from the base and the best of this board.")] = None,
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Check a bundle, check by check; exit code 1 where one fails. Nothing is downloaded and no image is made.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.command import HelpPanel, in_panel
+from bench.cli.options import FormatOption
 from bench.formats import Format, render
 
 
@@ -22,7 +23,7 @@ def table(
             "--data", help="Table 1: the folder that `bench train libraalign` wrote; the one made here, or whose counts ship, where not given."
         ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", "-f", help="How to print the table.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Print a table of the paper: its numbers as printed, and the measured ones beside them in columns of their own.
 

@@ -80,6 +80,7 @@ def _compare(name: str, column: Column, other: pd.DataFrame | None, prompts: pd.
     if shared.empty:
         return found
     first, *further = (other[part].astype("boolean" if column.flag else "float64") for part in parts)
-    result = column.compare(replace(column, values=first, further=tuple(further)), shared, prompts.loc[shared])
+    theirs = replace(column, values=first, further=tuple(further)).at(other.index.get_indexer(shared))
+    result = column.at(column.values.index.get_indexer(shared)).compare(theirs, prompts.loc[shared])
     gap = result.difference
     return {name: gap.value, f"{name}_low": gap.low, f"{name}_high": gap.high, f"{name}_p": result.p_value}

@@ -16,7 +16,9 @@ from scipy import stats as scipy_stats
 from bench.errors import BenchError
 from bench.metrics import uas
 from bench.stats import benjamini_hochberg, compare_flags, compare_means, function_of_means, holm, mcnemar, mean, risk_difference
-from bench.stats.paired import tango_score
+from bench.stats.clusters import Labels, cluster_sums
+from bench.stats.intervals import Averages, bootstrap, bootstraps
+from bench.stats.paired import compare_gaps, gap_of, tango_score
 
 cells = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 60)).filter(lambda table: sum(table) > 0)
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -262,3 +264,19 @@ def test_benjamini_hochberg_keeps_the_share_of_false_discoveries() -> None:
         found = np.array(benjamini_hochberg(list(p))) <= 0.1
         false_shares.append(found[:30].sum() / max(1, found.sum()))
     assert np.mean(false_shares) == pytest.approx(0.075, abs=3.5 * np.std(false_shares) / np.sqrt(300))
+
+
+def test_shared_draws_are_those_that_each_would_make_alone() -> None:
+    draw, clusters = rng(4), np.repeat(np.arange(30), 2)
+    a, b, alike = draw.normal(size=60), draw.normal(size=60), np.ones(60)
+    lacking = np.where(np.arange(60) < 4, np.nan, a)  # two prompts fewer: draws of its own
+    columns = [[a], [lacking], [b], [alike], [a, b]]
+    functions = [*[lambda average: average] * 4, uas]
+    numbers = [Averages(cluster_sums(each, clusters), function) for each, function in zip(columns, functions, strict=True)]
+    assert bootstraps(numbers, seed=7) == [bootstrap(each.data, each.function, generator=rng(7)) for each in numbers]
+    pairs = [([a], [b]), ([lacking], [b]), ([alike], [alike - 1]), ([alike], [alike]), ([b], [a])]
+    together = compare_gaps([gap_of(*each, Labels.of(clusters)) for each in pairs], seed=7, resamples=300)
+    assert together == [compare_means(*each, clusters, generator=rng(7), resamples=300) for each in pairs]
+    assert len({each.p_value for each in together}) > 2
+    assert together[2].difference.method == "none: every prompt alike", "it swaps without having drawn"
+    assert compare_gaps([], seed=7) == bootstraps([], seed=7) == []
