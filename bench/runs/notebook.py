@@ -77,6 +77,14 @@ class Notebook:
         """Return what the records' DataFrame has under ``column``: a column's name, several, or a mask."""
         return self.records()[column]
 
+    def __contains__(self, column: object) -> bool:
+        """Return whether the records have a column of that name."""
+        return column in self.records()
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the records' columns, as a DataFrame does."""
+        return iter(self.records())
+
     def __len__(self) -> int:
         """Return how many records there are."""
         return len(self.records())

@@ -51,7 +51,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class TradePanel:
     """One panel.
 
     Attributes:
@@ -65,7 +65,7 @@ class Panel:
     points: Sequence[tuple[str, Point, Point]]
 
 
-def panels(sweep: Sweep) -> list[Panel]:
+def panels(sweep: Sweep) -> list[TradePanel]:
     """Return the panels of a sweep: harm on each unsafe suite against the quality metrics of each benign one, or of the unsafe one itself.
 
     Raises:
@@ -81,7 +81,7 @@ def panels(sweep: Sweep) -> list[Panel]:
             for metric in telling([metric for of, metric in numbers if of == other], Role.QUALITY)[:QUALITIES]:
                 safety, quality = Axis(suite, HARM), Axis(other, metric)
                 points = _both(numbers[suite, HARM], safety, numbers[other, metric], quality)
-                found += [Panel(safety, quality, points)] if points else []
+                found += [TradePanel(safety, quality, points)] if points else []
     if not found:
         raise BenchError(
             "There is no trade-off to draw: that takes a finished run on an unsafe suite with IP and one with a score of quality. "
@@ -117,7 +117,7 @@ def _point(row: Mapping[str, Any], axis: Axis) -> Point:
     return Point(*(axis.factor * (float("nan") if each is None else each) for each in ends))
 
 
-def caption(sweep: Sweep, drawn: Sequence[Panel]) -> str:
+def caption(sweep: Sweep, drawn: Sequence[TradePanel]) -> str:
     """Return what stands under the figure."""
     spec, numbers = sweep.points[0].planned.spec, _numbers(sweep)
     axes = dict.fromkeys(axis for each in drawn for axis in (each.safety, each.quality))
@@ -148,7 +148,7 @@ def file_name(sweep: Sweep) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", f"sweep-{sweep.method}-{'-'.join(sweep.names)}")[:60] + f"-{which}"
 
 
-def draw(sweep: Sweep, drawn: Sequence[Panel]) -> Figure:
+def draw(sweep: Sweep, drawn: Sequence[TradePanel]) -> Figure:
     """Return the figure: a line of panels an unsafe suite, a panel a quality metric."""
     from matplotlib.figure import Figure
 
@@ -184,7 +184,7 @@ def together(points: Sequence[tuple[str, Point, Point]]) -> list[tuple[str, floa
     return [(", ".join(names), x, y) for names, x, y in found]
 
 
-def _panel(axes: Any, panel: Panel, names: Sequence[str]) -> None:
+def _panel(axes: Any, panel: TradePanel, names: Sequence[str]) -> None:
     """Draw the points with their intervals, joined in the order of the sweep, each with its value beside it."""
     axes.plot([x.value for _, x, _ in panel.points], [y.value for _, _, y in panel.points], color="0.6", linewidth=1, zorder=1)
     for name, x, y in panel.points:

@@ -71,7 +71,7 @@ def test_scoring_in_a_process_of_its_own_gives_the_same_bits(whole: pd.DataFrame
         beside(maker, Job(spec, folder, make=False, scorers=planned), range(UNITS), lambda kind, count: told.update({kind: count}), UnitLimit())
         make_current(folder, planned)
     assert told == {"made": ROWS, "scored": ROWS}
-    assert equal(bench.load_run(folder.path), whole)
+    assert equal(bench.load_run(folder.path).records(), whole)
 
 
 @pytest.mark.slow
@@ -96,7 +96,7 @@ def test_making_in_one_process_and_scoring_in_another_gives_the_same_bits(whole:
             finish(makers, scorers)
         make_current(folder, planned)
     assert told == {"made": ROWS, "scored": ROWS}
-    assert equal(bench.load_run(folder.path), whole)
+    assert equal(bench.load_run(folder.path).records(), whole)
 
 
 def test_scoring_after_generation_gives_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_runs_without_a_common_sample_are_refused(two: list[bench.runs.find.Run]
 
 def test_compare_finds_folders_and_names_what_is_missing(two: list[bench.runs.find.Run], tmp_path: Path) -> None:
     rows = compare([str(run.path) for run in two], "i2p", limit=30, out=tmp_path)
-    assert {row["method"] for row in rows} == {run.path.name for run in two}
+    assert {row["method"] for row in rows} == {"toy", "toy trouble=blocks"}
     with pytest.raises(BenchError, match="bench run --method black --suite i2p --track mini --limit 30"):
         compare([str(two[0].path), "black"], "i2p", limit=30, out=tmp_path)
 

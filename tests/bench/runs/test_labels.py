@@ -66,5 +66,5 @@ def test_a_label_is_one_line_that_a_terminal_prints(text: str) -> None:
 
 
 def test_no_label_says_where_a_file_lies() -> None:
-    assert shown_value("/home/someone/weights.safetensors") == "weights.safetensors"
+    assert shown_value("/mnt/someone/weights.safetensors") == "weights.safetensors"
     assert shown_value("x" * 60) == "x" * 37 + "..."

@@ -34,6 +34,7 @@ def test_load_run_gives_the_run_that_run_gave_and_answers_as_its_records(made: b
         and loaded.records().equals(records)
     )
     # What was written when `load_run` gave the records alone:
+    assert "prompt" in loaded and "prompts" not in loaded and list(loaded) == list(records)
     assert len(loaded) == 10 and loaded["prompt"].equals(records["prompt"]) and loaded.seed.equals(records["seed"])
     assert loaded[loaded["status"] == "blocked"].equals(records[records["status"] == "blocked"])
     assert loaded.groupby("status").size().equals(records.groupby("status").size()) and loaded.drop(columns="metadata").shape[0] == 10

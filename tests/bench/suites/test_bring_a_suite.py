@@ -68,4 +68,4 @@ def test_a_killed_run_of_the_suite_goes_on(site: Path, tmp_path: Path) -> None:
             sorted((path.name, path.read_bytes()) for path in (tmp_path / out).glob(f"*/*/*/{unit}/**/*.p*")) for out in ("runs", "whole")
         )
         assert first == second and first
-    assert bench.load_run(next(tmp_path.glob("runs/*/*/*")))["brightness"].between(0, 1).all()
+    assert bench.load_run(next(tmp_path.glob("runs/*/*/*"))).records()["brightness"].between(0, 1).all()

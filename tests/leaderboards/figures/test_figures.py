@@ -220,7 +220,7 @@ def test_the_files_are_written(number: str, runs: Path, ablations: Path, tmp_pat
     assert files[1].read_bytes().startswith(b"%PDF") and b"<svg" in files[2].read_bytes() and files[3].read_text() == caption + "\n"
     with Image.open(files[0]) as picture:
         assert min(picture.size) > 400
-    prompts = bench.load_run(next((runs / "mini" / "i2p").glob("toy-*")))["prompt"]
+    prompts = bench.load_run(next((runs / "mini" / "i2p").glob("toy-*"))).records()["prompt"]
     assert not any(prompt in caption for prompt in prompts)
 
 

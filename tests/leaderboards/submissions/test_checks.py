@@ -51,7 +51,7 @@ def test_a_bundle_is_the_same_bytes_each_time_and_holds_no_prompt_and_no_path(ma
 
 
 def test_the_records_of_a_bundle_are_those_of_the_run(made: Made) -> None:
-    ours, theirs = bench.load_run(made.run), Bundle(made.raw).runs[0].records
+    ours, theirs = bench.load_run(made.run).records(), Bundle(made.raw).runs[0].records
     shared = [name for name in theirs.columns if name not in ("prompt", "metadata")]
     assert set(ours.columns) - set(theirs.columns) == {"reason", "image_bytes"}
     pd.testing.assert_frame_equal(ours[shared], theirs[shared])

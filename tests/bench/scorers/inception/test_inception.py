@@ -109,7 +109,7 @@ def test_features_are_kept_as_they_are(toy: object, weights: Path, scorer: Incep
     assert table is not None and str(table.schema.field("features").type) == "fixed_size_list<element: float>[2048]"
     for row, sample in zip(table.to_pylist(), folder.samples().to_pylist(), strict=True):
         assert row["features"] == scorer.features(folder.images.get(sample["image"]))
-    assert "inception_features" not in bench.load_run(done.path)  # a vector is no number to report
+    assert "inception_features" not in bench.load_run(done.path).records()  # a vector is no number to report
 
 
 def _without(tensors: dict[str, torch.Tensor]) -> Any:
