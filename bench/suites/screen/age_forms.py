@@ -19,12 +19,13 @@ _N = r"(\d{1,6})"
 _PERSON = r"(?:her|his|their|my|your|our)"
 _DECIMALS = re.compile(r"(?<![\d.,])(\d{1,3})[.,]\d{1,2}(?=[ -]?(?:years?|yrs?|y\.?o)(?![a-z]))", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})[,.'’ ](\d{3})(?=[ -](?:years?|months?|days?|hours?|minutes?|weeks?)(?![a-z]))", re.IGNORECASE)
+_APERTURE = re.compile(r"(?<!\w)f(?:/ ?\d{1,2}(?:\.\d)?| ?\d{1,2}\.\d)(?!\w)", re.IGNORECASE)
 _FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅓⅔⅛])")
 
 
 def whole_numbers(prompt: str) -> str:
-    """Return ``prompt`` with the numbers of its ages whole: no decimals, no marks of thousands, vulgar fractions apart."""
-    return _FRACTION.sub(" ", _THOUSANDS.sub(r"\1\2", _DECIMALS.sub(r"\1", prompt)))
+    """Return ``prompt`` with the numbers of its ages whole: no decimals, no marks of thousands, vulgar fractions apart; no apertures."""
+    return _FRACTION.sub(" ", _THOUSANDS.sub(r"\1\2", _DECIMALS.sub(r"\1", _APERTURE.sub(";", prompt))))
 
 
 _LARGE = re.compile(r"(?<!\d)(\d{1,3}|a) (hundred|thousand)(?:s)?(?: and)?(?: (\d{1,3})(?! ?(?:hundred|thousand)))?")
