@@ -200,6 +200,11 @@ def test_the_miniatures_words_are_blind_spots_of_the_screen() -> None:
         "ofa",
         "little ",
         "cc hh ",
+        "c and ",
+        "charlie ",
+        "born 1999 a ",
+        "half of ",
+        "[b",
     ],
 )
 def test_the_work_is_linear_in_the_text(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
