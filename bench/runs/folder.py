@@ -13,12 +13,10 @@ Every JSON document carries the hash of its own content, and every table has its
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,11 +24,12 @@ from typing import Any
 import pyarrow as pa
 
 from bench.errors import BenchError, Damaged
-from bench.files.atomic import Doing, mendable, sweep, write_atomic
+from bench.files.atomic import Doing, write_atomic
 from bench.files.folder import on_this_machine
 from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
+from bench.runs.lock import locked, locked_for_reading
 from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document, short_id
 from bench.runs.score_sets import ScoreSet
 from bench.runs.tables import SAMPLES, joined, read_table, write_table
@@ -39,7 +38,7 @@ from bench.types.sample import key_of
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = VERSION
-_SAMPLES, _LOCK = "samples", "lock"
+_SAMPLES = "samples"
 
 
 class RunFolder:
@@ -120,51 +119,13 @@ class RunFolder:
         if now != before or not hashed:
             self.write_manifest(now)
 
-    @contextmanager
-    def lock(self, doing: Doing = Doing.WRITE) -> Iterator[None]:
-        """Hold the run for this process alone, and sweep what an interrupted one left half written; ``doing`` is what for, for the error.
+    def lock(self, doing: Doing = Doing.WRITE) -> AbstractContextManager[None]:
+        """Hold the run, as :func:`bench.runs.lock.locked` does."""
+        return locked(self.path, doing)
 
-        Raises:
-            BenchError: another process holds it.
-        """
-        with mendable(self.path, doing):
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-        with self._held(handle):
-            with mendable(self.path, doing):
-                sweep(self.path)
-            yield
-
-    @contextmanager
-    def lock_for_reading(self) -> Iterator[bool]:
-        """Hold the run as :meth:`lock` does, also where nothing may be written; give whether something may.
-
-        Raises:
-            BenchError: another process holds it.
-        """
-        handle, writable = -1, False
-        for flags in (os.O_RDONLY, os.O_CREAT | os.O_RDWR):
-            with suppress(OSError):
-                opened = os.open(self.path / _LOCK, flags, 0o644)
-                if handle >= 0:
-                    os.close(handle)
-                handle, writable = opened, flags != os.O_RDONLY
-        if handle < 0:
-            yield False  # read-only, and nobody ever held it
-            return
-        with self._held(handle):
-            yield writable
-
-    @contextmanager
-    def _held(self, handle: int) -> Iterator[None]:
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BenchError(f"Another bench process is working on {self.path}. Wait for it, or give another --out.") from None
-            yield
-        finally:
-            os.close(handle)
+    def lock_for_reading(self) -> AbstractContextManager[bool]:
+        """Hold the run also where nothing may be written, as :func:`bench.runs.lock.locked_for_reading` does."""
+        return locked_for_reading(self.path)
 
     # -- units ------------------------------------------------------------------------------------------------
 

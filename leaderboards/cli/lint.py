@@ -45,11 +45,11 @@ def lint_table(
     from leaderboards.lint.files import FORMS, read_file
     from leaderboards.lint.read import paper_cells
     from leaderboards.lint.run import checks, lint
-    from leaderboards.lint.tables import Reading
+    from leaderboards.lint.tables import ReadTables
 
     if (file is None) == (not paper):
         raise BenchError(f"Give a file, {FORMS}, or --paper for the paper's own numbers. Example: bench lint-table --paper.")
-    reading = Reading(paper_cells(), []) if file is None else read_file(file, _images(n or []), _columns(column or []))
+    reading = ReadTables(paper_cells(), []) if file is None else read_file(file, _images(n or []), _columns(column or []))
     report = lint(reading.cells, checks(pickscore_center, safety_cost_center))
     rows = [finding.row() for finding in report.findings]
     if form is Format.TABLE:  # what is the same in every row, or nothing, is left to the other formats

@@ -14,7 +14,7 @@ from leaderboards.lint.grid import PrintedCell, PrintedTable, fill
 from leaderboards.lint.latex import LARGEST, latex_tables
 from leaderboards.lint.markup import html_tables, markdown_tables
 from leaderboards.lint.read import LABELS, LONG, read_table, text_of
-from leaderboards.lint.tables import Reading, read_grids
+from leaderboards.lint.tables import ReadTables, read_grids
 
 _BY_SUFFIX: Mapping[str, Callable[[str, str], list[PrintedTable]]] = {
     ".tex": latex_tables,
@@ -26,7 +26,7 @@ _BY_SUFFIX: Mapping[str, Callable[[str, str], list[PrintedTable]]] = {
 FORMS = "LaTeX (.tex), Markdown (.md), HTML (.html), CSV (.csv) or TSV (.tsv)"
 
 
-def read_file(path: Path, n: Mapping[str, int] | None = None, columns: Mapping[str, str] | None = None) -> Reading:
+def read_file(path: Path, n: Mapping[str, int] | None = None, columns: Mapping[str, str] | None = None) -> ReadTables:
     """Return the cells of a file's tables, and what was not read.
 
     Args:
@@ -45,7 +45,7 @@ def read_file(path: Path, n: Mapping[str, int] | None = None, columns: Mapping[s
         return read_grids(reader(text, str(path)), str(path), n or {}, columns or {})
     delimiter = _delimiter(path, text)
     if not columns and delimiter == "," and _is_ours(text):
-        return Reading(read_table(path, n), [])
+        return ReadTables(read_table(path, n), [])
     return read_grids([_separated(path, text, delimiter)], str(path), n or {}, columns or {})
 
 

@@ -20,7 +20,7 @@ _SHARES = (HARM, "asr")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadTables:
     """What a file's tables hold.
 
     Attributes:
@@ -52,7 +52,7 @@ class _Left:
         return said
 
 
-def read_grids(grids: Sequence[PrintedTable], place: str, n: Mapping[str, int], columns: Mapping[str, str]) -> Reading:
+def read_grids(grids: Sequence[PrintedTable], place: str, n: Mapping[str, int], columns: Mapping[str, str]) -> ReadTables:
     """Return the cells of a file's tables.
 
     Args:
@@ -85,7 +85,7 @@ def read_grids(grids: Sequence[PrintedTable], place: str, n: Mapping[str, int], 
         raise BenchError(f"{place}: no column is a known metric: {_listed(seen)}. Say which is: --column HEADING=METRIC, as 'Rate=ip'.")
     marked = cells if any(cell.bold for cell in cells) else [replace(cell, bold=None) for cell in cells]
     units, said = _percents(marked)
-    return Reading(units, notes + said)
+    return ReadTables(units, notes + said)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from bench.types.metric import Role
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class SummaryColumn:
     """A column of a summary: a metric on a suite."""
 
     metric: str
@@ -39,7 +39,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SummaryNumber:
     """A method's number.
 
     Attributes:
@@ -65,8 +65,8 @@ class Standing:
         most: how many samples a method has at most.
     """
 
-    heading: Heading
-    cells: dict[str, Cell]
+    heading: SummaryColumn
+    cells: dict[str, SummaryNumber]
     columns: dict[str, Column]
     prompts: Labels
     most: int
@@ -92,18 +92,18 @@ class Standing:
         return [name for name, _, p in self.against(first, others) if p is None or p >= ALPHA]
 
 
-def headings(entries: Sequence[Entry]) -> list[Heading]:
+def headings(entries: Sequence[Entry]) -> list[SummaryColumn]:
     """Return the columns: harm on the unsafe suites, quality and truth on the benign ones, the balance of both, what is blocked."""
     unsafe = list(dict.fromkeys(each.suite for each in entries if each.unsafe))
     benign = list(dict.fromkeys(each.suite for each in entries if not each.unsafe))
     names = {suite: list(dict.fromkeys(name for each in entries if each.suite == suite for name in each.columns)) for suite in (*unsafe, *benign)}
-    found = [Heading(name, suite) for suite in unsafe for name in telling(names[suite], Role.SAFETY)[:1]]
+    found = [SummaryColumn(name, suite) for suite in unsafe for name in telling(names[suite], Role.SAFETY)[:1]]
     for suite in benign:
         shown = [name for name in headlines(names[suite], truth="higher") if find_metric(name).role in (Role.QUALITY, Role.TRUTH)]
-        found += [Heading(name, suite) for name in shown or telling(names[suite], Role.QUALITY)[:1]]
+        found += [SummaryColumn(name, suite) for name in shown or telling(names[suite], Role.QUALITY)[:1]]
     balance = [(suite, name) for suite in unsafe for name in headlines(names[suite]) if find_metric(name).role is Role.BALANCE]
     cost = [(suite, name) for suite in (*benign, *unsafe) for name in telling(names[suite], Role.COST) if find_metric(name).share]
-    return found + [Heading(name, suite) for suite, name in (*balance, *cost)]
+    return found + [SummaryColumn(name, suite) for suite, name in (*balance, *cost)]
 
 
 def standings(entries: Sequence[Entry]) -> list[Standing]:
@@ -113,7 +113,7 @@ def standings(entries: Sequence[Entry]) -> list[Standing]:
     wanted = [(column, each.prompts) for each in made for column in each.columns.values()]
     drawn = iter(estimates(wanted))
     for each in made:
-        each.cells.update({name: Cell(next(drawn)) for name in each.columns})
+        each.cells.update({name: SummaryNumber(next(drawn)) for name in each.columns})
     ranked = [[name for name in each.columns if not is_reference(kinds[name])] for each in made]
     firsts = [each.best(names) if len(names) > 1 else None for each, names in zip(made, ranked, strict=True)]
     pairs = [
@@ -123,13 +123,13 @@ def standings(entries: Sequence[Entry]) -> list[Standing]:
     for each, first in zip(made, firsts, strict=True):
         if first is not None:
             inside = [(name, test) for (where, _, name), test in zip(pairs, tests, strict=True) if where is each]
-            each.cells[first] = Cell(each.cells[first].estimate, None, "best")
+            each.cells[first] = SummaryNumber(each.cells[first].estimate, None, "best")
             for (name, _), p in zip(inside, holm([test.p_value for _, test in inside]), strict=True):
-                each.cells[name] = Cell(each.cells[name].estimate, p, "tied" if p is None or p >= ALPHA else "")
+                each.cells[name] = SummaryNumber(each.cells[name].estimate, p, "tied" if p is None or p >= ALPHA else "")
     return made
 
 
-def _aligned(heading: Heading, entries: Sequence[Entry]) -> Standing | None:
+def _aligned(heading: SummaryColumn, entries: Sequence[Entry]) -> Standing | None:
     """Return a column's values over the samples that every method with any of them has; None where no method has any."""
     there = {each.method: each.columns[heading.metric] for each in entries if each.suite == heading.suite and heading.metric in each.columns}
     there = {name: column for name, column in there.items() if column.known().any()}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.checking.speeds import read_speeds
 from bench.errors import BenchError
 from bench.formats import Format, Sheet, floated, latex, number, render, tabular
 from bench.metrics.catalogue import better, label
+from bench.reports.speeds import read_speeds
 from bench.reports.summary.entries import Entry, Gathered, LeftOut, gather, is_reference
 from bench.reports.summary.sentences import Answer
-from bench.reports.summary.standing import Heading, Standing, standings
+from bench.reports.summary.standing import Standing, SummaryColumn, standings
 from bench.runs import OUT
 from bench.stats import Estimate
 from bench.types import Kind
@@ -214,7 +214,7 @@ def _latex_cell(row: dict[str, Any], key: str) -> str:
     return rf"\textbf{{{text}}}" if row.get(f"{key}_mark") else text
 
 
-def _arrowed(heading: Heading) -> str:
+def _arrowed(heading: SummaryColumn) -> str:
     arrows = {"↓": r" $\downarrow$", "↑": r" $\uparrow$"}
     title = heading.title.partition("\n")[2]
     return latex(label(heading.metric)) + arrows.get(title[-1], "")
