@@ -201,8 +201,8 @@ def own_prompts(runs: Sequence[Run]) -> list[str]:
         known = RunFolder.open(run.path).manifest()["scorers"]
         truths = [name for name, kind in scorers.items() if kind.info.role is Role.TRUTH and name in run.spec.loaded_track.scorers]
         left = [name for name in truths if name not in known]
-        scored = f"the world's truth ({', '.join(left)}) is not scored" if left else "the world's truth says nothing of what they ask for"
-        said.append(f"The prompts of {run.spec.suite} are outside the miniature's grammar: {scored}.")
+        scored = f"its truth ({', '.join(left)}) is not scored" if left else "its truth says nothing of what they ask for"
+        said.append(f"The miniature's world does not know what the prompts of {run.spec.suite} ask for: {scored}.")
     return list(dict.fromkeys(said))
 
 
