@@ -149,8 +149,9 @@ def read_table(path: Path, *, vectors: bool = True, sha256: str | None = None) -
         other = f" It has schema version {found}; this bench reads version {SCHEMA_VERSION}." if found not in (SCHEMA_VERSION, "") else ""
         raise Damaged(f"The table {path} was damaged: it is not the one that was finished.{other} {MEND}")
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        table = file.read(columns=None if vectors else _plain(file.schema_arrow))
+        # Arrow's threads that still hold bytes of Python's when the process ends abort it (apache/arrow issue 34314).
+        file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
+        table = file.read(columns=None if vectors else _plain(file.schema_arrow), use_threads=False)
     except (*_UNREADABLE, MemoryError) as error:
         raise Damaged(f"The table {path} was damaged ({first_line(error)}). {MEND}") from error
     found = (table.schema.metadata or {}).get(b"bench_schema", b"none").decode(errors="replace")
