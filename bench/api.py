@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bench.engine.run import run, score
 from bench.reports.comparison import compare
+from bench.reports.summary.table import summary
 from bench.runs import OUT
 from bench.runs.find import Run, describe, find_runs, folder_of, load_run
 from bench.runs.regenerate import regenerate
 from bench.runs.verify import verify
 
-__all__ = ["OUT", "Run", "compare", "describe", "find_runs", "folder_of", "load_run", "regenerate", "run", "score", "verify"]
+__all__ = ["OUT", "Run", "compare", "describe", "find_runs", "folder_of", "load_run", "regenerate", "run", "score", "summary", "verify"]

@@ -36,7 +36,7 @@ def run(
     suite: SuiteOption,
     track: TrackOption = "mini",
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts (a fair sample: the frozen order is shuffled).")] = None,
-    parameters: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VAL", help="A parameter of the method, such as lamb=0.5; may be repeated.")] = None,
+    parameters: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VAL", help="A parameter of the method; may be repeated.")] = None,
     scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",

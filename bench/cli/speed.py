@@ -24,9 +24,9 @@ def speed(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """Measure a method's time an image over that of the track's unaligned base: by turns in one process, with an interval."""
-    from bench.checking.speeds import keep, read_speeds
     from bench.checking.timing import measure
     from bench.errors import BenchError
+    from bench.reports.speeds import keep, read_speeds
     from bench.runs.spec import DTYPES
     from bench.tracks import load_track
     from bench.types import Context

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.checking.speeds import COLUMNS, read_speeds
 from bench.errors import BenchError, NotAvailable, first_line
+from bench.reports.speeds import COLUMNS, read_speeds
 from leaderboards.board.build import ROWS, SAMPLES, read_runs
 
 if TYPE_CHECKING:

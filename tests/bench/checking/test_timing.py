@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.checking.speeds import COLUMNS
 from bench.checking.timing import measure, ratio
 from bench.errors import BenchError
 from bench.registry import methods
+from bench.reports.speeds import COLUMNS
 from bench.tracks import load_track
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bench.checking.speeds import COLUMNS, keep, read_speeds
 from bench.cli import app
 from bench.errors import BenchError
+from bench.reports.speeds import COLUMNS, keep, read_speeds
 
 
 def row(method: str, ratio: float, track: str = "mini") -> dict[str, Any]:
