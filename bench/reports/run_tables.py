@@ -19,7 +19,7 @@ from bench.runs.find import Run, describe, suite_since
 from bench.runs.folder import RunFolder
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
-from bench.types.sample import key_of
+from bench.types.sample import KEY
 from bench.types.scorer import column_name
 from bench.types.values import WORDS
 
@@ -94,13 +94,20 @@ def _state(run: Run) -> dict[str, Any]:
 
 def same_images(runs: Sequence[Run]) -> list[str]:
     """Return how many images of each run are, pixel by pixel, those of the first: a method that changed nothing is seen here, whatever it says."""
-    first, *others = ({key_of(row): row["image"] for row in RunFolder(run.path).samples().to_pylist() if row["image"]} for run in runs)
+    first, *others = (_images(run) for run in runs)
     said = []
     for run, images in zip(runs[1:], others, strict=True):
         same = sum(first.get(key) == image for key, image in images.items())
         if same:
             said.append(f"{same} of {len(images)} images of {run.spec.method} are {runs[0].spec.method}'s, pixel by pixel.")
     return said
+
+
+def _images(run: Run) -> dict[tuple[str, int], str]:
+    """Return the image of every sample that has one, by the sample's key."""
+    table = RunFolder(run.path).samples()
+    columns = [table[name].to_pylist() for name in (*KEY, "image")]
+    return {(prompt_id, index): image for prompt_id, index, image in zip(*columns, strict=True) if image}
 
 
 def _title(runs: Sequence[Run]) -> str:

@@ -145,7 +145,7 @@ def describe(folder: RunFolder, spec: RunSpec | None = None) -> Run:
             statuses[status] += int(marker[status])
     missing = int(manifest["samples"]) - done
     current = folder.current_scores()
-    unscored = tuple(each.scorer for each in current if folder.unscored_units(each))
+    unscored = tuple(each.scorer for each in current if folder.unscored_units(each, markers))
     complete = missing == 0 and statuses["failed"] == 0 and bool(current) and not unscored
     return Run(folder.path, spec, complete, int(manifest["samples"]), {**statuses, "missing": missing}, split, total(markers.values()), unscored)
 
