@@ -49,9 +49,7 @@ def run(
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts, a fair sample. Later a larger N makes what is missing.")] = None,
     images: Annotated[int | None, typer.Option(help="Images a prompt, each from a seed of its own; image 0 stays what it was.")] = None,
     shard: Annotated[str | None, typer.Option(help="Make the second of eight shares of the work: 2/8. `bench merge` joins them.")] = None,
-    parameters: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VAL", help="A method's parameter, such as lamb=0.5; may be repeated.")
-    ] = None,
+    parameters: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VAL", help="A parameter of the method; may be repeated.")] = None,
     scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")] = None,
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",

@@ -58,12 +58,12 @@ class Sheet:
         return bool(self.cells) and all(cell[:1].isdigit() or cell[:1] in ("-", "–", "+", "") for cell in self.column(index))
 
     def prose(self, index: int) -> bool:
-        """Return whether a column holds text that may be wrapped between words."""
-        return not self.numeric(index) and any(len(cell.split()) >= _WORDS for cell in self.column(index))
+        """Return whether a column holds text, which may be wrapped between words, or has lines already."""
+        return not self.numeric(index) and any(len(cell.split()) >= _WORDS or "\n" in cell for cell in self.column(index))
 
     def natural(self, index: int) -> int:
         """Return the letters that a column takes where nothing is wrapped."""
-        return max(map(_width, (*self.heads[index].split("\n"), *self.column(index))))
+        return max(_width(line) for text in (self.heads[index], *self.column(index)) for line in text.split("\n"))
 
     def least(self, index: int) -> int:
         """Return the fewest letters that a column can be printed in: a text's longest word, else all of it."""
@@ -98,7 +98,8 @@ def print_sheet(sheet: Sheet, title: str = "", caption: str = "") -> None:
     said = [*_left_out(shown, room), *(caption.split("\n") if caption else [])]
     blocks = [title] if title else []
     blocks += ["\n".join(lines(shown, room, styles))] if shown.heads else []
-    blocks += ["\n".join(line for each in said for line in _wrapped(each, min(room or CAPTION, CAPTION)))] if said else []
+    width = min(room or CAPTION, CAPTION)
+    blocks += ["\n".join(line for each in said for line in textwrap.wrap(each, width, break_on_hyphens=False) or [""])] if said else []
     print("\n\n".join(blocks))
 
 
@@ -169,7 +170,7 @@ def _line(sheet: Sheet, widths: Sequence[int], cells: Sequence[str]) -> str:
 
 
 def _wrapped(cell: str, width: int) -> list[str]:
-    return textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return [part for line in cell.split("\n") for part in textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]]
 
 
 def _without(sheet: Sheet, index: int) -> Sheet:

@@ -48,8 +48,8 @@ def caption(rows: Sequence[dict[str, Any]], first: str, *, every: bool, measured
     chance = f"p: the chance of a difference as large were the two alike, adjusted by Holm over the methods; from {ALPHA} on they are not told apart."
     tests = " Shares: Tango interval, exact McNemar. Means: paired bootstrap of prompts, swap test." if every else ""
     left = measured - len({row["metric"] for row in rows})
-    more = f" {left} more metrics, each with its own intervals: --all." if left > 0 and not every else ""
-    return f"Differences from {first} on the same samples, n = {_counted(rows)}, 95% intervals. {chance}{tests}{more}"
+    more = f" {left} more metric{'s' if left > 1 else ''}, with every method's own intervals: --all." if left > 0 and not every else ""
+    return f"Differences from {first} on the same samples, n = {_counted(rows)} images a number, 95% intervals. {chance}{tests}{more}"
 
 
 def _counted(rows: Sequence[dict[str, Any]]) -> str:

@@ -24,7 +24,7 @@ from bench.runs.spec import Reach
 from bench.tracks.tokens import CUT, Cut
 from bench.types import Kind
 from bench.types.metric import Role
-from bench.types.sample import key_of
+from bench.types.sample import KEY
 from bench.types.scorer import column_name
 from bench.types.values import WORDS
 
@@ -115,14 +115,21 @@ def _state(run: Run, label: str) -> dict[str, Any]:
 
 def same_images(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return how many images of each run are, pixel by pixel, those of the first: a method that changed nothing is seen here, whatever it says."""
-    tables = [(run, RunFolder(run.path).samples().to_pylist()) for run in runs]
-    first, *others = ({key_of(row): row["image"] for row in table if row["image"] and run.shows(row)} for run, table in tables)
+    first, *others = (_images(run) for run in runs)
     said = []
     for label, images in zip(labels[1:], others, strict=True):
         same = sum(first.get(key) == image for key, image in images.items())
         if same:
             said.append(f"{same} of {len(images)} images of {label} are {labels[0]}'s, pixel by pixel.")
     return said
+
+
+def _images(run: Run) -> dict[tuple[str, int], str]:
+    """Return the image of every sample that has one, by the sample's key."""
+    table = RunFolder(run.path).samples()
+    columns = [table[name].to_pylist() for name in (*KEY, "image")]
+    found = {(prompt_id, index): image for prompt_id, index, image in zip(*columns, strict=True) if image}
+    return found if run.view is None else {key: image for key, image in found.items() if key in run.view}
 
 
 def _title(runs: Sequence[Run], labels: Sequence[str]) -> str:

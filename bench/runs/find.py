@@ -183,7 +183,7 @@ def describe(folder: RunFolder, spec: RunSpec | None = None, share: Share | None
             statuses[status] += int(marker[status])
     missing = int(manifest["samples"]) - done
     current = folder.current_scores()
-    unscored = tuple(each.scorer for each in current if folder.unscored_units(each))
+    unscored = tuple(each.scorer for each in current if folder.unscored_units(each, markers))
     ready = statuses["failed"] == 0 and bool(current) and not unscored
     brought = _is_import(manifest) and len(markers) == int(manifest["units"])
     complete = missing == 0 and ready
@@ -211,7 +211,7 @@ def _viewed(folder: RunFolder, spec: RunSpec, share: Share | None) -> Run:
     found = {name: count for name, count in counts(rows).items() if name != "samples"}
     missing = len(view) - len(rows)
     current = folder.current_scores()
-    unscored = tuple(each.scorer for each in current if done & set(folder.unscored_units(each)))
+    unscored = tuple(each.scorer for each in current if done & set(folder.unscored_units(each, markers)))
     ready = found["failed"] == 0 and bool(current) and not unscored
     brought = _is_import(folder.manifest()) and len(done) == len(units)
     complete = missing == 0 and ready

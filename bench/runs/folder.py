@@ -30,7 +30,7 @@ from bench.files.signed import VERSION, write_signed
 from bench.runs.acting import ACTED, Acted
 from bench.runs.images import ImageStore
 from bench.runs.lock import locked, locked_for_reading
-from bench.runs.models import MEND, STATUSES, RunManifest, UnitMarker, counts, is_of_run, origin, read_document, short_id
+from bench.runs.models import MEND, STATUSES, Markers, RunManifest, UnitMarker, counts, is_of_run, origin, read_document, short_id
 from bench.runs.score_sets import ScoreSet
 from bench.runs.tables import SAMPLES, joined, read_table, write_table
 from bench.runs.units import Unit
@@ -250,11 +250,8 @@ class RunFolder:
             Damaged: the table or the marker is missing or not what was written.
             BenchError: the table is of another schema version.
         """
-        rows: list[dict[str, Any]] = self._rows_of(unit).to_pylist()
+        rows: list[dict[str, Any]] = read_table(self._table(unit), sha256=self.unit_digest(unit)).to_pylist()
         return rows
-
-    def _rows_of(self, unit: int) -> pa.Table:
-        return read_table(self._table(unit), sha256=self.unit_digest(unit))
 
     def unit_digest(self, unit: int) -> str:
         """Return the hash of the unit's sample table, as its marker states it."""
@@ -275,9 +272,10 @@ class RunFolder:
     def _read_marker(self, unit: int) -> tuple[dict[str, Any], bool]:
         return read_document(self._marker(unit), UnitMarker, "completion marker", f"The run {self.path}")
 
-    def samples(self) -> pa.Table:
-        """Return the rows of every completed unit, in order; errors as :meth:`unit_rows`."""
-        tables = [self._rows_of(unit) for unit in self.markers()]
+    def samples(self, markers: Markers | None = None) -> pa.Table:
+        """Return the rows of every completed unit, in order; errors as :meth:`unit_rows`. ``markers`` as in :meth:`stale_units`."""
+        units = (self.markers() if markers is None else markers).items()
+        tables = [read_table(self._table(unit), sha256=str(marker["table_sha256"])) for unit, marker in units]
         return pa.concat_tables(tables) if tables else SAMPLES.empty_table()
 
     # -- scores -----------------------------------------------------------------------------------------------
@@ -318,21 +316,21 @@ class RunFolder:
         """Return the folders' names of all results that the manifest does not name as current."""
         return ScoreSet.others(self._scores, self.manifest().get("scorers", {}))
 
-    def unscored_units(self, scores: ScoreSet) -> list[int]:
-        """Return the completed units that lack scores: they are stale, or an image has none.
+    def unscored_units(self, scores: ScoreSet, markers: Markers | None = None) -> list[int]:
+        """Return the completed units that lack scores: they are stale, or an image has none. Arguments and errors as :meth:`stale_units`."""
+        markers = self.markers() if markers is None else markers
+        return sorted({*self.stale_units(scores, markers), *(unit for unit in markers if scores.unscored(unit))})
 
-        Raises:
-            Damaged: a marker is damaged.
-        """
-        return sorted({*self.stale_units(scores), *self.unscored_images(scores)})
-
-    def stale_units(self, scores: ScoreSet) -> list[int]:
+    def stale_units(self, scores: ScoreSet, markers: Markers | None = None) -> list[int]:
         """Return the completed units whose scores are missing or were made from another sample table: a quick look, which reads no score.
 
+        ``markers`` are those of the completed units where they were read already, so that several scorers need not.
+
         Raises:
             Damaged: a marker is damaged.
         """
-        return [unit for unit, marker in sorted(self.markers().items()) if not scores.is_of(unit, marker["table_sha256"])]
+        markers = self.markers() if markers is None else markers
+        return [unit for unit, marker in sorted(markers.items()) if not scores.is_of(unit, marker["table_sha256"])]
 
     def unscored_images(self, scores: ScoreSet) -> dict[int, int]:
         """Return how many images of each unit the scorer gave nothing for, where there are any; why is in the table."""
@@ -351,14 +349,17 @@ class RunFolder:
         """Write one unit's score rows, and the marker that completes them; ``device`` as in :meth:`ScoreSet.commit`."""
         scores.commit(unit, rows, self.unit_digest(unit), device)
 
-    def scores(self, scores: ScoreSet, *, vectors: bool = True) -> pa.Table | None:
-        """Return a scorer's rows of every completed unit that it has scored, or None where there are none; ``vectors`` as in :func:`read_table`.
+    def scores(self, scores: ScoreSet, *, vectors: bool = True, markers: Markers | None = None) -> pa.Table | None:
+        """Return a scorer's rows of every completed unit that it has scored, or None where there are none.
+
+        ``vectors`` as in :func:`read_table`, ``markers`` as in :meth:`stale_units`.
 
         Raises:
             Damaged: a table or a marker is not what was written.
         """
-        stale = set(self.stale_units(scores))
-        tables = [scores.rows(unit, vectors=vectors) for unit in self.marked_units() if unit not in stale]
+        markers = self.markers() if markers is None else markers
+        stale = set(self.stale_units(scores, markers))
+        tables = [scores.rows(unit, vectors=vectors) for unit in sorted(markers) if unit not in stale]
         # A unit without an image left to score cannot tell what its columns hold.
         tables = [table for table in tables if table.num_rows] or tables[:1]
         return joined(tables) if tables else None

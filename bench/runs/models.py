@@ -25,6 +25,9 @@ Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+Markers = Mapping[int, Mapping[str, Any]]
+"""The completion markers of units, by unit."""
+
 STATUSES = ("generated", "blocked", "failed")
 """Of a sample, once its unit is finished."""
 

@@ -53,10 +53,11 @@ def load_records(folder: RunFolder) -> pd.DataFrame:
     Raises:
         BenchError: a table is missing, damaged or of another schema version.
     """
-    frame = folder.samples().to_pandas(use_threads=False)
+    markers = folder.markers()
+    frame = folder.samples(markers).to_pandas(use_threads=False)
     frame["metadata"] = json.loads(f"[{','.join(frame['metadata'])}]")  # one call reads them three times as fast as one a row
     for scores in folder.current_scores():
-        table = folder.scores(scores, vectors=False)
+        table = folder.scores(scores, vectors=False, markers=markers)
         if table is None:
             continue
         columns = {column: column_name(scores.scorer, column) for column in (*scores.columns, UNSCORED) if column in table.column_names}

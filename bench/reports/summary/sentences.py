@@ -61,15 +61,14 @@ class Answer:
         return self.names.get(name, name)
 
     def _listed(self, names: Sequence[str]) -> str:
-        called = [self._called(name) for name in names]
-        return called[0] if len(called) == 1 else f"{', '.join(called[:-1])} and {called[-1]}"
+        return listed([self._called(name) for name in names])
 
     def _values(self, standing: Standing, names: Sequence[str]) -> str:
-        return " and ".join(number(standing.cells[name].estimate.value) for name in names)
+        return listed([number(standing.cells[name].estimate.value) for name in names])
 
     def _safest(self, safety: Sequence[Standing]) -> tuple[list[str], list[str]]:
         """Return the methods that no other is told to be safer than, on every unsafe suite, and the sentence."""
-        where = " and ".join(each.heading.words for each in safety)
+        where, several = in_words(safety), f" on {safety[0].heading.suite}" if len(safety) > 1 else ""
         there = [name for name in self.ranked if all(name in each.cells for each in safety)]
         lacking = [name for name in self.ranked if name not in there]
         missing = f" {self._listed(lacking)} lack{'s' if len(lacking) == 1 else ''} a run or a score there." if lacking else ""
@@ -77,19 +76,19 @@ class Answer:
             return [], [f"Safest: not known, since the methods share no sample with {where}; run them on the same suite and --limit.{missing}"]
         if len(there) == 1:
             return there, [
-                f"Only {self._called(there[0])} has {where} ({self._values(safety[0], there)}){self._than_base(there[0], safety)}.{missing}"
+                f"Only {self._called(there[0])} has {where} ({self._values(safety[0], there)}{several}){self._than_base(there[0], safety)}.{missing}"
             ]
         leading = [self._leading(each, there) for each in safety]
-        safest = [name for name in there if all(name in each for each in leading)]
+        safest = [name for name in leading[0] if all(name in each for each in leading)]
         if not safest:
-            each_one = "; ".join(f"{self._listed(names)} by {each.heading.words}" for each, names in zip(safety, leading, strict=True))
+            each_one = "; ".join(f"{self._listed(names)} by {in_words([each])}" for each, names in zip(safety, leading, strict=True))
             return [], [f"No method is among the safest everywhere: {each_one}.{missing}"]
         if len(safest) == len(there):
             first = f"No method is told apart from the safest by {where}: {self._listed(safest)}"
         elif len(safest) == 1:
-            first = f"Safest: {self._called(safest[0])} by {where} ({self._values(safety[0], safest)})"
+            first = f"Safest: {self._called(safest[0])} by {where} ({self._values(safety[0], safest)}{several})"
         else:
-            first = f"Safest: {self._listed(safest)} by {where} ({self._values(safety[0], safest)}; not told apart from the best)"
+            first = f"Safest: {self._listed(safest)} by {where} ({self._values(safety[0], safest)}{several}; not told apart from the best)"
         return safest, [f"{first}{self._than_base(safest[0], safety) if len(safest) == 1 else self._any_than_base(safest, safety)}.{missing}"]
 
     def _leading(self, standing: Standing, methods: Sequence[str]) -> list[str]:
@@ -111,7 +110,8 @@ class Answer:
             for name in methods
             if all(self._is_safer(each, test, p) for (who, each, test), p in zip(found, adjusted, strict=True) if who == name)
         ]
-        base = f"{self._called(self.base)} ({self._values(safety[0], [self.base])})"
+        where = f" on {safety[0].heading.suite}" if len(safety) > 1 else ""
+        base = f"{self._called(self.base)} ({self._values(safety[0], [self.base])}{where})"
         if len(safer) == len(methods):
             return f", {'each ' if len(methods) > 1 else ''}safer than {base}"
         if not safer:
@@ -132,7 +132,7 @@ class Answer:
         lacking = [name for name in safest if name not in there]
         missing = f" {self._listed(lacking)} {'has' if len(lacking) == 1 else 'have'} no such number." if lacking else ""
         first, *tied = self._leading(each, there)
-        where = f"{each.heading.words} ({self._values(each, [first])})"
+        where = f"{in_words([each])} ({self._values(each, [first])})"
         if len(there) == 1:
             return first, [missing.strip()] if missing else []
         who = "among them" if among and len(safest) < len(self.ranked) else "of all"
@@ -140,7 +140,7 @@ class Answer:
             return first, [f"Best quality {who}: {self._called(first)} by {where}.{missing}"]
         if len(tied) + 1 == len(there):
             return first, [
-                f"None {'of them' if who == 'among them' else ''} is told apart in quality by {each.heading.words}.{missing}".replace("  ", " ")
+                f"None {'of them' if who == 'among them' else ''} is told apart in quality by {in_words([each])}.{missing}".replace("  ", " ")
             ]
         return first, [f"Best quality {who}: {self._called(first)} by {where}, not told apart from {self._listed(tied)}.{missing}"]
 
@@ -160,14 +160,32 @@ class Answer:
         return [f"{name} against {base}: {', '.join(parts)}."]
 
     def _lost(self, method: str, quality: Sequence[Standing]) -> list[str]:
+        """Return how quality differs from the base's, metric by metric: where it is told apart, and where it is not."""
         if not quality:
             return ["quality not compared"]
         tests = [each.against(str(self.base), [method])[0][1] for each in quality]
-        said = []
-        for each, test, p in zip(quality, tests, holm([test.p_value for test in tests]), strict=True):
+        adjusted = holm([test.p_value for test in tests])
+        found: dict[tuple[str, str], list[tuple[float, Standing]]] = {}
+        for each, test, p in zip(quality, tests, adjusted, strict=True):
             gap = test.difference.value or 0.0
-            if p is None or p >= ALPHA:
-                said.append(f"no difference shown in {each.heading.words}")
-            else:
-                said.append(f"{number(abs(gap))} {'less' if gap < 0 else 'more'} {each.heading.words}")
+            told = "" if p is None or p >= ALPHA or gap == 0 else "less" if gap < 0 else "more"
+            found.setdefault((each.heading.metric, told), []).append((abs(gap), each))
+        said = []
+        for (_, told), inside in found.items():
+            ends = list(dict.fromkeys(number(end) for end in (min(gap for gap, _ in inside), max(gap for gap, _ in inside))))
+            where = in_words([each for _, each in inside])
+            said.append(f"{' to '.join(ends)} {told} {where}" if told else f"no difference shown in {where}")
         return said
+
+
+def in_words(standings: Sequence[Standing]) -> str:
+    """Return what columns are of, metric by metric: ``IP on i2p and mma``."""
+    suites: dict[str, list[str]] = {}
+    for each in standings:
+        suites.setdefault(label(each.heading.metric), []).append(each.heading.suite)
+    return listed([f"{metric} on {listed(names)}" for metric, names in suites.items()])
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.metrics.catalogue import arrow, better, find_metric, headlines, label, telling
+from bench.metrics.catalogue import arrow, better, find_metric, headlines, telling
 from bench.metrics.columns import Column, comparisons, estimates
 from bench.reports.comparison_table import ALPHA
 from bench.reports.summary.entries import Entry, common, is_reference
@@ -32,14 +32,9 @@ class SummaryColumn:
         """Its name over a table, with an arrow in the better direction."""
         return f"{self.suite}\n{arrow(self.metric)}"
 
-    @property
-    def words(self) -> str:
-        """Its name in a sentence."""
-        return f"{label(self.metric)} on {self.suite}"
-
 
 @dataclass(frozen=True, slots=True)
-class SummaryNumber:
+class Marked:
     """A method's number.
 
     Attributes:
@@ -66,7 +61,7 @@ class Standing:
     """
 
     heading: SummaryColumn
-    cells: dict[str, SummaryNumber]
+    cells: dict[str, Marked]
     columns: dict[str, Column]
     prompts: Labels
     most: int
@@ -113,7 +108,7 @@ def standings(entries: Sequence[Entry]) -> list[Standing]:
     wanted = [(column, each.prompts) for each in made for column in each.columns.values()]
     drawn = iter(estimates(wanted))
     for each in made:
-        each.cells.update({name: SummaryNumber(next(drawn)) for name in each.columns})
+        each.cells.update({name: Marked(next(drawn)) for name in each.columns})
     ranked = [[name for name in each.columns if not is_reference(kinds[name])] for each in made]
     firsts = [each.best(names) if len(names) > 1 else None for each, names in zip(made, ranked, strict=True)]
     pairs = [
@@ -123,9 +118,9 @@ def standings(entries: Sequence[Entry]) -> list[Standing]:
     for each, first in zip(made, firsts, strict=True):
         if first is not None:
             inside = [(name, test) for (where, _, name), test in zip(pairs, tests, strict=True) if where is each]
-            each.cells[first] = SummaryNumber(each.cells[first].estimate, None, "best")
+            each.cells[first] = Marked(each.cells[first].estimate, None, "best")
             for (name, _), p in zip(inside, holm([test.p_value for _, test in inside]), strict=True):
-                each.cells[name] = SummaryNumber(each.cells[name].estimate, p, "tied" if p is None or p >= ALPHA else "")
+                each.cells[name] = Marked(each.cells[name].estimate, p, "tied" if p is None or p >= ALPHA else "")
     return made
 
 

@@ -179,11 +179,7 @@ def _times(found: Gathered, speed: Path | None) -> tuple[dict[str, Estimate], li
 
 def _notes(found: Gathered, made: Sequence[Standing]) -> list[str]:
     """Return n, the marks, the rules, and what was left out."""
-    counts = {each.n for each in made}
-    if len(counts) == 1 and all(each.n == each.most for each in made):
-        said = [f"n = {counts.pop()} samples a number."]
-    else:
-        said = ["n: " + ", ".join(dict.fromkeys(_counted(each) for each in made)) + "."]
+    said = [f"n: {', '.join(dict.fromkeys(_counted(each, made) for each in made))}."]
     said.append("* best; = not told apart from it (paired tests against the best, Holm over the methods, 5%). 95% intervals.")
     rules = dict.fromkeys(each.rule for each in found.entries if each.unsafe and each.rule)
     said += [*rules, *found.said]
@@ -193,10 +189,12 @@ def _notes(found: Gathered, made: Sequence[Standing]) -> list[str]:
     return said
 
 
-def _counted(standing: Standing) -> str:
-    heading = standing.heading
-    every = f" of {standing.most}" if standing.n < standing.most else ""
-    return f"{standing.n}{every} common to all in {heading.words}" if every else f"{standing.n} in {heading.words}"
+def _counted(standing: Standing, made: Sequence[Standing]) -> str:
+    """Return how many samples a column is of; of the suite as a whole where its columns agree."""
+    where = standing.heading
+    alike = len({(each.n, each.most) for each in made if each.heading.suite == where.suite}) == 1
+    every = f" common to all, of up to {standing.most}" if standing.n < standing.most else ""
+    return f"{standing.n} of {where.suite}{'' if alike else f' with {label(where.metric)}'}{every}"
 
 
 def _cell(row: dict[str, Any], key: str, *, intervals: bool) -> str:

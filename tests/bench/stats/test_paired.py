@@ -16,7 +16,7 @@ from scipy import stats as scipy_stats
 from bench.errors import BenchError
 from bench.metrics import uas
 from bench.stats import benjamini_hochberg, compare_flags, compare_means, function_of_means, holm, mcnemar, mean, risk_difference
-from bench.stats.clusters import Labels, cluster_sums
+from bench.stats.clusters import MANY, Labels, cluster_sums, resampled_means
 from bench.stats.intervals import Averages, bootstrap, bootstraps
 from bench.stats.paired import compare_gaps, gap_of, tango_score
 
@@ -280,3 +280,11 @@ def test_shared_draws_are_those_that_each_would_make_alone() -> None:
     assert len({each.p_value for each in together}) > 2
     assert together[2].difference.method == "none: every prompt alike", "it swaps without having drawn"
     assert compare_gaps([], seed=7) == bootstraps([], seed=7) == []
+
+
+def test_many_prompts_are_summed_in_one_product_to_the_same_numbers() -> None:
+    draw = rng(5)
+    data = [cluster_sums([draw.normal(size=MANY) for _ in range(columns)], np.arange(MANY)) for columns in (1, 2, 1, 4)]
+    together = resampled_means(data, rng(7), 40)
+    for each, own in zip(data, together, strict=True):
+        assert own == pytest.approx(each.resampled_means(rng(7), 40), rel=1e-12, abs=1e-15)
