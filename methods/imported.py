@@ -7,6 +7,7 @@ from typing import ClassVar, NoReturn
 
 from bench.errors import BenchError
 from bench.types import Context, Kind, Method, MethodInfo, Outcome, Sample
+from bench.types.parameters import OneText
 
 
 class Imported(Method):
@@ -17,8 +18,12 @@ class Imported(Method):
         kind=Kind.IMPORTED,
         summary="Images that another tool made, brought by `bench import FOLDER --suite SUITE --as NAME`.",
         licence="the tool's",
-        defaults={"label": "", "images": ""},
+        defaults={"label": None, "images": None},
     )
+    takes: ClassVar = {
+        "label": OneText(what="what made the images", longest=40, or_none=True),
+        "images": OneText(what="the hash of what was brought", longest=64, word=True, or_none=True),
+    }
     named_by: ClassVar[str] = "label"
 
     def cannot_act(self, context: Context, sample: Sample) -> str:

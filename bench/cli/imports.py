@@ -35,7 +35,7 @@ def import_verb(
     limit: Annotated[int | None, typer.Option(help="The images are of the first N prompts only.")] = None,
     benign: BenignOption = False,
     column: ColumnOption = None,
-    scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
+    scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this scorer instead of the track's; may be repeated.")] = None,
     device: Annotated[str, typer.Option(help="Where scorers run: cpu, cuda, cuda:1.")] = "cpu",
     workers: Annotated[int | None, typer.Option(help="Processes that score; one a core where not given.")] = None,
     unit_timeout: TimeoutOption = None,

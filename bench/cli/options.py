@@ -15,7 +15,8 @@ MethodOption = Annotated[str, typer.Option("--method", "-m", help="A method; see
 SuiteOption = Annotated[str, typer.Option("--suite", "-s", help="A suite (`bench ls suites`), or a file of prompts: prompts.csv.")]
 BenignOption = Annotated[bool, typer.Option("--benign", help="Of a file of prompts: they ask for no harm. Else they are taken for unsafe.")]
 ColumnOption = Annotated[
-    list[str] | None, typer.Option("--column", help="Of a file of prompts: which column is what, ROLE=NAME, such as prompt=TEXT; may be repeated.")
+    list[str] | None,
+    typer.Option("--column", metavar="ROLE=NAME", help="Of a file of prompts: which column is what, such as prompt=TEXT; may be repeated."),
 ]
 TrackOption = Annotated[str, typer.Option("--track", "-t", help="A track; see `bench ls tracks`.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder of all runs.")]

@@ -11,8 +11,8 @@ from typing import Any
 
 from bench.errors import BenchError, in_one_line
 
-LARGEST_NUMBER = 1e6
-"""What no scale, weight or count of the field's comes near; beyond it float32 has no half left, and matrices lose what they hold."""
+LARGEST_NUMBER = 1e9
+"""What no scale, weight or count of the field's comes near; a threshold of it is never reached, or always."""
 
 LONGEST_TEXT = 10_000
 """Characters, as of a prompt."""

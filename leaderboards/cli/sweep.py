@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 @in_panel(HelpPanel.RUN)
 def sweep(
     method: Annotated[str, typer.Argument(help="A method; see `bench ls methods`.")],
-    suite: Annotated[list[str], typer.Option("--suite", "-s", help="A suite, or a file of prompts; may be repeated.")],
-    sets: Annotated[list[str], typer.Option("--set", help="A parameter and its values, NAME=V1,V2,...; may be repeated for their product.")],
+    suite: Annotated[list[str], typer.Option("--suite", "-s", metavar="NAME", help="A suite, or a file of prompts; may be repeated.")],
+    sets: Annotated[list[str], typer.Option("--set", metavar="KEY=V1,V2", help="A parameter and its values; may be repeated for their product.")],
     track: TrackOption = "mini",
     limit: Annotated[int | None, typer.Option(help="Only the first N prompts of each suite.")] = None,
     images: Annotated[int | None, typer.Option(help="Images a prompt, each from a seed of its own.")] = None,
     benign: BenignOption = False,
     column: ColumnOption = None,
-    scorer: Annotated[list[str] | None, typer.Option(help="Run this scorer instead of the track's; may be repeated.")] = None,
+    scorer: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this scorer instead of the track's; may be repeated.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples a call.")] = None,
     device: Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",

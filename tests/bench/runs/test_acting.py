@@ -84,14 +84,14 @@ def test_the_counts_stand_in_the_manifest_and_the_caption_and_the_rows_know_noth
     assert f"sometimes acted on {acted} of 20 samples: the other images are the base's." in caption(done)
     tables = [[file.read_bytes() for file in sorted((each.path / "samples").iterdir())] for each in (done, plain)]
     assert tables[0] == tables[1]
-    assert [row | {"run": "", "method": ""} for row in report_table([done]).rows] == [
-        row | {"run": "", "method": ""} for row in report_table([plain]).rows
+    assert [row | {"run": "", "method": "", "label": ""} for row in report_table([done]).rows] == [
+        row | {"run": "", "method": "", "label": ""} for row in report_table([plain]).rows
     ]
 
 
 def test_none_is_said_all_is_not_and_both_survive_another_look(sometimes: None, tmp_path: Path) -> None:
     none, every = run(tmp_path, every=2**62), run(tmp_path, every=1)
-    assert "sometimes acted on 0 of 20 samples: these are the base's images." in caption(none)
+    assert f"sometimes every={2**62} acted on 0 of 20 samples: these are the base's images." in caption(none)
     assert "acted" not in caption(every)
     again = report_table([describe(RunFolder.open(each.path)) for each in (none, every)])
     assert again.caption.count("acted on") == 1
@@ -100,7 +100,7 @@ def test_none_is_said_all_is_not_and_both_survive_another_look(sometimes: None, 
 def test_a_method_that_guides_and_does_not_say_is_not_known(sometimes: None, toy: object, tmp_path: Path) -> None:
     silent = run(tmp_path, every=0)
     assert silent.acted is None and "acted" not in RunFolder(silent.path).manifest()
-    assert "On how many samples sometimes acted is not known." in caption(silent)
+    assert "On how many samples sometimes every=0 acted is not known." in caption(silent)
     assert "acted" not in caption(run(tmp_path, "toy"))  # a floor
 
 
@@ -166,7 +166,7 @@ def test_a_comparison_says_it_too(
     monkeypatch.setenv("COLUMNS", "250")
     runs = [str(run(tmp_path, "toy").path), str(run(tmp_path, every=2**62).path)]
     compare(runs, "i2p", "mini", 20, tmp_path)
-    assert "sometimes acted on 0 of 20 samples" in " ".join(capsys.readouterr().out.split())
+    assert f"sometimes every={2**62} acted on 0 of 20 samples" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_run_of_the_base_under_another_name_is_idle_and_a_filter_that_refused_nothing_is_not(sometimes: None, tmp_path: Path) -> None:

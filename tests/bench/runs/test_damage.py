@@ -254,7 +254,7 @@ def test_one_damaged_run_is_a_row_of_its_own(whole: Whole, capsys: pytest.Captur
     assert rows[str(other.path)]["state"] == "complete"
     row = rows[str(whole.path)]
     assert (row["track"], row["suite"], row["method"], row["state"], row["samples"]) == ("mini", "few", "flat", "unreadable", None)
-    assert "was damaged: it is not readable JSON. Run the same `bench run` again" in row["reason"]
+    assert "was damaged: it is not readable JSON. Run the same `bench run` (of imported images the same `bench import`) again" in row["reason"]
     assert [each.path for each in find_runs(out)] == [other.path]
     assert f"left out: {whole.path}: The manifest at" in " ".join(capsys.readouterr().err.split()).replace("- ", "-")
 

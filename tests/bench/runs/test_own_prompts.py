@@ -74,7 +74,7 @@ def test_a_copy_that_was_lost_or_changed_is_said_and_kept_anew(run: api.Run, fil
 
 
 def test_the_worlds_truth_is_not_scored_of_a_users_text_and_the_table_says_so(run: api.Run) -> None:
-    assert "does not know what the prompts of mine.csv ask for: its truth (fidelity, severity) is not scored." in report_table([run]).caption
+    assert "does not know what the prompts of my-prompts.csv ask for: its truth (fidelity, severity) is not scored." in report_table([run]).caption
     assert "severity" in {row["metric"] for row in api.score(run.path, ["severity"], workers=1).rows()}
 
 

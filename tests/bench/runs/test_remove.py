@@ -121,7 +121,7 @@ def test_a_read_only_disk_is_said_with_its_own_remedy(tmp_path: Path, monkeypatc
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
         return opened(name, flags, *rest)
 
-    monkeypatch.setattr("bench.runs.folder.os.open", refused)
+    monkeypatch.setattr("bench.runs.lock.os.open", refused)
     with pytest.raises(BenchError, match=r"^Cannot remove .*: Read-only file system\. Remove it as somebody who may") as found:
         remove(RunFolder(path))
     assert "--out" not in str(found.value)
