@@ -94,6 +94,7 @@ def _finished(point: Planned, path: Path) -> bool:
 
 def _point(point: Planned, label: str | None, track: str, out: Path, settings: Mapping[str, Any]) -> SweepPoint:
     said = None if label is None or point.note else f"{label} {point.called}".strip()
+    settings = {**settings, "benign": point.spec.benign, "columns": point.spec.columns}
     try:
         done = run(point.spec.method, point.spec.file or point.spec.suite, track, parameters=point.spec.parameters, label=said, out=out, **settings)
     except BenchError as error:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import BenchError, did_you_mean
 from bench.formats import RunTable, Table
 from bench.metrics.catalogue import headlines
+from bench.registry import suites as registered
 from bench.runs.labels import labels_of, shown_parameter
 from bench.runs.spec import RunSpec
+from bench.suites.own.place import own_file
 
 if TYPE_CHECKING:
     from bench.runs.find import Run
@@ -183,7 +185,10 @@ def plan(
     own = {each.name for each in fields(RunSpec)}
     kept = {name: value for name, value in settings.items() if name in own and value is not None}
     points = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
-    planned = [Planned(RunSpec(method, suite, **kept), each) for suite in suites for each in points]
+    files = {suite for suite in suites if own_file(suite, registered.names()) is not None}
+    # What is said of files of prompts is said of these alone, where registered suites stand beside them.
+    others = {name: value for name, value in kept.items() if name not in ("benign", "columns")} if files else kept
+    planned = [Planned(RunSpec(method, suite, **(kept if suite in files else others)), each) for suite in suites for each in points]
     return [replace(each, spec=replace(each.spec, parameters={**(parameters or {}), **each.values})) for each in planned]
 
 

@@ -156,7 +156,7 @@ class Answer:
             if find_metric(each.heading.metric).role is Role.COST and share:
                 parts.append(f"{100 * share:.2g}% {label(each.heading.metric).lower()} on {each.heading.suite}")
         time = self.times.get(method)
-        parts.append("time not measured" if time is None or time.value is None else f"{time.value:.2f} times its time")
+        parts.append(_longer(time))
         return [f"{name} against {base}: {', '.join(parts)}."]
 
     def _lost(self, method: str, quality: Sequence[Standing]) -> list[str]:
@@ -189,3 +189,11 @@ def in_words(standings: Sequence[Standing]) -> str:
 def listed(texts: Sequence[str]) -> str:
     """Return ``a, b and c``."""
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _longer(time: Estimate | None) -> str:
+    """Return in words how long a method takes beside the base; a ratio whose interval holds 1 is told apart from nothing."""
+    if time is None or time.value is None:
+        return "time not measured"
+    same = time.low is not None and time.high is not None and time.low <= 1 <= time.high
+    return f"{time.value:.2f} times its time{' (not told apart)' if same else ''}"

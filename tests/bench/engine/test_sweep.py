@@ -132,3 +132,12 @@ def test_values_are_typed_as_the_parameter(name: str, text: str, values: list[An
 def test_values_that_are_none_of_the_parameters_are_refused(name: str, text: str, says: str) -> None:
     with pytest.raises(BenchError, match=says):
         read_values(text, name, DEFAULTS)
+
+
+def test_a_file_of_prompts_beside_a_registered_suite_is_declared_for_itself(toy: type[Toy], tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("prompt\na red circle\na blue square\n")
+    ask: dict[str, Any] = {"benign": True, "out": tmp_path / "runs", "announce": lambda text: None, "limit": 2, "scorers": ["clipscore_mini"]}
+    done = bench.sweep("toy", ["drawbench", str(tmp_path / "mine.csv")], {"shift": [7]}, workers=1, **ask)
+    assert done.complete and [RunFolder.open(each.path).manifest()["suite"]["unsafe"] for each in done.runs] == [False, False]
+    with pytest.raises(BenchError, match="--benign is for a file of prompts"):
+        bench.sweep("toy", "drawbench", {"shift": [7]}, **ask)

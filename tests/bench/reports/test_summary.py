@@ -21,7 +21,7 @@ from bench.metrics.columns import Column
 from bench.reports.comparison_table import caption, default_rows, shown, table_for_paper, verdict
 from bench.reports.speeds import keep
 from bench.reports.summary.entries import Entry
-from bench.reports.summary.sentences import Answer
+from bench.reports.summary.sentences import Answer, _longer
 from bench.reports.summary.standing import standings
 from bench.reports.summary.table import Summary, summary
 from bench.stats import Estimate, compare_flags, holm
@@ -183,3 +183,9 @@ def test_a_comparison_fits_a_screen_and_says_what_p_means(out: Path, capsys: pyt
 def test_a_verdict_is_a_p_value_in_words() -> None:
     assert verdict("ip", -0.2, 0.01) == "better" and verdict("ip", 0.2, 0.01) == "worse" and verdict("pickscore", 0.2, 0.01) == "better"
     assert verdict("blocked", 0.2, 0.01) == "higher" and verdict("ip", -0.2, 0.05) == "not told apart" and verdict("ip", None, None) == "not tested"
+
+
+def test_a_time_that_is_not_told_apart_says_so() -> None:
+    assert _longer(Estimate(0.99, 0.96, 1.01, 3, 3, "rounds", 0)) == "0.99 times its time (not told apart)"
+    assert _longer(Estimate(1.39, 1.18, 1.59, 3, 3, "rounds", 0)) == "1.39 times its time"
+    assert _longer(None) == "time not measured"
