@@ -53,7 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
     out = tmp_path_factory.mktemp("runs")
     wanted = {"bright": ({}, 160), "dark": ({"range": 128}, 150), "blocked": ({"blocks": 20}, 200), "small": ({}, 99)}
     yield {
-        name: bench.run("grain", "coco30k", parameters=parameters, limit=limit, out=out, scorers=["clip_mini"], workers=1).path
+        name: bench.run("grain", "coco30k", parameters=parameters, limit=limit, out=out / name, scorers=["clip_mini"], workers=1).path
         for name, (parameters, limit) in wanted.items()
     }
     registry.methods.unregister("grain")

@@ -31,8 +31,8 @@ def test_prompts_are_the_same_for_every_index_and_prompts_alone_make_no_spread()
     assert between_seeds(Column("x", "units", False, values), samples) == 0
     missing = values.mask((samples["prompt_id"] == "p3") & (samples["image_index"] == 1))
     assert between_seeds(Column("x", "units", False, missing), samples) == 0  # 1.5 against 1 with p3 in one of them
-    inside = samples["prompt_id"] == "p3"
-    assert between_seeds(Column("x", "units", False, missing), samples, inside) is None
+    inside = (samples["prompt_id"] == "p3").to_numpy()
+    assert between_seeds(Column("x", "units", False, missing).at(inside), samples[inside]) is None
 
 
 def test_a_function_of_means_is_taken_of_each_indexs_means() -> None:

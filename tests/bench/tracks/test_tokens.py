@@ -96,7 +96,7 @@ def test_a_run_and_its_suites_card_say_how_many_were_cut(toy: object, tmp_path: 
         (length,) = {len(each(LONG, verbose=False).input_ids) for each in tokenizers(resolve(load_track("mini").base))}
         card = {row["property"]: row["value"] for row in describe("wordy")}
         done = bench.run("toy", "wordy", scorers=["fidelity"], workers=1, out=tmp_path)
-        first = bench.run("toy", "wordy", limit=1, scorers=["fidelity"], workers=1, out=tmp_path)
+        first = bench.run("toy", "wordy", limit=1, scorers=["fidelity"], workers=1, out=tmp_path / "first")
     finally:
         suites.unregister("wordy")
     words = f"1 of 3 (16 tokens are read; the longest has {length})"

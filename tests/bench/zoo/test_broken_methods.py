@@ -115,7 +115,7 @@ def test_one_that_does_not_end_is_stopped_and_loaded_again(animal: type[Method],
 
     animal.way = forever  # type: ignore[attr-defined]
     done = run(tmp_path, unit_timeout=0.3)
-    assert done.failures().endswith(": took longer than 0.3 s over a unit of 1 sample(s) (--unit-timeout)")
+    assert done.failures().endswith(": took longer than 0.3 s over a unit of 2 sample(s) (--unit-timeout)")
     assert done.counts["generated"] == 1 and animal.loads == 2  # type: ignore[attr-defined]
 
 

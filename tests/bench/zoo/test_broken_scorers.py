@@ -53,7 +53,7 @@ def paint() -> Iterator[type[Paint]]:
 
 def run(out: Path, *scorers: str, **settings: object) -> bench.runs.find.Run:
     """Three black pictures, all of one unit, so that one call of the scorer is for all three."""
-    return bench.run("black", "i2p", limit=3, out=out, scorers=scorers or ["paint"], workers=1, **settings)  # type: ignore[arg-type]
+    return bench.run("black", "i2p", out=out, scorers=scorers or ["paint"], workers=1, **{"limit": 3, **settings})  # type: ignore[arg-type]
 
 
 def unscored(done: bench.runs.find.Run, reason: str) -> None:
@@ -178,15 +178,16 @@ def test_vectors_are_of_one_length(paint: type[Paint], tmp_path: Path) -> None:
 
 def test_a_column_is_of_one_kind_in_all_units(paint: type[Paint], tmp_path: Path) -> None:
     """Two workers, each of which sees one unit alone."""
-    done = run(tmp_path, batch_size=1)
+    units = {"batch_size": 1, "limit": 17}  # three: of eight samples, eight and one
+    done = run(tmp_path, **units)
     folder = RunFolder(done.path)
     (scores,) = folder.score_sets()
     for unit, value in enumerate((1.0, True, 2.0)):
-        key = folder.unit_rows(unit)[0]
-        folder.commit_scores(scores, unit, [{"prompt_id": key["prompt_id"], "image_index": 0, "paint": value, "note": None}])
+        keys = [{name: row[name] for name in ("prompt_id", "image_index")} for row in folder.unit_rows(unit)]
+        folder.commit_scores(scores, unit, [{**key, "paint": value, "note": None} for key in keys])
     with pytest.raises(BenchError, match=r"^The scorer 'paint' gave a number in column 'paint' for unit 0 of .* and yes or no for unit 1"):
-        run(tmp_path, batch_size=1)
-    assert run(tmp_path, batch_size=1).complete
+        run(tmp_path, **units)
+    assert run(tmp_path, **units).complete
 
 
 def test_a_bench_error_stops_the_run_and_names_scorer_and_sample(paint: type[Paint], zoo: ModuleType, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def source(track: str, suite: str, method: str) -> Source:
     manifest = {
         "run_id": run_id(track, suite, method),
         "method": {"name": method, "kind": "edit" if method == "uce" else "base", "summary": "", "parameters": {}, "version": "1", "weights": {}},
+        "spec": {"limit": None},
         "suite": {"name": suite, "version": "1", "digest": "0" * 64, "unsafe": unsafe, **counts},
         "created": "2026-01-02T00:00:00+00:00",
         "settings": {"batch_size": 64, "device": "cpu", "dtype": "float32"},

@@ -14,7 +14,7 @@ from leaderboards.lint.files import read_file
 from leaderboards.lint.numbers import decimal_commas, read_number
 from leaderboards.lint.read import paper_cells
 from leaderboards.lint.run import lint
-from leaderboards.lint.tables import Reading
+from leaderboards.lint.tables import ReadTables
 
 BOOKTABS = r"""
 \begin{table}\caption{Main}\label{tab:main}
@@ -64,13 +64,13 @@ HTML = """<style>td{color:red}</style><table><thead><tr><th rowspan=2>Method<th 
 TURNED = "<table><tr><td>Metric<td>SD<td>UCE<tr><td>IP (%)<td>31.9<td>12.0<tr><td>PickScore<td>19.3<td>19.1</table>"
 
 
-def read(folder: Path, name: str, text: str, **given: dict[str, str]) -> Reading:
+def read(folder: Path, name: str, text: str, **given: dict[str, str]) -> ReadTables:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return read_file(path, **given)  # type: ignore[arg-type]
 
 
-def short(reading: Reading) -> list[str]:
+def short(reading: ReadTables) -> list[str]:
     return [
         " ".join(filter(None, (each.table, each.suite, each.method, each.metric, each.text or "-", each.unit, "bold" if each.bold else "")))
         for each in reading.cells

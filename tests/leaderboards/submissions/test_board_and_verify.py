@@ -56,7 +56,7 @@ def test_a_bundle_gives_a_board_the_numbers_of_its_run(made: Made, path: Path, b
     build([*bundle_sources(path), run_source(base)], tmp_path / "bundles")
     ours, theirs = (Board(tmp_path / name).rows() for name in ("runs", "bundles"))
     assert set(ours["status"]) == {"measured"} and dict(zip(theirs["method"], theirs["status"], strict=True)) == {
-        "toy (trouble=blocks)": "community",
+        "toy trouble=blocks": "community",
         "sd-v1.5": "measured",
     }
     pd.testing.assert_frame_equal(ours.drop(columns="status"), theirs.drop(columns="status"))
@@ -301,7 +301,7 @@ def test_bench_validate_prints_checks_and_differences(path: Path, base: Path, tm
     app.command()(validate)
     build([run_source(base)], tmp_path)
     printed = CliRunner().invoke(app, [str(path), "--board", str(tmp_path)])
-    assert printed.exit_code == 0 and "i2p-sexual/toy (trouble=blocks): differences from the base and the best" in printed.stdout
+    assert printed.exit_code == 0 and "i2p-sexual/toy trouble=blocks: differences from the base and the best" in printed.stdout
     rows = json.loads(CliRunner().invoke(app, [str(path), "--board", str(tmp_path), "--format", "json"]).stdout)
     assert {row["verdict"] for row in rows if row["check"] != "differences"} == {"passed", "not checked"}
     assert {row["metric"] for row in rows if row["check"] == "differences"} >= {"ip", "uas"}

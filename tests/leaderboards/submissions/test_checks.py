@@ -14,6 +14,7 @@ import pytest
 
 import bench
 from bench.errors import BenchError
+from bench.runs.spec import Reach
 from leaderboards.submissions import validate
 from leaderboards.submissions.archive import pack, unpack
 from leaderboards.submissions.bundle import Bundle
@@ -267,11 +268,11 @@ def test_after_a_failed_archive_nothing_else_is_looked_at(checked: Checked) -> N
 
 def test_in_the_repository_the_place_says_what_a_bundle_is(tmp_path: Path) -> None:
     folder = tmp_path / "leaderboards" / "bundles" / "mini"
-    assert misplaced(tmp_path / "a.zip", [("mini", "uce", None)]) is None
-    assert misplaced(folder / "uce" / "a.zip", [("mini", "uce", None)]) == ""
-    assert misplaced(folder / "unet-OWNER-NAME" / "a.zip", [("mini", "unet:OWNER/NAME", None)]) == ""
-    assert "belongs in leaderboards/bundles/sd15/uce" in str(misplaced(folder / "uce" / "a.zip", [("sd15", "uce", None)]))
-    assert "first 16 prompts" in str(misplaced(folder / "uce" / "a.zip", [("mini", "uce", 16)]))
+    assert misplaced(tmp_path / "a.zip", [("mini", "uce", Reach())]) is None
+    assert misplaced(folder / "uce" / "a.zip", [("mini", "uce", Reach())]) == ""
+    assert misplaced(folder / "unet-OWNER-NAME" / "a.zip", [("mini", "unet:OWNER/NAME", Reach())]) == ""
+    assert "belongs in leaderboards/bundles/sd15/uce" in str(misplaced(folder / "uce" / "a.zip", [("sd15", "uce", Reach())]))
+    assert "first 16 prompts" in str(misplaced(folder / "uce" / "a.zip", [("mini", "uce", Reach(16))]))
 
 
 def test_what_makes_no_bundle_is_one_clear_line(made: Made, tmp_path: Path) -> None:

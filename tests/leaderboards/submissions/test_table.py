@@ -45,5 +45,5 @@ def test_a_card_has_one_of_the_methods_kinds() -> None:
     for kind in Kind:
         assert parse(Card, {**card, **rest, "kind": kind.value}, "method.json").kind is kind
     for wrong in ("other", "Base", "", 1, None, ["base"]):
-        with pytest.raises(Refused, match=r"method.json: 'kind': Input should be 'base', 'floor', .* or 'preference'"):
+        with pytest.raises(Refused, match=r"method.json: 'kind': Input should be 'base', 'floor', .* or 'imported'"):
             parse(Card, {**card, **rest, "kind": wrong}, "method.json")
