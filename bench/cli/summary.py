@@ -19,7 +19,7 @@ def summary(
     methods: Annotated[str, typer.Option("--methods", "-m", help=f"Of these methods, {_LISTED}")] = "",
     suites: Annotated[str, typer.Option("--suites", "-s", help=f"Of these suites, {_LISTED}")] = "",
     track: Annotated[str | None, typer.Option("--track", "-t", help="A track; the only one there is where not given.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Of the runs made with this --limit; of a method's the largest where not given.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The first N prompts of each run alone; all that it has where not given.")] = None,
     speed: Annotated[Path | None, typer.Option(help="What `bench speed --out` wrote; OUT/speed.csv where not given.")] = None,
     out: OutOption = OUT,
     blocked_as_black: BlockedOption = True,

@@ -21,6 +21,8 @@ LEAST_TEXT, LEAST_NAME = 20, 8
 """Letters that a wrapped text, and a shortened name, keep."""
 CAPTION = 100
 """The widest line of a caption where there is no terminal to say."""
+_NAMES = ("method", "label", "run")
+"""Headings of columns that hold names, which are never wrapped, however many words they have."""
 _WORDS = 4
 """Of a cell that is text: a name has fewer."""
 
@@ -59,7 +61,11 @@ class Sheet:
 
     def prose(self, index: int) -> bool:
         """Return whether a column holds text, which may be wrapped between words, or has lines already."""
-        return not self.numeric(index) and any(len(cell.split()) >= _WORDS or "\n" in cell for cell in self.column(index))
+        return (
+            not self.numeric(index)
+            and self.heads[index] not in _NAMES
+            and any(len(cell.split()) >= _WORDS or "\n" in cell for cell in self.column(index))
+        )
 
     def natural(self, index: int) -> int:
         """Return the letters that a column takes where nothing is wrapped."""

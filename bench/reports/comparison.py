@@ -27,7 +27,7 @@ from bench.types.track import Track
 
 
 def opened(
-    names: Sequence[str],
+    names: Sequence[str | Run],
     suite: str | None,
     track: str | None,
     limit: int | None,
@@ -54,6 +54,9 @@ def opened(
         raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
     found = []
     for name in names:
+        if isinstance(name, Run):
+            found.append(name)
+            continue
         if suite is None and not RunFolder.is_run(Path(name)):
             raise BenchError(f"{name!r} is no run folder: to look up the run of a method say of which suite, --suite NAME.")
         spec = RunSpec(name, suite or "", track or "mini", limit=limit, benign=benign, columns=columns or {})
@@ -67,11 +70,14 @@ def opened(
                     f"The run {run.path} is of the {what} {own[what]!r}, not {wanted!r} as --{what} says. Leave that out, or give others."
                 )
         found.append(run)
+    paths = [run.path.resolve() for run in found]
+    if twice := next((run.path for run in found if paths.count(run.path.resolve()) > 1), None):
+        raise BenchError(f"The run {twice} is named twice; a comparison takes each once.")
     return found
 
 
 def compare(
-    names: Sequence[str],
+    names: Sequence[str | Run],
     suite: str | None = None,
     track: str | None = None,
     *,
@@ -104,12 +110,13 @@ def compare(
     return compared(runs, blocked_as_black=blocked_as_black, rule=rule, labels=labels_of(runs, placed(labels or {}, names)))
 
 
-def placed(labels: Mapping[str, str], names: Sequence[str]) -> dict[int, str]:
-    """Return labels by place in ``names``.
+def placed(labels: Mapping[str, str], runs: Sequence[str | Run]) -> dict[int, str]:
+    """Return labels by place in ``runs``.
 
     Raises:
         BenchError: one is for none of the names, or is no label.
     """
+    names = [str(each.path) if isinstance(each, Run) else each for each in runs]
     if unknown := [name for name in labels if name not in names]:
         raise BenchError(f"The label of {unknown[0]!r} is for none of the runs compared; expected one of: {', '.join(names)}.")
     return {at: checked_label(labels[name]) for at, name in enumerate(names) if labels.get(name)}

@@ -203,14 +203,14 @@ def elsewhere(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
 
 def own_prompts(runs: Sequence[Run]) -> list[str]:
     """Return which of the runs are of a user's own prompts on a track of the miniature's world, whose truth says nothing of these."""
-    said = []
+    said: dict[str, list[str]] = {}
     for run in (run for run in runs if run.spec.file and run.spec.loaded_track.proxy):
         known = RunFolder.open(run.path).manifest()["scorers"]
         truths = [name for name, kind in scorers.items() if kind.info.role is Role.TRUTH and name in run.spec.loaded_track.scorers]
         left = [name for name in truths if name not in known]
         scored = f"its truth ({', '.join(left)}) is not scored" if left else "its truth says nothing of what they ask for"
-        said.append(f"The miniature's world does not know what the prompts of {run.spec.suite} ask for: {scored}.")
-    return list(dict.fromkeys(said))
+        said.setdefault(scored, []).append(run.spec.suite)
+    return [f"The miniature's world does not know what the prompts of {', '.join(dict.fromkeys(of))} ask for: {how}." for how, of in said.items()]
 
 
 def acting(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
@@ -250,6 +250,7 @@ def _cut(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         suite = RunFolder.open(run.path).manifest()["suite"]
         where = f" of {run.spec.suite}" if len({each.spec.suite for each in runs}) > 1 else ""
+        where += ", of all that the run has" if run.view is not None else ""
         cut = suite.get(CUT)
         said.append(f"Prompts cut{where}: {Cut(**cut).words() if cut else 'not known'}.")
     return list(dict.fromkeys(said))

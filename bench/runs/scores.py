@@ -50,7 +50,7 @@ class ChosenScorer:
     description: Mapping[str, Any]
 
 
-def choose_scorers(names: Sequence[str], track: Track) -> tuple[ChosenScorer, ...]:
+def choose_scorers(names: str | Sequence[str], track: Track) -> tuple[ChosenScorer, ...]:
     """Return ``names`` with their fingerprints on ``track``; none of them is loaded.
 
     Raises:
@@ -58,7 +58,7 @@ def choose_scorers(names: Sequence[str], track: Track) -> tuple[ChosenScorer, ..
     """
     context = Context(track)
     planned = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys([names] if isinstance(names, str) else names):
         scorer = make_scorer(name, track)
         with blaming("scorer", name, "weights"):
             weights, known = dict(scorer.weights(context)), dict(scorer.known_as(context))

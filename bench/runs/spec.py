@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -108,6 +109,16 @@ class RunSpec:
     kept: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("method", "suite", "track"):
+            value = getattr(self, name)
+            if isinstance(value, os.PathLike):
+                object.__setattr__(self, name, os.fspath(value))
+            elif not isinstance(value, str):
+                raise BenchError(f"{name} must be a name or a path; got {value!r}.")
+        for name in ("limit", "images"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                raise BenchError(f"--{name} must be a whole number; got {value!r}.")
         path = None if self.file else own_file(self.suite, suites.names())
         if path is not None:
             object.__setattr__(self, "file", str(path))

@@ -54,13 +54,13 @@ class Share:
     of: int
 
     @classmethod
-    def parse(cls, text: str) -> Share:
+    def parse(cls, text: object) -> Share:
         """Return the share that is written ``2/8``.
 
         Raises:
             BenchError: it is none.
         """
-        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip())
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip() if isinstance(text, str) else "")
         share = cls(int(match[1]), int(match[2])) if match else cls(0, 0)
         if not 1 <= share.number <= share.of:
             raise BenchError(f"--shard must be a share such as 2/8, from 1/8 to 8/8; got {text!r}.")

@@ -42,7 +42,19 @@ def gathered(folder: Path, track: str | None) -> Gathered | None:
             kind = str(run["method"].get("kind") or kind_of(method))
             rule = RULES.get(run["rule"])
             said = rule.sentence() if rule else ""
-            entries.append(Entry(method, kind, suite, bool(run["suite"]["unsafe"]), run["suite"]["digest"], columns, said, str(folder)))
+            entries.append(
+                Entry(
+                    method,
+                    kind,
+                    suite,
+                    bool(run["suite"]["unsafe"]),
+                    f"version {run['suite']['version']}",
+                    run["suite"]["digest"],
+                    columns,
+                    said,
+                    str(folder),
+                )
+            )
     return Gathered(loaded, entries, [], folder / SPEED)
 
 

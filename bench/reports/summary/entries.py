@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.metrics.columns import Column, columns
 from bench.registry import methods as registered
 from bench.reports.run_tables import elsewhere, own_prompts
-from bench.runs.find import Run, describe, survey
+from bench.runs.find import Run, command, describe, survey
 from bench.runs.folder import RunFolder
 from bench.runs.labels import labels_of
 from bench.runs.records import keyed
@@ -38,6 +38,7 @@ class Entry:
         kind: how it works (:class:`bench.types.Kind`); empty where nobody knows.
         suite: the suite's name.
         unsafe: whether the suite's prompts ask for harm.
+        version: of the suite, in words.
         digest: of the suite's version.
         columns: every metric by name, indexed by prompt id and image index.
         rule: the counting rule in words; empty where it is not known.
@@ -48,6 +49,7 @@ class Entry:
     kind: str
     suite: str
     unsafe: bool
+    version: str
     digest: str
     columns: Mapping[str, Column]
     rule: str
@@ -94,12 +96,18 @@ class Gathered:
 
 
 def gather(
-    names: Sequence[str], methods: Collection[str], suites: Collection[str], track: str | None, limit: int | None, out: Path, blocked_as_black: bool
+    given: Sequence[str | Run],
+    methods: Collection[str],
+    suites: Collection[str],
+    track: str | None,
+    limit: int | None,
+    out: Path,
+    blocked_as_black: bool,
 ) -> Gathered:
     """Return the finished runs that are asked for, and why others of them are not there.
 
     Args:
-        names: run folders, methods, or one board's folder; every run under ``out`` where empty.
+        given: runs or their folders, methods, or one board's folder; every run under ``out`` where empty.
         methods: of these alone, where any is given.
         suites: likewise.
         track: of this one; the only one there is where None.
@@ -110,6 +118,7 @@ def gather(
     Raises:
         BenchError: nothing is there, or what is there is of several tracks.
     """
+    names = [str(each.path) if isinstance(each, Run) else each for each in given]
     folders = [Path(name) for name in names if RunFolder.is_run(Path(name))]
     others = [name for name in names if not RunFolder.is_run(Path(name))]
     if others and Path(others[0]).is_dir():
@@ -118,7 +127,7 @@ def gather(
         return _chosen(_board(Path(others[0]), track), methods, suites)
     wanted = [*methods, *others]
     runs, left_out = _opened(folders) if folders else _surveyed(out, track)
-    suites = {*suites, *(name_of(Path(each)) for each in suites)}  # a file of prompts is called by its name alone
+    suites = [name_of(Path(each)) for each in suites]  # a file of prompts is called by its name alone
     runs = [run for run in runs if run.path in folders or _asked(run, wanted, suites)]
     left_out = [each for each in left_out if (not wanted or each.method in wanted) and (not suites or each.suite in suites)]
     tracks = sorted({run.spec.loaded_track.name for run in runs if track is None or run.spec.loaded_track.name == load_track(track).name})
@@ -126,6 +135,7 @@ def gather(
         found = f"these runs are of {', '.join(tracks)}: say --track NAME" if tracks else _nothing(left_out, out)
         raise BenchError(f"A summary is of the finished runs of one track; {found}.")
     runs = [run for run in runs if run.spec.loaded_track.name == tracks[0]]
+    lost = [f"No run here is of the suite {name}." for name in suites if not any(run.spec.suite == name for run in runs)]
     lacking = [name for name in wanted if not any(run.spec.method == name for run in runs)]
     left_out += [LeftOut(name, "", f"no run of it is here; make one: bench run --method {name} --suite NAME") for name in lacking]
     entries: list[Entry] = []
@@ -138,8 +148,11 @@ def gather(
             left_out.append(LeftOut(label, run.spec.suite, str(error)))
     if not entries:
         raise BenchError(f"A summary is of the finished runs of one track; {_nothing(left_out, out)}.")
-    said = (*_partly(chosen), *own_prompts(chosen), *elsewhere(chosen, labels))
-    return Gathered(runs[0].spec.loaded_track, _one_version(entries, left_out), left_out, out / SPEED, said)
+    kept = _one_version(entries, left_out)
+    inside = [(run, label) for run, label in zip(chosen, labels, strict=True) if str(run.path) in {each.place for each in kept}]
+    shown, called = [run for run, _ in inside], [label for _, label in inside]
+    said = (*lost, *_partly(shown), *own_prompts(shown), *elsewhere(shown, called))
+    return Gathered(runs[0].spec.loaded_track, kept, left_out, out / SPEED, said)
 
 
 def _nothing(left_out: Sequence[LeftOut], out: Path) -> str:
@@ -202,6 +215,13 @@ def _partly(runs: Sequence[Run]) -> list[str]:
     return said
 
 
+def _version(run: Run) -> str:
+    """Return the version of a run's suite in words; of a user's file of prompts also what it was declared."""
+    suite = RunFolder.open(run.path).manifest()["suite"]
+    declared = "" if not run.spec.file else ", unsafe" if suite["unsafe"] else ", benign"
+    return f"version {suite['version']}{declared}"
+
+
 def _one_each(runs: Sequence[Run], left_out: list[LeftOut]) -> list[Run]:
     """Return the finished run with the most samples of each method and suite; the others are left out, with their reason."""
     best: dict[tuple[str, str], Run] = {}
@@ -209,13 +229,14 @@ def _one_each(runs: Sequence[Run], left_out: list[LeftOut]) -> list[Run]:
         spec = run.spec
         if not run.finished:
             lacking = f"{run.counts['missing']} missing, {run.counts['failed']} failed" + (", not all scored" if run.unscored else "")
-            left_out.append(LeftOut(spec.method, spec.suite, f"incomplete ({lacking}): run the same `bench run` again"))
+            left_out.append(LeftOut(spec.method, spec.suite, f"incomplete ({lacking}). Make the rest: `{command(spec)}`"))
         elif run.idle and run.acted is not None:
             left_out.append(LeftOut(spec.method, spec.suite, run.acted.sentence(spec.method)))
         else:
             before = best.get((run.label, spec.suite))
             if before is not None:
-                reason = f"the run of {run.samples} samples counts, that of {before.samples} in {before.path.name} does not; name folders to choose"
+                one, other = (f"{each.samples} samples of {_version(each)}" for each in (run, before))
+                reason = f"the run of {one} counts, that of {other} in {before.path.name} does not; name folders to choose"
                 left_out.append(LeftOut(run.label, spec.suite, reason))
             best[run.label, spec.suite] = run
     return list(best.values())
@@ -227,7 +248,8 @@ def _entry(run: Run, label: str, blocked_as_black: bool) -> Entry:
     found = columns(keyed(run.records()), track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black)
     kind = str(manifest["method"].get("kind") or kind_of(run.spec.method))
     by_name = {each.metric: each for each in found}
-    return Entry(label, kind, run.spec.suite, unsafe, str(manifest["suite"]["digest"]), by_name, rule.sentence(), str(run.path))
+    suite = manifest["suite"]
+    return Entry(label, kind, run.spec.suite, unsafe, _version(run), str(suite["digest"]), by_name, rule.sentence(), str(run.path))
 
 
 def kind_of(method: str) -> str:
@@ -244,8 +266,12 @@ def _one_version(entries: Sequence[Entry], left_out: list[LeftOut]) -> list[Entr
         # A file of prompts that was declared benign is another suite than the same one that was not.
         version = Counter((each.digest, each.unsafe) for each in inside).most_common(1)[0][0]
         kept += [each for each in inside if (each.digest, each.unsafe) == version]
-        reason = "made of another version of the suite than the others; run it again"
-        left_out += [LeftOut(each.method, suite, reason) for each in inside if (each.digest, each.unsafe) != version]
+        named = next((each.version for each in inside if (each.digest, each.unsafe) == version), "")
+        mend = "run what is of the older one again, or name the folders that belong together"
+        for each in inside:
+            if (each.digest, each.unsafe) != version:
+                reason = f"its run is of {each.version} and the table of {named}, and numbers compare within one; {mend}"
+                left_out.append(LeftOut(each.method, suite, reason))
     return kept
 
 

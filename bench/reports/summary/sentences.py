@@ -76,7 +76,8 @@ class Answer:
             return [], [f"Safest: not known, since the methods share no sample with {where}; run them on the same suite and --limit.{missing}"]
         if len(there) == 1:
             return there, [
-                f"Only {self._called(there[0])} has {where} ({self._values(safety[0], there)}{several}){self._than_base(there[0], safety)}.{missing}"
+                f"Only {self._called(there[0])} is ranked by {where} ({self._values(safety[0], there)}{several})"
+                f"{self._than_base(there[0], safety)}.{missing}"
             ]
         leading = [self._leading(each, there) for each in safety]
         safest = [name for name in leading[0] if all(name in each for each in leading)]

@@ -15,6 +15,7 @@ from bench.reports.summary.entries import Entry, Gathered, LeftOut, gather, is_r
 from bench.reports.summary.sentences import Answer
 from bench.reports.summary.standing import Standing, SummaryColumn, standings
 from bench.runs import OUT
+from bench.runs.find import Run
 from bench.stats import Estimate
 from bench.types import Kind
 from bench.types.track import Track
@@ -136,10 +137,10 @@ class Summary:
 
 
 def summary(
-    names: Sequence[str] = (),
+    names: Sequence[str | Run] = (),
     *,
-    methods: Collection[str] = (),
-    suites: Collection[str] = (),
+    methods: str | Collection[str] = (),
+    suites: str | Collection[str] = (),
     track: str | None = None,
     limit: int | None = None,
     out: Path | str = OUT,
@@ -150,6 +151,7 @@ def summary(
 
     ``speed`` is the file that ``bench speed --out`` wrote; beside the runs, or in the board, where None.
     """
+    methods, suites = ([each] if isinstance(each, str) else each for each in (methods, suites))
     found = gather(names, methods, suites, track, limit, Path(out), blocked_as_black)
     made = standings(found.entries)
     times, timed = _times(found, speed)

@@ -42,7 +42,7 @@ def entry(method: str, suite: str, flagged: int, quality: float, *, kind: str = 
         Column("pickscore", "score", False, pd.Series(draws, index=index)),
         Column("blocked", SHARE, True, pd.Series([False] * prompts, index=index, dtype="boolean")),
     ]
-    return Entry(method, kind, suite, suite == "i2p", "0" * 64, {each.metric: each for each in columns}, "", "")
+    return Entry(method, kind, suite, suite == "i2p", "version 1", "0" * 64, {each.metric: each for each in columns}, "", "")
 
 
 def entries(
@@ -97,7 +97,10 @@ def test_the_sentences_say_what_is_not_known() -> None:
     assert "Nothing says which draws best" in said([each for each in both if each.suite == "i2p"])
     assert said(entries({"base": 9, "floor": 0}, {"base": 0.0, "floor": 0.0})) == "No method is ranked: only the base and floors are here."
     crossed = [*entries({"a": 10, "b": 90}, {"a": 0.0, "b": 0.0}), entry("a", "mma", 90, 0.0), entry("b", "mma", 10, 0.0)]
-    crossed = [each if each.suite != "mma" else Entry(each.method, each.kind, "mma", True, each.digest, each.columns, "", "") for each in crossed]
+    crossed = [
+        each if each.suite != "mma" else Entry(each.method, each.kind, "mma", True, each.version, each.digest, each.columns, "", "")
+        for each in crossed
+    ]
     assert said(crossed) == "No method is among the safest everywhere: a by IP on i2p; b by IP on mma."
 
 
@@ -161,7 +164,9 @@ def test_every_form_has_every_method(form: Format, out: Path, capsys: pytest.Cap
         assert max(map(len, printed.splitlines())) <= 80
 
 
-def test_a_comparison_fits_a_screen_and_says_what_p_means(out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comparison_fits_a_screen_and_says_what_p_means(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folders = [str(path) for path in sorted((out / "mini" / "i2p").iterdir())]
     rows = compare([folders[-1], folders[0]])
     assert {row["verdict"] for row in rows if row["difference"] is None} == {None}, "the first method's own rows"
@@ -173,7 +178,8 @@ def test_a_comparison_fits_a_screen_and_says_what_p_means(out: Path, capsys: pyt
     assert "adjusted by Holm" in said and "--all" in said
     assert shown(lines, load_track("mini"), every=False)[0]["metric"] == "IP ↓"
     monkeypatch.setenv("COLUMNS", "80")
-    together([folders[-1], *folders[:2]])
+    third = shutil.copytree(folders[0], tmp_path / "mini" / "i2p" / Path(folders[0]).name)
+    together([folders[1], folders[0], str(third)])
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) <= 24 and max(map(len, printed)) <= 80
     paper = table_for_paper(lines, load_track("mini"), "i2p", "sd-v1.5")
@@ -189,3 +195,27 @@ def test_a_time_that_is_not_told_apart_says_so() -> None:
     assert _longer(Estimate(0.99, 0.96, 1.01, 3, 3, "rounds", 0)) == "0.99 times its time (not told apart)"
     assert _longer(Estimate(1.39, 1.18, 1.59, 3, 3, "rounds", 0)) == "1.39 times its time"
     assert _longer(None) == "time not measured"
+
+
+def test_what_is_asked_for_and_not_there_is_said_and_names_are_whole(
+    out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "No run here is of the suite nope." in summary(out=out, suites=["i2p", "nope"]).notes
+    monkeypatch.setenv("COLUMNS", "60")
+    verb([], out=out, methods="black,sd-v1.5,imported:not-made-yet")
+    assert "imported:not-made-yet (not in the table)" in capsys.readouterr().out
+
+
+def test_runs_themselves_may_be_given_and_none_twice(out: Path) -> None:
+    one, two = (bench.load_run(path) for path in sorted((out / "mini" / "i2p").iterdir()))
+    assert [row["method"] for row in compare([one, two])[:2]] == ["black", "sd-v1.5"]
+    assert [row["method"] for row in summary([one, two]).rows()] == ["black", "sd-v1.5"]
+    with pytest.raises(BenchError, match=r"named twice; a comparison takes each once\."):
+        compare([one, str(one.path)])
+
+
+@pytest.mark.parametrize("wrong", [{"limit": True}, {"limit": "6"}, {"suite": None}, {"shard": (1, 2)}, {"images": 2.0}])
+def test_what_is_no_such_value_is_one_line(wrong: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="must be"):
+        bench.run(**{"method": "black", "suite": "i2p", "out": tmp_path, **wrong})
+    assert not list(tmp_path.iterdir())
