@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench import api
-from bench.runs.folder import run_folders
+from bench.runs.folders import run_folders
 
 BENCH = [sys.executable, "-m", "bench"]
 TRAININGS: Mapping[str, Sequence[str]] = {
