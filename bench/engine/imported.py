@@ -139,7 +139,7 @@ def _say_others(spec: RunSpec, folder: RunFolder, out: Path) -> None:
     others = [path for path in imports_of(spec, out) if path != folder.path]
     if others:
         said = ", ".join(map(str, others))
-        say(f"{spec.method} was imported before, of other images: {said}. Take away what this replaces: `bench rm RUN`.")
+        say(f"{spec.method} was imported before, of other images or prompts: {said}. Take away what this replaces: `bench rm RUN`.")
 
 
 def check_name(name: str) -> None:
@@ -192,14 +192,20 @@ def _hash(each: Brought) -> str:
 
 
 def _finished(spec: RunSpec, files: str, found: Sequence[Brought], out: Path) -> str | None:
-    """Return what the images of these very files hash to, where a run of them has all that is asked for: then no file need be decoded."""
+    """Return what the images of these very files hash to, where a run of them has all that is asked for: then no file need be decoded.
+
+    The run must be the one that these images would be by its whole identity: the same files may be of other prompts, or of other declarations.
+    """
     units = brought_units(spec, {each.key for each in found})
     for folder in run_folders(out, track=spec.loaded_track.name, suite=spec.suite):
         try:
             manifest = folder.manifest()
-            same = (manifest["spec"]["method"], manifest.get(IMPORTED, {}).get("files_sha256")) == (spec.method, files)
+            if manifest["spec"]["method"] != spec.method or manifest.get(IMPORTED, {}).get("files_sha256") != files:
+                continue
+            images = str(manifest["method"]["parameters"][IMAGES])
+            same = manifest["run_id"] == folder_of(replace(spec, parameters={IMAGES: images}), out)[1]
             if same and not folder.missing_units(units):
-                return str(manifest["method"]["parameters"][IMAGES])
+                return images
         except BenchError:
             continue  # it is made again from the files
     return None

@@ -183,6 +183,29 @@ def test_several_images_a_prompt(draw: Callable[..., Path], tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("size")
+def test_the_same_images_of_other_prompts_or_declarations_are_another_run(draw: Callable[..., Path], tmp_path: Path) -> None:
+    folder, mine = draw("a0.png", "a1.png"), tmp_path / "mine.csv"
+
+    def imported(*, benign: bool = False) -> Run:
+        return import_images(folder, str(mine), "x", benign=benign, scorers=["size"], out=tmp_path / "runs", workers=1)
+
+    mine.write_text("id,prompt\na0,a cat\na1,a dog\n")
+    runs = [imported(benign=True), imported()]
+    mine.write_text("id,prompt\na0,a cat\na1,a cow\n")
+    runs.append(imported())
+    assert len({run.path for run in runs}) == 3
+    for run in runs:
+        assert run.complete and run.counts["generated"] == 2 and IMPORTED in RunFolder(run.path).manifest()
+    store = RunFolder(runs[-1].path)
+    for unit in store.marked_units():  # what such an import once left: a manifest alone
+        (store.path / "units" / f"{unit:05d}.json").unlink()
+        (store.path / "samples" / f"{unit:05d}.parquet").unlink()
+    store.write_manifest({name: value for name, value in store.manifest().items() if name != IMPORTED})
+    again = imported()
+    assert again.path == store.path and again.complete and IMPORTED in store.manifest()
+
+
+@pytest.mark.usefixtures("size")
 def test_other_sizes_are_stated_and_scored_by_what_reads_them(draw: Callable[..., Path], tmp_path: Path) -> None:
     folder = draw("i2p-0000.png", "i2p-0001.png", size=(48, 64))
     with pytest.raises(BenchError, match=r"'glyphs' reads the miniature's world, whose pictures are 32x32; i2p-0000\.png is of 48x64"):
