@@ -116,19 +116,20 @@ def import_images(
     finished = _finished(spec, files, found, out)
     if finished is None:
         brought = _read(found, workers, progress)
-        said = _said(delivery, files, brought)
+        said = {**_given(delivery), **_shown(files, brought)}
         check_sizes(planned, [(each.brought.where, *map(int, each.size.split("x"))) for each in brought if each.size])  # type: ignore[misc]
         images = hash_brought(each.row() for each in brought)
     else:
-        brought, said, images = [], {}, finished
+        brought, said, images = [], _given(delivery), finished
     spec = replace(spec, parameters={IMAGES: images})
     folder, run_id = folder_of(spec, out)
     _say_others(spec, folder, out)
     with folder.lock(), left_nothing(folder, out):
         whole = begin(folder, spec, run_id)
         keep(folder, whole)
-        if said:
-            folder.update_manifest(**{IMPORTED: said})
+        before = folder.manifest().get(IMPORTED, {})
+        if {**before, **said} != before:
+            folder.update_manifest(**{IMPORTED: {**before, **said}})
         _store(folder, whole, {each.brought.key: each for each in brought}, workers, progress)
         score_due(whole, folder, with_lapsed(folder, planned, spec.loaded_track), workforce, progress)
     return describe(folder, spec)
@@ -252,17 +253,19 @@ def _one(each: Brought) -> _Read | BenchError:
     return _Read(each, hash_pixels(picture.pixels), said_size(width, height), picture.changed)
 
 
-def _said(delivery: Delivery, files: str, brought: Sequence[_Read]) -> dict[str, Any]:
-    """Return what the manifest says of an import: no place on anybody's machine."""
+def _given(delivery: Delivery) -> dict[str, Any]:
+    """Return what the manifest says of the folder or list that was given last: no place on anybody's machine."""
+    return {"source": in_one_line(delivery.source.absolute().name, 120), "told_by": delivery.told_by, "left": delivery.sentences()}
+
+
+def _shown(files: str, brought: Sequence[_Read]) -> dict[str, Any]:
+    """Return what the manifest says of the images that were brought."""
     images = [each.image for each in brought if each.image is not None]
     return {
-        "source": in_one_line(delivery.source.absolute().name, 120),
         "files_sha256": files,
-        "told_by": delivery.told_by,
         "sizes": dict(sorted(Counter(each.size for each in brought if each.size).items())),
         "changed": dict(sorted(Counter(what for each in brought for what in each.changed).items())),
         "alike": len(images) - len(set(images)),
-        "left": delivery.sentences(),
     }
 
 
