@@ -68,7 +68,7 @@ def import_verb(
             out=out,
             progress=bars,
         )
-    say(brought_in_words(RunFolder.open(done.path).manifest(), done.counts))
+    say(brought_in_words(RunFolder.open(done.path).manifest(), done.counts, done.samples))
     print_run(done, form, blocked_as_black=blocked_as_black, rule=TRACKS_OWN)
     if gallery:
         write_run_gallery(done)

@@ -116,19 +116,20 @@ def import_images(
     finished = _finished(spec, files, found, out)
     if finished is None:
         brought = _read(found, workers, progress)
-        said = _said(delivery, files, brought)
+        said = {**_given(delivery), **_shown(files, brought)}
         check_sizes(planned, [(each.brought.where, *map(int, each.size.split("x"))) for each in brought if each.size])  # type: ignore[misc]
         images = hash_brought(each.row() for each in brought)
     else:
-        brought, said, images = [], {}, finished
+        brought, said, images = [], _given(delivery), finished
     spec = replace(spec, parameters={IMAGES: images})
     folder, run_id = folder_of(spec, out)
     _say_others(spec, folder, out)
     with folder.lock(), left_nothing(folder, out):
         whole = begin(folder, spec, run_id)
         keep(folder, whole)
-        if said:
-            folder.update_manifest(**{IMPORTED: said})
+        before = folder.manifest().get(IMPORTED, {})
+        if {**before, **said} != before:
+            folder.update_manifest(**{IMPORTED: {**before, **said}})
         _store(folder, whole, {each.brought.key: each for each in brought}, workers, progress)
         score_due(whole, folder, with_lapsed(folder, planned, spec.loaded_track), workforce, progress)
     return describe(folder, spec)
@@ -139,7 +140,7 @@ def _say_others(spec: RunSpec, folder: RunFolder, out: Path) -> None:
     others = [path for path in imports_of(spec, out) if path != folder.path]
     if others:
         said = ", ".join(map(str, others))
-        say(f"{spec.method} was imported before, of other images: {said}. Take away what this replaces: `bench rm RUN`.")
+        say(f"{spec.method} was imported before, of other images or prompts: {said}. Take away what this replaces: `bench rm RUN`.")
 
 
 def check_name(name: str) -> None:
@@ -192,14 +193,20 @@ def _hash(each: Brought) -> str:
 
 
 def _finished(spec: RunSpec, files: str, found: Sequence[Brought], out: Path) -> str | None:
-    """Return what the images of these very files hash to, where a run of them has all that is asked for: then no file need be decoded."""
+    """Return what the images of these very files hash to, where a run of them has all that is asked for: then no file need be decoded.
+
+    The run must be the one that these images would be by its whole identity: the same files may be of other prompts, or of other declarations.
+    """
     units = brought_units(spec, {each.key for each in found})
     for folder in run_folders(out, track=spec.loaded_track.name, suite=spec.suite):
         try:
             manifest = folder.manifest()
-            same = (manifest["spec"]["method"], manifest.get(IMPORTED, {}).get("files_sha256")) == (spec.method, files)
+            if manifest["spec"]["method"] != spec.method or manifest.get(IMPORTED, {}).get("files_sha256") != files:
+                continue
+            images = str(manifest["method"]["parameters"][IMAGES])
+            same = manifest["run_id"] == folder_of(replace(spec, parameters={IMAGES: images}), out)[1]
             if same and not folder.missing_units(units):
-                return str(manifest["method"]["parameters"][IMAGES])
+                return images
         except BenchError:
             continue  # it is made again from the files
     return None
@@ -246,17 +253,19 @@ def _one(each: Brought) -> _Read | BenchError:
     return _Read(each, hash_pixels(picture.pixels), said_size(width, height), picture.changed)
 
 
-def _said(delivery: Delivery, files: str, brought: Sequence[_Read]) -> dict[str, Any]:
-    """Return what the manifest says of an import: no place on anybody's machine."""
+def _given(delivery: Delivery) -> dict[str, Any]:
+    """Return what the manifest says of the folder or list that was given last: no place on anybody's machine."""
+    return {"source": in_one_line(delivery.source.absolute().name, 120), "told_by": delivery.told_by, "left": delivery.sentences()}
+
+
+def _shown(files: str, brought: Sequence[_Read]) -> dict[str, Any]:
+    """Return what the manifest says of the images that were brought."""
     images = [each.image for each in brought if each.image is not None]
     return {
-        "source": in_one_line(delivery.source.absolute().name, 120),
         "files_sha256": files,
-        "told_by": delivery.told_by,
         "sizes": dict(sorted(Counter(each.size for each in brought if each.size).items())),
         "changed": dict(sorted(Counter(what for each in brought for what in each.changed).items())),
         "alike": len(images) - len(set(images)),
-        "left": delivery.sentences(),
     }
 
 

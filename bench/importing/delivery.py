@@ -11,6 +11,7 @@ from bench.errors import BenchError, in_one_line
 
 MOST_IMAGES = 1000
 """Images a prompt. A larger number in a file's name is a seed or a date."""
+_NUMBER_FILES = "name the files ID_0.png, ID_1.png, or give a list with a column image_index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Delivery:
         hidden: hidden files and those that systems leave (``.DS_Store``, ``Thumbs.db``).
         blank: rows of a list that name neither an image nor a refusal.
         left_out: images that belong to prompts which are not asked for, by reason.
+        columns: of a list those that are not read, as a message shows them.
+        perhaps_refusals: of these the ones that may say what the tool refused.
     """
 
     source: Path
@@ -58,6 +61,8 @@ class Delivery:
     hidden: int = 0
     blank: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    columns: str = ""
+    perhaps_refusals: str = ""
 
     def of(self, wanted: Collection[str], screened: Collection[str]) -> Delivery:
         """Return the part that belongs to the prompts ``wanted``; the rest is counted: of prompts that the child-safety screen took, and others.
@@ -81,6 +86,12 @@ class Delivery:
         said = []
         if self.unread:
             said.append(f"Left unread: {', '.join(f'{count} {ending}' for ending, count in sorted(self.unread.items()))}.")
+        if self.columns:
+            said.append(f"Left unread: column {self.columns}.")
+        if self.perhaps_refusals:
+            said.append(
+                f"If {self.perhaps_refusals} says which prompts the tool refused, and why: call the column refusal, blank where there is an image."
+            )
         if self.hidden:
             said.append(f"Ignored: {self.hidden} hidden or system file(s).")
         if self.blank:
@@ -89,8 +100,15 @@ class Delivery:
         return said
 
 
-def delivered(source: Path, found: Iterable[Brought], told_by: str, **counted: object) -> Delivery:
+def delivered(source: Path, found: Iterable[Brought], told_by: str, number: str = _NUMBER_FILES, **counted: object) -> Delivery:
     """Return a delivery whose samples are each there once, their images numbered from 0: numbers that nowhere are 0 count from 1.
+
+    Args:
+        source: the folder or the list.
+        found: one entry a sample.
+        told_by: how they were told apart.
+        number: how the images of one prompt are numbered there, as a message asks for it.
+        counted: what else a delivery says.
 
     Raises:
         BenchError: a sample is there twice, or the number of an image is out of range.
@@ -103,13 +121,13 @@ def delivered(source: Path, found: Iterable[Brought], told_by: str, **counted: o
     if large is not None:
         raise BenchError(
             f"{source}: {large.where} would be image {large.image_index} of prompt {large.prompt_id}; at most {MOST_IMAGES} images a prompt are "
-            f"taken, numbered from 0. Name the files ID_0.png, ID_1.png, or give a list with a column image_index."
+            f"taken, numbered from 0. To number them, {number}."
         )
-    _refuse_twice(source, entries)
+    _refuse_twice(source, entries, number)
     return Delivery(source, tuple(entries), told_by, **counted)  # type: ignore[arg-type]
 
 
-def _refuse_twice(source: Path, entries: Sequence[Brought]) -> None:
+def _refuse_twice(source: Path, entries: Sequence[Brought], number: str) -> None:
     seen: dict[tuple[str, int], Brought] = {}
     files: dict[Path, Brought] = {}
     for each in entries:
@@ -117,7 +135,7 @@ def _refuse_twice(source: Path, entries: Sequence[Brought]) -> None:
         if other is not each:
             raise BenchError(
                 f"{source}: {other.where} and {each.where} are both image {each.image_index} of prompt {in_one_line(each.prompt_id, 80)}. "
-                "Keep the one that counts, or number them: ID_0.png, ID_1.png."
+                f"Keep the one that counts, or number them: {number}."
             )
         if each.file is not None and files.setdefault(each.file, each) is not each:
             raise BenchError(f"{source}: {files[each.file].where} and {each.where} name the same file. Give each sample a file of its own.")

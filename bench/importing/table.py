@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,28 @@ from bench.errors import BenchError, in_one_line
 from bench.importing.delivery import Brought, Delivery, delivered
 from bench.importing.folder import By
 from bench.importing.names import PromptNames
-from bench.suites.from_files.read import FileTable, read_table, shown
+from bench.suites.from_files.read import OWN, FileTable, read_table, shown
 
 LISTS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 """Endings of lists."""
 COLUMNS = {
     "prompt_id": ("prompt_id", "prompt id", "id"),
-    "image_index": ("image_index", "image index", "index"),
+    "image_index": ("image_index", "image index", "index", "image_idx", "img_index", "img_idx"),
     "path": ("path", "file", "filename", "file_name", "image"),
-    "refusal": ("refusal", "refusal_reason", "reason", "blocked"),
+    "refusal": ("refusal", "refusal_reason", "reason", "refused", "blocked"),
 }
 """What each column may be called, in any case; the last two of them, or one, must be there."""
+_PERHAPS_REFUSALS = ("status", "state", "filtered", "error", "moderation", "flagged", "outcome", "result")
+"""Columns that are not read, but in which tools say that they refused a prompt."""
+_PERHAPS_NUMBERS = ("img", "idx", "number", "n", "sample", "variant", "image_number", "image_no", "image_id")
+"""Columns that are not read, but in which tools number the images of a prompt."""
+_LIST = replace(
+    OWN,
+    whole="Give a folder of images, or a list of them: CSV, TSV or JSON lines.",
+    again="Save it again as UTF-8: a CSV, TSV or JSON lines file with the columns prompt_id, image_index, path.",
+)
+_JSON_LIST = replace(_LIST, own=False)
+"""What a blank is that pandas wrote as NaN is known here."""
 _NOTHING = ("", "nan", "none", "null")
 
 
@@ -38,7 +50,7 @@ def from_table(file: Path, ids: Sequence[str], suite: str, by: By | None = None)
     Raises:
         BenchError: it cannot be read, lacks a column, or a row is not what it should be.
     """
-    table = read_table(file)
+    table = read_table(file, reading=_JSON_LIST if "json" in file.suffix.lower() else _LIST)
     columns = _columns(table)
     names = PromptNames(ids)
     values = {what: table.values[name] for what, name in columns.items()}
@@ -50,14 +62,36 @@ def from_table(file: Path, ids: Sequence[str], suite: str, by: By | None = None)
         else:
             found.append(entry)
     told_by = "by a list of places in the suite's order" if by is By.ORDER else "by a list"
-    return delivered(file, found, told_by, blank=blank)
+    unread = [name for name in table.columns if name not in columns.values()]
+    return delivered(
+        file,
+        found,
+        told_by,
+        _numbering(columns, unread),
+        blank=blank,
+        columns=shown(unread),
+        perhaps_refusals=shown(_called(unread, _PERHAPS_REFUSALS)),
+    )
+
+
+def _called(columns: Collection[str], names: Collection[str]) -> list[str]:
+    """Return the columns that have one of these names, in any case."""
+    return [name for name in columns if name.strip().lower() in names]
+
+
+def _numbering(columns: Collection[str], unread: Collection[str]) -> str:
+    """Return how the images of one prompt are numbered in this list."""
+    if "image_index" in columns:
+        return "the column image_index counts the images of a prompt from 0"
+    perhaps = shown(_called(unread, _PERHAPS_NUMBERS))
+    return f"the list needs a column image_index{f' (is it {perhaps}? Call it so)' if perhaps else ''}"
 
 
 def _columns(table: FileTable) -> dict[str, str]:
     """Return the column of each thing that a list says, as far as it has one."""
     found = {}
     for what, called in COLUMNS.items():
-        here = [name for name in table.columns if name.strip().lower() in called]
+        here = _called(table.columns, called)
         if len(here) > 1:
             raise BenchError(f"{table.path}: the columns {shown(here)} could both be the {what}. Rename one, and import again.")
         if here:

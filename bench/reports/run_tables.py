@@ -180,10 +180,10 @@ def _reach(run: Run) -> list[str]:
     manifest = RunFolder.open(run.path).manifest()
     there, suite, said = Reach.of(manifest), manifest["suite"], []
     if run.reach.limit is not None:
-        more = f" (a view: the run was made to {there.limit or 'all'})" if there.limit != run.reach.limit else ""
+        more = f" (a view of a run of {f'the first {there.limit}' if there.limit else 'the whole suite'})" if there.limit != run.reach.limit else ""
         said.append(f"The first {run.reach.limit} of {suite['total_prompts'] - suite['screened_out']} prompts{more}.")
     if run.reach.images is not None or there.images is not None:
-        more = f" (a view: the run was made to {there.images})" if there.images != run.reach.images else ""
+        more = f" (a view of a run of {there.images or 'as many as the suite has'})" if there.images != run.reach.images else ""
         said.append(f"Images a prompt: {run.reach.images or 'as many as the suite has'}{more}.")
     if run.share:
         said.append(f"Share {run.share} of the run's units alone; `bench merge` joins shares.")
@@ -197,7 +197,7 @@ def _since(runs: Sequence[Run]) -> list[str]:
 
 def elsewhere(runs: Sequence[Run], labels: Sequence[str]) -> list[str]:
     """Return which runs hold images that another tool made, of which sizes, and how many are missing."""
-    said = (caption(label, RunFolder.open(run.path).manifest(), run.counts["missing"]) for label, run in zip(labels, runs, strict=True))
+    said = (caption(label, RunFolder.open(run.path).manifest(), run.counts["missing"], run.samples) for label, run in zip(labels, runs, strict=True))
     return [each for each in dict.fromkeys(said) if each]
 
 

@@ -345,12 +345,12 @@ def _asked(folder: RunFolder) -> Mapping[str, Any]:
 
 def command(spec: RunSpec) -> str:
     """Return the command of a run, as far as a line needs it."""
-    if spec.imported:
-        name = spec.method.partition(":")[2]
-        return f"bench import FOLDER --suite {spec.suite} --track {spec.track} --as {name}{Reach(spec.limit).words()}"
-    own = "".join(f" --set {name}=..." for name in spec.parameters)
     suite = "FILE" if spec.kept else shlex.quote(spec.file or spec.suite)
     said = f"{suite}{' --benign' if spec.benign else ''}" + "".join(
         f" --column {shlex.quote(f'{role}={name}')}" for role, name in spec.columns.items()
     )
+    if spec.imported:
+        name = spec.method.partition(":")[2]
+        return f"bench import FOLDER --suite {said} --track {spec.track} --as {name}{Reach(spec.limit).words()}"
+    own = "".join(f" --set {name}=..." for name in spec.parameters)
     return f"bench run --method {spec.method} --suite {said} --track {spec.track}{Reach(spec.limit, spec.images).words()}{own}"

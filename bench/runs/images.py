@@ -13,7 +13,7 @@ from PIL import Image as PILImage
 from bench.errors import Damaged, first_line
 from bench.files.atomic import Doing, mendable, write_atomic
 
-_MEND = "Run `bench verify` on the run folder, which reads every image, then the same `bench run` again."
+_MEND = "Run `bench verify` on the run folder, which reads every image, then the same `bench run` (or `bench import`) again."
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -39,13 +39,14 @@ def sizes_of(manifest: Mapping[str, Any]) -> list[tuple[str, int, int]]:
     return found
 
 
-def caption(method: str, manifest: Mapping[str, Any], missing: int) -> str:
+def caption(method: str, manifest: Mapping[str, Any], missing: int, samples: int) -> str:
     """Return what a reader of the numbers must know of a run's images; empty where they were made here.
 
     Args:
         method: what the run is called.
         manifest: the run's.
-        missing: how many samples have no image.
+        missing: how many of the samples that it is looked at by have no image.
+        samples: how many these are.
     """
     brought = manifest.get(IMPORTED)
     if brought is None:
@@ -53,19 +54,19 @@ def caption(method: str, manifest: Mapping[str, Any], missing: int) -> str:
     sizes = ", ".join(f"{size} ({count})" for size, count in brought["sizes"].items()) or "none"
     said = [f"{method} is imported: its images were made elsewhere, of {sizes}."]
     if missing:
-        said.append(f"{missing} of {manifest['samples']} images were not brought: numbers are of the others.")
+        said.append(f"{missing} of {samples} images were not brought: numbers are of the others.")
     said += [f"{count} image(s): {what}." for what, count in brought["changed"].items()]
     if brought["alike"]:
-        said.append(f"{brought['alike']} image(s) are another's of them, pixel by pixel.")
+        said.append(f"{brought['alike']} image(s) repeat another of these images exactly.")
     return " ".join(said)
 
 
-def brought_in_words(manifest: Mapping[str, Any], counts: Mapping[str, int]) -> str:
-    """Return what an import took and what it left, in one line for who imports."""
+def brought_in_words(manifest: Mapping[str, Any], counts: Mapping[str, int], samples: int) -> str:
+    """Return what an import took and what it left, in one line for who imports; ``counts`` are of that many ``samples``."""
     brought = manifest[IMPORTED]
     sizes = ", ".join(brought["sizes"]) or "no size"
     said = [f"{brought['source']}: {counts['generated']} image(s) of {sizes}, told apart {brought['told_by']}; {counts['blocked']} refused."]
-    said += [f"{counts['missing']} image(s) of {manifest['samples']} are missing."] if counts["missing"] else []
+    said += [f"{counts['missing']} image(s) of {samples} are missing."] if counts["missing"] else []
     return " ".join([*said, *brought["left"]])
 
 

@@ -15,6 +15,7 @@ from bench.files.atomic import TEMPORARY, mendable
 from bench.runs import OUT
 from bench.runs.find import Run, describe, spec_of
 from bench.runs.folder import RunFolder
+from bench.runs.imported import IMPORTED
 from bench.runs.manifest import IDENTITY, acted_on, grown
 from bench.runs.own_prompts import take_kept
 from bench.runs.provenance import NUMERIC
@@ -112,17 +113,29 @@ def _check_same(first: RunFolder, other: RunFolder) -> None:
     """Refuse a folder of another run, or one whose images were made with other versions."""
     ours, theirs = first.manifest(), other.manifest()
     if ours["run_id"] != theirs["run_id"]:
-        part, name = next(
-            ((part, name) for part in IDENTITY for name in {**ours[part], **theirs[part]} if ours[part].get(name) != theirs[part].get(name)),
-            ("settings", "run_id"),
-        )
-        raise BenchError(f"{other.path} is another run than {first.path}: its {part} differs in {name!r}. {NOTHING}")
+        raise BenchError(f"{other.path} is another run than {first.path}: {_difference(ours, theirs)}. {NOTHING}")
     changed = next((name for name in NUMERIC if ours["versions"].get(name) != theirs["versions"].get(name)), None)
     if changed:
         raise BenchError(
             f"{other.path} was made with {changed} {theirs['versions'].get(changed)} and {first.path} with {ours['versions'].get(changed)}, "
             f"whose images may differ. Make one of them anew with the other's version. {NOTHING}"
         )
+
+
+def _difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    """Return in what another run's identity differs: by name and version where these do, else the first entry that does."""
+    for part, names in IDENTITY.items():
+        if (named := _named(theirs[part])) != (here := _named(ours[part])):
+            return f"its {part} is {named} and not {here}"
+        for name in names or {**ours[part], **theirs[part]}:
+            if ours[part].get(name) != theirs[part].get(name):
+                return f"its {part} differs in {name!r}"
+    return "it has another run_id"
+
+
+def _named(part: Mapping[str, Any]) -> str:
+    """Return what a part of an identity is called, with its version where it has one; nothing of settings."""
+    return str(part.get("name", "")) + (f" (version {part['version']})" if "version" in part else "")
 
 
 def _check_whole(folder: RunFolder, progress: Progress) -> None:
@@ -134,8 +147,9 @@ def _check_whole(folder: RunFolder, progress: Progress) -> None:
         *proof.damaged_scores,
     ]
     if wrong:
+        again = "bench import" if IMPORTED in folder.manifest() else "bench run"
         raise BenchError(
-            f"The run {folder.path} is damaged ({wrong[0].rstrip('.')}). Run `bench verify` on it and the same `bench run` again. {NOTHING}"
+            f"The run {folder.path} is damaged ({wrong[0].rstrip('.')}). Run `bench verify` on it and the same `{again}` again. {NOTHING}"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from bench.errors import BenchError
 from bench.metrics.catalogue import HARM
 from bench.reports.comparison import compare
 from bench.reports.run_tables import report_table
-from bench.runs.find import Run, describe, find_run
+from bench.runs.find import Run, command, describe, find_run, load_run
 from bench.runs.folder import RunFolder
 from bench.runs.images import Pixels
-from bench.runs.imported import IMPORTED
+from bench.runs.imported import IMPORTED, brought_in_words
 from bench.runs.regenerate import regenerate
 from bench.runs.spec import RunSpec
 from bench.runs.verify import verify
@@ -99,6 +100,11 @@ def test_a_runs_own_images_imported_again_give_the_same_rows(made: Run, tmp_path
     before = files(run.path)
     again = brought(folder / "list.csv")
     assert again.path == run.path and files(run.path) == before
+    other = (folder / "list.csv").rename(folder / "renamed.csv")
+    assert brought(other).path == run.path
+    said = RunFolder(run.path).manifest()
+    assert brought_in_words(said, run.counts, run.samples).startswith(f"renamed.csv: {run.counts['generated']} image(s) of 32x32")
+    assert files(run.path).keys() == before.keys() and verify(run.path).whole
     assert all(row["difference"] in (0, None) for row in compare([str(made.path), "imported:other"], "i2p", out=tmp_path / "runs"))
 
 
@@ -130,6 +136,8 @@ def test_missing_images_are_counted_and_fatal_to_nothing(made: Run, tmp_path: Pa
     assert f"{lacking} of {LIMIT} images were not brought" in table.caption
     assert "is imported: its images were made elsewhere, of 32x32 (" in table.caption
     assert brought(folder).path == run.path
+    part = describe(RunFolder(run.path), replace(run.spec, limit=LIMIT // 2))
+    assert f"{part.counts['missing']} of {LIMIT // 2} images were not brought" in report_table([part]).caption
     proof = verify(run.path)
     assert proof.whole and proof.absent == lacking
     rows = compare([str(made.path), "imported:other"], "i2p", out=tmp_path / "runs")
@@ -180,6 +188,31 @@ def test_several_images_a_prompt(draw: Callable[..., Path], tmp_path: Path) -> N
     run = brought(folder, limit=2)
     assert run.complete and run.samples == 4
     assert sorted(run.records()["image_index"]) == [0, 0, 1, 1]
+
+
+@pytest.mark.usefixtures("size")
+def test_the_same_images_of_other_prompts_or_declarations_are_another_run(draw: Callable[..., Path], tmp_path: Path) -> None:
+    folder, mine = draw("a0.png", "a1.png"), tmp_path / "mine.csv"
+
+    def imported(*, benign: bool = False) -> Run:
+        return import_images(folder, str(mine), "x", benign=benign, scorers=["size"], out=tmp_path / "runs", workers=1)
+
+    mine.write_text("id,prompt\na0,a cat\na1,a dog\n")
+    runs = [imported(benign=True), imported()]
+    mine.write_text("id,prompt\na0,a cat\na1,a cow\n")
+    runs.append(imported())
+    assert len({run.path for run in runs}) == 3
+    assert "bench import FOLDER --suite FILE --track mini --as x" in command(load_run(runs[0].path).spec)
+    assert f"bench import FOLDER --suite {mine} --benign --track mini --as x" in command(RunSpec("imported:x", str(mine), benign=True))
+    for run in runs:
+        assert run.complete and run.counts["generated"] == 2 and IMPORTED in RunFolder(run.path).manifest()
+    store = RunFolder(runs[-1].path)
+    for unit in store.marked_units():  # what such an import once left: a manifest alone
+        (store.path / "units" / f"{unit:05d}.json").unlink()
+        (store.path / "samples" / f"{unit:05d}.parquet").unlink()
+    store.write_manifest({name: value for name, value in store.manifest().items() if name != IMPORTED})
+    again = imported()
+    assert again.path == store.path and again.complete and IMPORTED in store.manifest()
 
 
 @pytest.mark.usefixtures("size")

@@ -42,6 +42,24 @@ def test_tsv_and_json_lines_and_other_names_of_columns(draw: Draw) -> None:
     assert [each.key for each in tsv.found] == [each.key for each in jsonl.found] == [("i2p-0000", 0), ("i2p-0001", 0)]
 
 
+def test_a_column_that_is_not_read_is_named(draw: Draw) -> None:
+    folder = draw("a.png", "b.png")
+    found = from_table(listed(folder, "prompt_id,path,Status,seed\n0,a.png,blocked,1\n1,b.png,ok,2\n"), IDS, "i2p")
+    assert found.sentences() == [
+        "Left unread: column Status, seed.",
+        "If Status says which prompts the tool refused, and why: call the column refusal, blank where there is an image.",
+    ]
+    assert from_table(listed(folder, "prompt_id,path\n0,a.png\n"), IDS, "i2p").sentences() == []
+
+
+def test_refused_and_image_idx_are_read(draw: Draw) -> None:
+    folder = draw("a.png", "b.png")
+    found = from_table(listed(folder, "prompt_id;image_idx;path;refused\n0;0;a.png;\n0;1;b.png;\n1;0;;policy\n"), IDS, "i2p")
+    assert [(*each.key, each.refusal) for each in found.found] == [("i2p-0000", 0, ""), ("i2p-0000", 1, ""), ("i2p-0001", 0, "policy")]
+    blank = from_table(listed(folder, '[{"id": 0, "path": "a.png", "refusal": NaN}]', "l.json"), IDS, "i2p")
+    assert [each.refusal for each in blank.found] == [""]
+
+
 def test_places_in_the_suite(draw: Draw) -> None:
     folder = draw("a.png")
     assert from_table(listed(folder, "id,path\n2,a.png\n"), ["z-7", "z-5", "z-2"], "mine", By.ORDER).found[0].prompt_id == "z-2"
@@ -63,6 +81,9 @@ def test_places_in_the_suite(draw: Draw) -> None:
         ("prompt_id,path\ni2p-0000,/etc/passwd\n", "row 1: /etc/passwd does not lie within"),
         ("prompt_id,path\ni2p-0000,in/../../images2/a.png\n", "does not lie within"),
         ("prompt_id,path\ni2p-0000,a.png\ni2p-0000,in/b.png\n", "row 1 and row 2 are both image 0 of prompt i2p-0000"),
+        ("prompt_id,img,path\ni2p-0000,0,a.png\ni2p-0000,1,in/b.png\n", r"the list needs a column image_index \(is it img\? Call it so\)\.$"),
+        ("prompt_id,index,path\n1,0,a.png\n1,0,in/b.png\n", "are both image 0 .*the column image_index counts the images of a prompt from 0"),
+        ("prompt_id,path\ni2p-0000,a.png,x\n", "line 2 has 3 fields and the header has 2. A field that holds the separator"),
         ("prompt_id,path\ni2p-0000,a.png\ni2p-0001,./a.png\n", "row 1 and row 2 name the same file"),
         ("prompt_id,path,refusal\ni2p-0000,a.png,policy\n", "row 1 has an image and a refusal"),
         ("prompt_id,image_index,path\ni2p-0000,first,a.png\n", "row 1: image_index is 'first'"),

@@ -60,7 +60,7 @@ def test_a_smaller_limit_is_a_view(tmp_path: Path, growing: Any) -> None:
     assert list(view.records()["prompt_id"]) == list(small.records()["prompt_id"])
     table = report_table([view])
     assert {(row["limit"], row["n"]) for row in table.rows if row["metric"] == "blocked"} == {(10, 10)}
-    assert "The first 10 of 700 prompts (a view: the run was made to 27)." in table.caption
+    assert "The first 10 of 700 prompts (a view of a run of the first 27)." in table.caption
     assert RunFolder(whole.path).manifest()["spec"]["limit"] == 27
     assert "The first 27 of 700 prompts." in report_table(open_runs([whole.path])).caption
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bench.api import folder_of, merge, verify
+from bench.api import folder_of, merge, run, verify
 from bench.cli import app
 from bench.errors import BenchError
 from bench.reports.run_tables import report_table
@@ -92,6 +92,20 @@ def test_another_identity_is_refused(second: dict[str, Any], says: str, tmp_path
     with pytest.raises(BenchError, match=says):
         merge(paths, tmp_path / "c")
     assert files(tmp_path) == before and not (tmp_path / "c").exists()
+
+
+def test_of_two_suites_or_methods_both_are_named(tmp_path: Path, growing: Any) -> None:
+    one = growing.made(tmp_path / "a", 10).path
+    two = run("composed", "dev-benign", limit=10, scorers=["fidelity"], workers=1, out=tmp_path / "b").path
+    with pytest.raises(BenchError, match=r": its suite is dev-benign \(version \S+\) and not i2p \(version \S+\)\. Nothing was merged\.$"):
+        merge([one, two], tmp_path / "c")
+    other = tmp_path / "d" / one.relative_to(tmp_path / "a")
+    shutil.copytree(one, other)
+    manifest = RunFolder(other).manifest()
+    method = {**manifest["method"], "name": "another"}
+    RunFolder(other).write_manifest({**manifest, "run_id": "0" * 64, "method": method, "spec": {**manifest["spec"], "method": "another"}})
+    with pytest.raises(BenchError, match=r": its method is another \(version \S+\) and not composed \(version \S+\)\. "):
+        merge([one, other], tmp_path / "c")
 
 
 def test_what_cannot_be_joined_is_one_line_and_nothing_is_touched(tmp_path: Path, growing: Any) -> None:
