@@ -128,6 +128,8 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "excel": ("a.xlsx", b"PK\x03\x04....xl/workbook.xml", "a spreadsheet's own format. Export it as CSV"),
     "old excel": ("a.xls", b"\xd0\xcf\x11\xe0" + b"\0" * 20, "a spreadsheet's own format. Export it as CSV"),
     "excel under another name": ("a.csv", b"PK\x03\x04....xl/workbook.xml", "a spreadsheet's own format"),
+    "all prompts": ("a.csv", b"prompt,category\na,b\nc,all\n", "data row 2: the category 'all' stands for all prompts. Call it otherwise."),
+    "all prompts among others": ("a.json", b'[{"prompt": "a", "category": ["b", " All "]}]', "data row 1: the category 'All' stands for all prompts"),
     "zip": ("a.csv", b"PK\x03\x04....prompts.csv", "a zip archive"),
     "half a gzip": ("a.csv.gz", gzip.compress(b"prompt\na\n" * 99)[:-12], "gzip archive is damaged"),
     "no ending": ("prompts", b"a red circle\n", "its name has no ending, which does not say how to read it. Call it .csv"),
