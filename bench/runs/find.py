@@ -349,7 +349,7 @@ def command(spec: RunSpec) -> str:
         name = spec.method.partition(":")[2]
         return f"bench import FOLDER --suite {spec.suite} --track {spec.track} --as {name}{Reach(spec.limit).words()}"
     own = "".join(f" --set {name}=..." for name in spec.parameters)
-    suite = "FILE" if spec.kept else shlex.quote(spec.file or spec.suite)
+    suite = shlex.quote(spec.file or spec.suite)  # of a run's own prompts the copy that it keeps: it says the rest, whatever became of the file
     said = f"{suite}{' --benign' if spec.benign else ''}" + "".join(
         f" --column {shlex.quote(f'{role}={name}')}" for role, name in spec.columns.items()
     )
