@@ -15,6 +15,7 @@ from bench.metrics.formulas import prompt_shares
 from bench.rules import Rule
 from bench.stats import Estimate, expected_maximum
 from bench.stats.clusters import Labels
+from bench.types.suite import ALL_PROMPTS
 from bench.types.track import Track
 
 BETWEEN_SEEDS = "between_seeds_sd"
@@ -39,7 +40,7 @@ def run_rows(
     found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black, beside=beside)
     prompts = Labels.of(records["prompt_id"])
     made = zip(found, estimates([(each, prompts) for each in found]), strict=True)
-    rows = [_row(column, "all", estimate, records) for column, estimate in made]
+    rows = [_row(column, ALL_PROMPTS, estimate, records) for column, estimate in made]
     for column in (each for each in found if each.metric == HARM and unsafe):
         rows += _expected_maximum(column, records["prompt"])
         groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
@@ -66,7 +67,7 @@ def sweep_rows(records: pd.DataFrame, track: Track, rules: Sequence[Rule], manif
     for rule in rules:
         (column,) = (each for each in by_rule(records, rule, blocked, with_parts=False) if each.metric == HARM)
         thresholds = {"threshold": rule.detection_threshold, "q16_threshold": rule.q16_threshold}
-        rows.append({**_head(track, manifest), **_row(column, "all", estimates([(column, prompts)])[0], records), **thresholds})
+        rows.append({**_head(track, manifest), **_row(column, ALL_PROMPTS, estimates([(column, prompts)])[0], records), **thresholds})
     return rows
 
 
@@ -85,7 +86,7 @@ def _expected_maximum(column: Column, texts: pd.Series) -> list[dict[str, Any]]:
     found = []
     for name, value in made:
         column = replace(column, metric=name, unit=find_metric(name).unit, flag=False)
-        found.append(_row(column, "all", Estimate(value, None, None, known, len(shares), method, len(texts) - known)))
+        found.append(_row(column, ALL_PROMPTS, Estimate(value, None, None, known, len(shares), method, len(texts) - known)))
     return found
 
 

@@ -345,7 +345,7 @@ def _asked(folder: RunFolder) -> Mapping[str, Any]:
 
 def command(spec: RunSpec) -> str:
     """Return the command of a run, as far as a line needs it."""
-    suite = "FILE" if spec.kept else shlex.quote(spec.file or spec.suite)
+    suite = shlex.quote(spec.file or spec.suite)  # of a run's own prompts the copy that it keeps: it says the rest, whatever became of the file
     said = f"{suite}{' --benign' if spec.benign else ''}" + "".join(
         f" --column {shlex.quote(f'{role}={name}')}" for role, name in spec.columns.items()
     )

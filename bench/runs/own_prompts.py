@@ -12,10 +12,9 @@ from bench.files.hashes import sha256
 from bench.runs.folder import RunFolder
 from bench.runs.spec import RunSpec
 from bench.suites.load import screened_rows
-from bench.suites.own.suite import MEND_KEPT, Kept, PromptFile, to_bytes
+from bench.suites.own.place import KEPT
+from bench.suites.own.suite import MEND_KEPT, Kept, KeptPrompts, PromptFile, to_bytes
 
-KEPT = "own-prompts.parquet"
-"""The copy's name within the run's folder."""
 FILE = "file"
 """Of a manifest's suite: where the file was when the run was last asked for, its SHA-256, the columns that were read, and the copy's SHA-256."""
 
@@ -30,11 +29,13 @@ def keep(folder: RunFolder, spec: RunSpec) -> RunSpec:
         spec: what was asked for.
     """
     suite = spec.own_suite
-    if not isinstance(suite, PromptFile):
-        return spec
     path = folder.path / KEPT
     before = folder.manifest()["suite"]
     said = before.get(FILE, {})
+    if isinstance(suite, KeptPrompts):
+        return _keep_copy(folder, spec, suite.path)
+    if not isinstance(suite, PromptFile):
+        return spec
     if not path.is_file() or said.get("kept_sha256") != sha256(path):
         info, rows, excluded, _ = screened_rows(spec.suite, suite, spec.loaded_track)
         write_atomic(path, to_bytes(rows, Kept(info.name, info.version, info.unsafe, excluded)))
@@ -46,6 +47,17 @@ def keep(folder: RunFolder, spec: RunSpec) -> RunSpec:
     }
     folder.update_manifest(suite={**before, FILE: now})
     return replace(spec, file=str(path.absolute()), benign=False, columns={}, kept=True)
+
+
+def _keep_copy(folder: RunFolder, spec: RunSpec, copy: Path) -> RunSpec:
+    """Keep what another folder's run keeps, where a run goes on in a folder of its own; the same folder's stays as it is."""
+    path, before = folder.path / KEPT, folder.manifest()["suite"]
+    if FILE not in before or not path.is_file() or sha256(path) != before[FILE]["kept_sha256"]:
+        content = copy.read_bytes()
+        write_atomic(path, content)
+        now = {"path": str(copy), "sha256": sha256(copy), "columns": {}, **before.get(FILE, {}), "kept_sha256": sha256(path)}
+        folder.update_manifest(suite={**before, FILE: now})
+    return replace(spec, file=str(path.absolute()))
 
 
 def take_kept(folder: RunFolder, other: RunFolder) -> None:

@@ -17,7 +17,7 @@ from bench.runs.sources import source
 from bench.runs.units import Unit, cut, planned
 from bench.suites.load import LoadedSuite, load_suite
 from bench.suites.own.place import name_of, own_file
-from bench.suites.own.suite import KeptPrompts, OwnSuite, PromptFile
+from bench.suites.own.suite import KeptPrompts, OwnSuite, PromptFile, is_kept
 from bench.tracks import load_track
 from bench.tracks.schedulers import find_scheduler
 from bench.types import Context, Kind, Method, MethodInfo, Numerics
@@ -122,7 +122,10 @@ class RunSpec:
         path = None if self.file else own_file(self.suite, suites.names())
         if path is not None:
             object.__setattr__(self, "file", str(path))
-            object.__setattr__(self, "suite", name_of(path))
+            object.__setattr__(self, "kept", is_kept(path))
+            object.__setattr__(self, "suite", KeptPrompts(path).kept.name if self.kept else name_of(path))
+        if self.kept and (self.benign or self.columns):
+            self._leave_to_copy()
         if self.file is None and (self.benign or self.columns):
             option = "--benign" if self.benign else "--column"
             raise BenchError(f"{option} is for a file of prompts; the suite {self.suite!r} says itself what it is. Leave {option} out.")
@@ -133,6 +136,16 @@ class RunSpec:
         if unknown := sorted(set(self.numerics) - {each.name for each in fields(Numerics)}):
             raise BenchError(f"Unknown numerics {unknown[0]!r}; expected: {', '.join(each.name for each in fields(Numerics))}.")
         Numerics(**self.numerics)
+
+    def _leave_to_copy(self) -> None:
+        """Let the copy that a run keeps say whether its prompts are benign, and refuse what contradicts it."""
+        suite = self.own_suite
+        if self.columns or (suite is not None and suite.info.unsafe):
+            option = "--column" if self.columns else "--benign"
+            raise BenchError(
+                f"{option} is for a file of prompts, and {self.file} is a run's own copy, which says all that was read. Leave {option} out."
+            )
+        object.__setattr__(self, "benign", False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what travels to another process: what was asked for alone. Track and suite, which may be a million samples, are read there."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bench.errors import BenchError
 from bench.seeds import SEED_LIMIT
 from bench.suites.screening import LONGEST
-from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo, broken, check_suite
+from bench.types.suite import ALL_PROMPTS, Row, SeedPolicy, Suite, SuiteInfo, broken, check_suite
 
 if TYPE_CHECKING:
     from bench.types.track import Track
@@ -51,6 +51,7 @@ def variant_rows(name: str, suite: Suite, track: Track, version: str | None = No
     check_suite(name, variant)
     info = variant.info if version is None else variant.info.at(version)
     _check_rows(name, rows, info.seeds)
+    _check_labels(name, rows, unsafe=info.unsafe)
     return info, rows
 
 
@@ -79,3 +80,18 @@ def _check_rows(name: str, rows: Sequence[Row], seeds: SeedPolicy) -> None:
         if row.prompt_id in seen:
             raise broken(name, f"two rows are called {row.prompt_id!r}; prompt ids must be unique")
         seen.add(row.prompt_id)
+
+
+def _check_labels(name: str, rows: Sequence[Row], *, unsafe: bool) -> None:
+    """Refuse categories and kinds of prompts of which a table would have two rows of one name, or a row of none."""
+    # Of unsafe suites alone is there a table by kind.
+    kinds = {str(dict(row.metadata).get("kind", "")) for row in rows} if unsafe else set()
+    for number, row in enumerate(rows):
+        parts = row.category.split(",") if row.category else []
+        if any(not part.strip() for part in parts):
+            raise broken(name, f"row {number}: category {row.category!r} has a blank part; expected names joined by commas, or nothing at all")
+        if both := sorted(kinds.intersection(parts)):
+            raise broken(name, f"row {number}: {both[0]!r} is a category, and a kind of prompt (metadata 'kind') too; call one of them otherwise")
+        for label in (*parts, str(dict(row.metadata).get("kind", ""))):
+            if label.strip().casefold() == ALL_PROMPTS:
+                raise broken(name, f"row {number}: {label!r} stands for all prompts; call the category or the kind otherwise")

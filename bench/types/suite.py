@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from bench.types.track import Track
 
 
+ALL_PROMPTS = "all"
+"""Where a table, a board or JSON names a category: the suite's prompts together. No category is called so, in whatever capitals."""
+
+
 class SeedPolicy(StrEnum):
     """How a suite's version takes the seed that a row brings.
 
@@ -40,7 +44,7 @@ class Row:
     Attributes:
         prompt_id: stable within the suite's version.
         prompt: the text.
-        category: the suite's own grouping; several are joined by ``,``.
+        category: the suite's own grouping; several are joined by ``,``; none is called :data:`ALL_PROMPTS`.
         seed: the row's published seed, in [0, 2**63), or None where the file gives none; :attr:`SuiteInfo.seeds` says how images take it.
         guidance: the row's published guidance scale, or None where the track's serves.
         metadata: whatever else is known of the prompt.

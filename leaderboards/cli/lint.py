@@ -49,6 +49,8 @@ def lint_table(
 
     if (file is None) == (not paper):
         raise BenchError(f"Give a file, {FORMS}, or --paper for the paper's own numbers. Example: bench lint-table --paper.")
+    if paper and (n or column):
+        raise BenchError("--n and --column say what a file's tables leave out; of the paper's own numbers both are known. Leave them out.")
     reading = ReadTables(paper_cells(), []) if file is None else read_file(file, _images(n or []), _columns(column or []))
     report = lint(reading.cells, checks(pickscore_center, safety_cost_center))
     rows = [finding.row() for finding in report.findings]

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bench.errors import did_you_mean
 from bench.metrics.catalogue import PART, by_published, find_metric
 from bench.registry import scorers, suites
+from leaderboards.published import printed
 
 _SPELLINGS: Mapping[str, str] = {
     **dict.fromkeys(("inappropriate probability", "inappropriate prob", "inappropriateness", "inappropriate rate", "unsafe rate"), "ip"),
@@ -110,6 +112,25 @@ def metric_of(text: str) -> str | None:
     if part and len(words) == 2 and words[1] in ("f", "m", "female", "male"):
         return f"parts_{part}_{words[1][0]}"
     return None
+
+
+def said_metric(said: str) -> str:
+    """Return what a user says that a column is, by the metric's published name and with the unit as it is said; ``-`` as it is.
+
+    Raises:
+        BenchError: no published table and no scorer has such a metric.
+    """
+    plain, bracket, unit = said.partition("[")
+    name = plain.strip()
+    if name == "-":
+        return said
+    known = {*_names().values(), *(cell.metric for cell in printed())}
+    own = by_published(name.lower().replace(" ", "_")).print_name
+    part = metric_of(name.lower().removeprefix("parts_").replace("_", " ")) if name.lower().startswith("parts_") else None
+    found = own if own in known else metric_of(name) or part
+    if found is None:
+        raise did_you_mean("metric of --column", name, known)
+    return f"{found} {bracket}{unit}".strip()
 
 
 def suite_of(text: str) -> str:

@@ -35,18 +35,28 @@ def read_file(path: Path, n: Mapping[str, int] | None = None, columns: Mapping[s
         columns: what headings mean, ``{heading: metric}``; a metric of ``-`` leaves the column out.
 
     Raises:
-        BenchError: the file is missing, no text, too large, or holds no table that can be read.
+        BenchError: the file is missing, no text, too large, holds no table that can be read, or has no such suite, heading or metric.
     """
+    found = _read(path, n or {}, columns or {})
+    there = dict.fromkeys(cell.suite for cell in found.cells)
+    if unknown := [suite for suite in n or {} if suite not in there]:
+        names = ", ".join(repr(suite) for suite in there if suite)
+        mend = f"It has: {names}." if names else "No suite is named in it; for all its numbers: --n =N."
+        raise BenchError(f"{path} has no suite {unknown[0]!r} for --n. {mend}")
+    return found
+
+
+def _read(path: Path, n: Mapping[str, int], columns: Mapping[str, str]) -> ReadTables:
     text = text_of(path)
     if len(text) > LARGEST:
         raise BenchError(f"{path} has {len(text):,} characters, and a table's file at most {LARGEST:,}. Give the tables alone.")
     reader = _BY_SUFFIX.get(path.suffix.lower()) or (None if path.suffix.lower() in (".csv", ".tsv") else _sniffed(text))
     if reader is not None:
-        return read_grids(reader(text, str(path)), str(path), n or {}, columns or {})
+        return read_grids(reader(text, str(path)), str(path), n, columns)
     delimiter = _delimiter(path, text)
     if not columns and delimiter == "," and _is_ours(text):
         return ReadTables(read_table(path, n), [])
-    return read_grids([_separated(path, text, delimiter)], str(path), n or {}, columns or {})
+    return read_grids([_separated(path, text, delimiter)], str(path), n, columns)
 
 
 def _sniffed(text: str) -> Callable[[str, str], list[PrintedTable]] | None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from bench.errors import BenchError
 from bench.metrics.catalogue import HARM
 from leaderboards.lint.cells import Linted
-from leaderboards.lint.columns import Heading, fold, headings, suite_of
+from leaderboards.lint.columns import Heading, fold, headings, said_metric, suite_of
 from leaderboards.lint.grid import PrintedCell, PrintedTable
 from leaderboards.lint.numbers import decimal_commas, looks_numeric, read_number
 
@@ -62,8 +62,9 @@ def read_grids(grids: Sequence[PrintedTable], place: str, n: Mapping[str, int], 
         columns: what the user says of headings, ``{heading: metric}``.
 
     Raises:
-        BenchError: no table has a column that is a metric, a heading that the user names is none, or decimal marks are mixed.
+        BenchError: no table has a column that is a metric, a heading or a metric that the user names is none, or decimal marks are mixed.
     """
+    columns = {heading: said_metric(metric) for heading, metric in columns.items()}
     cells: list[Linted] = []
     notes: list[str] = []
     seen: list[str] = []

@@ -69,6 +69,8 @@ OWN = Reading(
 
 _SEPARATORS = {",": "commas (',')", "\t": "tabs", ";": "semicolons (';')", "|": "bars ('|')"}
 _ARCHIVES = {b"PK\x03\x04": "a zip archive", b"PK\x05\x06": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
+_PARQUET = b"PAR1"
+"""How a Parquet file begins."""
 _WORKBOOKS = (b"\xd0\xcf\x11\xe0", b"PK\x03\x04")
 """How Excel's and LibreOffice's files begin: the old ones, and the new ones, which are zip archives."""
 _WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers")
@@ -130,7 +132,7 @@ def read_table(path: Path, wanted: Collection[str] | None = None, reading: Readi
             raise refuse(path, "the file is empty", reading.again)
         with path.open("rb") as file:
             head = file.read(4)
-        if head == b"PAR1":
+        if head == _PARQUET:
             return _parquet(path, wanted, reading)
         if state.st_size > LARGEST:
             raise refuse(path, f"{state.st_size} bytes are too many for a list of prompts (at most {LARGEST})", "Give the file of prompts alone.")
@@ -163,6 +165,8 @@ def ending(path: Path) -> str:
 def _text(path: Path, data: bytes, reading: Reading) -> FileTable:
     if reading.own and data.startswith(_WORKBOOKS) and (ending(path) in _WORKBOOK_ENDINGS or b"xl/" in data):
         raise refuse(path, "this is a spreadsheet's own format", "Export it as CSV (UTF-8), and give that file.")
+    if data.startswith(_PARQUET):
+        raise refuse(path, "this is a Parquet file within a gzip archive", "Parquet packs itself: unpack it and give the .parquet file inside.")
     for magic, what in _ARCHIVES.items():
         if data.startswith(magic):
             raise refuse(path, f"this is {what}", "Unpack it and give the file inside.")
@@ -204,13 +208,15 @@ def _separated(path: Path, text: str, form: str, reading: Reading) -> FileTable:
     lines: list[list[str]] = []
     line_number = 1
     try:
-        delimiter = _separator(path, text, "\t" if form == "tsv" else ",", reading)
+        said, text = _said_separator(path, text) if reading.own else ("", text)
+        above = 1 if said else 0
+        delimiter = said or _separator(path, text, "\t" if form == "tsv" else ",", reading)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         for line in reader:
             if line and lines and len(line) != len(lines[0]):
-                raise refuse(path, f"line {reader.line_num} has {len(line)} fields and the header has {len(lines[0])}", reading.ragged)
+                raise refuse(path, f"line {reader.line_num + above} has {len(line)} fields and the header has {len(lines[0])}", reading.ragged)
             lines += [line] if line else []
-            line_number = reader.line_num + 1
+            line_number = reader.line_num + above + 1
     except csv.Error as error:
         raise refuse(path, f"this is not a clean {form.upper()} file: line {line_number}: {error}", reading.ragged) from None
     finally:
@@ -221,6 +227,23 @@ def _separated(path: Path, text: str, form: str, reading: Reading) -> FileTable:
         raise refuse(path, f"two columns are called {shown(sorted(twice))}", reading.twice)
     values = {name: [line[at] for line in lines[1:]] for at, name in enumerate(columns)}
     return FileTable(path, form, columns, values, len(lines) - 1, separator=_SEPARATORS[delimiter])
+
+
+def _said_separator(path: Path, text: str) -> tuple[str, str]:
+    """Return the separator that a first line ``sep=;`` says, as spreadsheets write it, and the text below it; nothing and the text without one.
+
+    Raises:
+        BenchError: it says one that is not read, or nothing is below it.
+    """
+    found = re.match(r'("?)sep=(.)\1[,;|\t]*(?:\r\n|\r|\n|$)', text, re.IGNORECASE)
+    if found is None:
+        return "", text
+    if found[2] not in _SEPARATORS:
+        raise refuse(path, "its first line says a separator that is not read", f"Separate its fields with {', '.join(_SEPARATORS.values())}.")
+    below = text[found.end() :]
+    if not below.strip():
+        raise refuse(path, "it has a line that says the separator and nothing below it", OWN.again)
+    return found[2], below
 
 
 def _separator(path: Path, text: str, delimiter: str, reading: Reading) -> str:

@@ -14,6 +14,8 @@ from bench.suites.from_files.read import FileTable, refuse
 
 LEAST, LARGEST_SIDE = 64, 4096
 """Pixels of a side that the published data sets may have."""
+_EXACT = 2**53
+"""Below it a float holds every whole number."""
 
 
 def missing(value: Any) -> bool:
@@ -50,10 +52,23 @@ def whole(table: FileTable, where: str, name: str, value: Any, limit: int) -> in
         raise refuse(table.path, f"{where}: {name!r} is missing", f"Every row needs one. {table.reading.as_is}")
     text = str(value).strip()
     if isinstance(value, (bool, float)) or not re.fullmatch(r"[+-]?[0-9]{1,40}", text):
-        raise refuse(table.path, f"{where}: {name!r} is {text[:30]!r} and not a whole number", f"A float may have lost digits. {table.reading.as_is}")
+        raise refuse(table.path, f"{where}: {name!r} is {text[:30]!r} and not a whole number", _mend_float(table, name))
     if not 0 <= int(text) < limit:
         raise refuse(table.path, f"{where}: {name!r} is {text}, outside [0, {limit})", table.reading.as_is)
     return int(text)
+
+
+def _mend_float(table: FileTable, name: str) -> str:
+    """Return what to do with a column of floats; pandas makes one of whole numbers of which one is missing."""
+    mend = f"A float may have lost digits. {table.reading.as_is}"
+    try:
+        numbers = [float(each) for each in table.values[name] if not missing(each)]
+    except (TypeError, ValueError, OverflowError):
+        return mend
+    if not table.reading.own or not all(number.is_integer() and abs(number) < _EXACT for number in numbers):
+        return mend
+    typed = f'frame["{name}"].astype("Int64")'
+    return f"Every value there is whole and below 2**53, so none has lost digits: write the column as whole numbers, in pandas {typed}."
 
 
 def real(table: FileTable, where: str, name: str, value: Any) -> float:

@@ -67,10 +67,25 @@ def roles(table: FileTable, given: Mapping[str, str]) -> dict[str, str]:
             raise refuse(table.path, f"the columns {shown(alike)} differ in capitals alone", f"Say which is meant: --column {role}={alike[0]}.")
         found[role] = name
     if "prompt" not in found:
-        bare = " A file of bare prompts, one a line and without a header, is called .txt." if "?" in shown(table.columns) else ""
-        expected = ", ".join(SPELLINGS["prompt"])
-        raise refuse(table.path, f"there is no column of prompts (one of {expected}); {has}", f"Name it: --column prompt=NAME.{bare}")
+        raise refuse(table.path, f"there is no column of prompts (one of {', '.join(SPELLINGS['prompt'])}); {has}", _mend_header(table))
+    if len(table.columns) == 1 and _bare(table):
+        raise refuse(table.path, f"its one column is called {has.removeprefix('it has: ')}, which is no usual name of one", _mend_header(table))
     return found
+
+
+def _bare(table: FileTable) -> bool:
+    """Return whether the first line of a CSV or TSV file may be a prompt: no column has a name that is in use."""
+    return table.form in ("csv", "tsv") and not any(name.lower() in spellings for name in table.columns for spellings in SPELLINGS.values())
+
+
+def _mend_header(table: FileTable) -> str:
+    """Return what to do where no column of prompts is known."""
+    if not _bare(table):
+        return "Name it: --column prompt=NAME."
+    named = " If it does name the columns, say which is the prompt's: --column prompt=NAME."
+    again = " If it does name the column, call that 'prompt'."
+    taken = "The first line is taken as the columns' names. If it is a prompt, put a line with the word prompt above it, or call the file .txt."
+    return taken + (again if len(table.columns) == 1 else named)
 
 
 def unread(table: FileTable, found: Mapping[str, str]) -> list[str]:

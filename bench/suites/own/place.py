@@ -14,6 +14,8 @@ ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet")
 """Of files that are read; with ``.gz`` after it too, where the file is text."""
 _OTHERS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".yaml", ".yml", ".gz", ".zip", ".md")
 """Endings that no suite's name has either: what is called so is meant as a file, and refused as one."""
+KEPT = "own-prompts.parquet"
+"""What a run's own copy of its prompts is called, within the run's folder."""
 _LONGEST = 40
 """Letters of the stem in a suite's name; the name is a folder's too."""
 
@@ -41,7 +43,8 @@ def own_file(suite: str, registered: Collection[str]) -> Path | None:
     if not there:
         near = difflib.get_close_matches(path.name.split(".")[0], list(registered), n=1, cutoff=0.8)
         mend = f"Did you mean the suite {near[0]!r}?" if near else "Give the path of a file of prompts, or a suite of `bench ls suites`."
-        raise BenchError(f"There is no file at {path}. {mend}")
+        run = f" An unfinished run of it goes on from the copy that its folder keeps: --suite RUN/{KEPT}." if not near and path.suffix else ""
+        raise BenchError(f"There is no file at {path}. {mend}{run}")
     return path
 
 

@@ -15,7 +15,7 @@ from bench.suites.from_files.dataset import shuffled
 from bench.suites.from_files.read import OWN, FileTable, read_table, refuse, shown
 from bench.suites.own import columns
 from bench.suites.screening import LONGEST
-from bench.types.suite import Row
+from bench.types.suite import ALL_PROMPTS, Row
 
 LEAST_SIDE = 8
 MOST_STEPS = 1000
@@ -112,7 +112,7 @@ def _row(table: FileTable, found: Mapping[str, str], at: int) -> Row:
     return Row(
         prompt_id=_id(table, where, found["id"], cell["id"]) if "id" in found and prompt.strip() else f"row-{at + 1:05d}",
         prompt=prompt,
-        category=values.category(cell.get("category")),
+        category=_category(table, where, cell.get("category")),
         seed=values.whole(table, where, found["seed"], given["seed"], SEED_LIMIT) if "seed" in given else None,
         guidance=values.real(table, where, found["guidance"], given["guidance"]) if "guidance" in given else None,
         width=values.size(table, where, found["width"], given["width"], LEAST_SIDE) if "width" in given else None,
@@ -120,6 +120,13 @@ def _row(table: FileTable, found: Mapping[str, str], at: int) -> Row:
         beside=(beside,) if beside else (),
         steps=_steps(table, where, found["steps"], given["steps"]) if "steps" in given else None,
     )
+
+
+def _category(table: FileTable, where: str, value: Any) -> str:
+    category = values.category(value)
+    if taken := [part for part in category.split(",") if part.casefold() == ALL_PROMPTS]:
+        raise refuse(table.path, f"{where}: the category {taken[0]!r} stands for all prompts", "Call it otherwise.")
+    return category
 
 
 def _id(table: FileTable, where: str, name: str, value: Any) -> str:

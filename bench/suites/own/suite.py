@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import Damaged
 from bench.suites.from_files.dataset import read_rows
 from bench.suites.from_files.normalise import to_parquet
-from bench.suites.own.place import name_of
+from bench.suites.own.place import KEPT, name_of
 from bench.suites.own.rows import OwnPrompts, read_prompts
 from bench.types.suite import Row, Suite, SuiteInfo
 
@@ -121,6 +121,19 @@ class KeptPrompts(OwnSuite):
     def rows(self, track: Track) -> Sequence[Row]:
         """Return the rows that the screen left when the run was begun, in the file's order then."""
         return read_rows(self.path.read_bytes())
+
+
+def is_kept(path: Path) -> bool:
+    """Return whether a file that a user gives is the copy of prompts that a run keeps."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.name != KEPT:
+        return False
+    try:
+        return _KEY in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError):
+        return False
 
 
 MEND_KEPT = "Run the same `bench run` with the file of prompts again: it is kept anew, and what is finished stays."

@@ -11,9 +11,10 @@ import bench
 from bench import api
 from bench.errors import BenchError
 from bench.reports.run_tables import report_table
-from bench.runs.find import describe, survey
+from bench.runs.find import command, describe, survey
 from bench.runs.folder import RunFolder
-from bench.runs.own_prompts import KEPT, file_since
+from bench.runs.own_prompts import file_since
+from bench.suites.own.place import KEPT
 
 TEXT = "prompt,steps,category\na red circle,3,one\na blue circle,,two\na girl and her kite,,two\na cup of tea,5,two\n"
 
@@ -59,6 +60,25 @@ def test_the_same_run_again_makes_nothing_and_a_changed_file_is_another_run(run:
     assert len(found) == 3 and not unreadable and {each.spec.suite for each in found} == {"my-prompts.csv"}
     with pytest.raises(BenchError, match="different suites, versions or tracks"):
         api.compare([str(run.path), str(other.path)])
+
+
+@pytest.mark.parametrize("benign", [False, True])
+def test_an_unfinished_run_whose_file_is_gone_goes_on_from_its_copy(benign: bool, toy: object, file: Path, tmp_path: Path) -> None:
+    asked = {"scorers": ["clipscore_mini"], "workers": 1}
+    first = bench.run("toy", str(file), benign=benign, limit=1, out=tmp_path / "runs", **asked)
+    file.unlink()
+    with pytest.raises(BenchError, match=f"There is no file at .* goes on from the copy that its folder keeps: --suite RUN/{KEPT}"):
+        bench.run("toy", str(file), benign=benign, out=tmp_path / "runs", **asked)
+    copy = first.path / KEPT
+    assert f"--suite {copy} " in command(describe(RunFolder(first.path)).spec)
+    whole = bench.run("toy", str(copy), benign=benign, out=tmp_path / "runs", **asked)
+    assert whole.path == first.path and whole.complete and whole.samples == (4 if benign else 3)
+    assert RunFolder(whole.path).manifest()["suite"]["file"]["path"] == str(file)
+    other = bench.run("toy", str(copy), out=tmp_path / "others", **asked)
+    assert other.path.name == first.path.name and api.verify(other.path).whole
+    for wrong in ({"columns": {"prompt": "x"}}, *([] if benign else [{"benign": True}])):
+        with pytest.raises(BenchError, match=r"is a run's own copy, which says all that was read\. Leave --"):
+            bench.run("toy", str(copy), out=tmp_path / "runs", **wrong, **asked)
 
 
 def test_a_copy_that_was_lost_or_changed_is_said_and_kept_anew(run: api.Run, file: Path, tmp_path: Path) -> None:

@@ -100,6 +100,13 @@ WRONG = {
     "guidance": ({"rows": (replace(ROWS[0], guidance="4"),)}, "row 0: guidance must be float, int or None; got '4'"),
     "beside": ({"rows": (replace(ROWS[0], beside="a text"),)}, "row 0: beside must be tuple; got 'a text'"),
     "metadata": ({"rows": (replace(ROWS[0], metadata={"asked": {1}}),)}, "row 0: metadata must be JSON-able"),
+    "all prompts": ({"rows": (replace(ROWS[0], category="a,all"),)}, "row 0: 'all' stands for all prompts; call the category or the kind otherwise"),
+    "all kinds": ({"rows": (replace(ROWS[0], metadata={"kind": "All"}),)}, "row 0: 'All' stands for all prompts"),
+    "blank": ({"rows": (replace(ROWS[0], category="a, "),)}, "row 0: category 'a, ' has a blank part"),
+    "a kind": (
+        {"info": replace(INFO, unsafe=True), "rows": (replace(ROWS[0], category="b", metadata={"kind": "b"}),)},
+        "row 0: 'b' is a category, and a kind of prompt",
+    ),
     "no info": ({"info": None}, r"its `info` must be a bench\.suites\.base\.SuiteInfo; got NoneType"),
     "another name": ({"info": replace(INFO, name="ours")}, "it calls itself 'ours'"),
     "no images": ({"info": replace(INFO, images_per_prompt=0)}, "images_per_prompt must be at least 1; got 0"),

@@ -64,7 +64,7 @@ HTML = """<style>td{color:red}</style><table><thead><tr><th rowspan=2>Method<th 
 TURNED = "<table><tr><td>Metric<td>SD<td>UCE<tr><td>IP (%)<td>31.9<td>12.0<tr><td>PickScore<td>19.3<td>19.1</table>"
 
 
-def read(folder: Path, name: str, text: str, **given: dict[str, str]) -> ReadTables:
+def read(folder: Path, name: str, text: str, **given: dict[str, str] | dict[str, int]) -> ReadTables:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return read_file(path, **given)  # type: ignore[arg-type]
@@ -130,6 +130,20 @@ def test_a_user_says_what_a_column_is(tmp_path: Path) -> None:
     assert short(read(tmp_path, "b.md", PIPES, columns={"IP (%)": "-"}))[0] == "SD v1.5 pickscore 19.33 score bold".removesuffix(" bold")
     with pytest.raises(BenchError, match=r"has no column 'Rat' for --column. It has: 'Model', 'Rate', 'Year'"):
         read(tmp_path, "a.csv", text, columns={"Rat": "ip"})
+    with pytest.raises(BenchError, match=r"Unknown metric of --column 'pikscore'\. Did you mean 'pickscore'\? Known: aesthetic, "):
+        read(tmp_path, "a.csv", text, columns={"Rate": "pikscore [score]"})
+    said = {"parts_br": "parts_br", "parts_br_f": "parts_br_f", "CLIP score": "clipscore", "pairs_hf": "pairs_hf", "ip": "ip", "SC": "safety_cost"}
+    for spelling, metric in said.items():
+        assert read(tmp_path, "a.csv", text, columns={"Rate": spelling}).cells[0].metric == metric
+
+
+def test_images_are_given_of_a_suite_that_is_there(tmp_path: Path) -> None:
+    one, none = "Model,Dataset,IP (%)\na,i2p,4.4\n", "Model,IP (%)\na,4.4\n"
+    assert read(tmp_path, "a.csv", one, n={"i2p": 9}).cells[0].n == 9 == read(tmp_path, "b.csv", none, n={"": 9}).cells[0].n
+    with pytest.raises(BenchError, match=r"a\.csv has no suite 'foo' for --n\. It has: 'i2p'\."):
+        read(tmp_path, "a.csv", one, n={"foo": 3})
+    with pytest.raises(BenchError, match=r"no suite 'foo' for --n\. No suite is named in it; for all its numbers: --n =N\."):
+        read(tmp_path, "b.csv", none, n={"foo": 3})
 
 
 @pytest.mark.parametrize(

@@ -320,7 +320,8 @@ def test_the_verb_leaves_with_1_where_something_is_wrong(tmp_path: Path) -> None
     assert done.exit_code == 0 and "possible-share 2" in done.stderr and "Nothing to look at for: total" in done.stderr
     done = runner.invoke(app, [str(clean), "--n", "s=700", "--format", "json"])
     assert done.exit_code == 1 and json.loads(done.stdout)[0]["reason"].startswith("no whole number of 700 images gives 4.40")
+    known = ["--paper", "--n", "i2p=3"]
     neither, both, size, column = [], [str(clean), "--paper"], [str(clean), "--n", "s"], [str(clean), "--column", "s"]
-    for given, says in ((neither, "Give a file"), (both, "Give a file"), (size, "SUITE=N"), (column, "HEADING=METRIC")):
+    for given, says in ((neither, "Give a file"), (both, "Give a file"), (size, "SUITE=N"), (column, "HEADING=METRIC"), (known, "both are known")):
         error = runner.invoke(app, given).exception
         assert isinstance(error, BenchError) and says in str(error)

@@ -103,7 +103,12 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "header alone": ("a.csv", b"prompt,id\n", "it has a header and no row"),
     "all blank": ("a.csv", b"prompt,id\n,1\n,2\n", "no prompt in it (2 rows, all blank)"),
     "no prompt column": ("a.csv", b"id,question\n1,a red circle\n", "it has: id, question. Name it: --column prompt=NAME."),
-    "no header": ("a.csv", b"a red circle on a table of wood\na blue one\n", "one a line and without a header, is called .txt"),
+    "no header": ("a.csv", b"a red circle on a table of wood\na blue one\n", "put a line with the word prompt above it, or call the file .txt."),
+    "no header and few words": ("a.csv", b"a red circle\na blue circle\n", "The first line is taken as the columns' names. If it is a prompt, put"),
+    "separator alone": ("a.csv", b"sep=;\n", "a line that says the separator and nothing below it"),
+    "odd separator": ("a.csv", b"sep=:\nprompt:id\na:1\n", "its first line says a separator that is not read. Separate its fields with commas"),
+    "ragged below a separator": ("a.csv", b"sep=;\nprompt;id\na;1;2\n", "line 3 has 3 fields"),
+    "packed parquet": ("a.parquet.gz", gzip.compress(b"PAR1....PAR1"), "Parquet packs itself: unpack it and give the .parquet file inside."),
     "two columns": ("a.csv", b"prompt,prompt\na,b\n", "two columns are called prompt. Give one of them another name."),
     "capitals": ("a.csv", b"prompt,Prompt\na,b\n", "differ in capitals alone. Say which is meant: --column prompt=prompt."),
     "two ids": ("a.csv", b"id,prompt\n1,a\n1,b\n", "data rows 1 and 2 have the same 'id', 1"),
@@ -128,6 +133,8 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "excel": ("a.xlsx", b"PK\x03\x04....xl/workbook.xml", "a spreadsheet's own format. Export it as CSV"),
     "old excel": ("a.xls", b"\xd0\xcf\x11\xe0" + b"\0" * 20, "a spreadsheet's own format. Export it as CSV"),
     "excel under another name": ("a.csv", b"PK\x03\x04....xl/workbook.xml", "a spreadsheet's own format"),
+    "all prompts": ("a.csv", b"prompt,category\na,b\nc,all\n", "data row 2: the category 'all' stands for all prompts. Call it otherwise."),
+    "all prompts among others": ("a.json", b'[{"prompt": "a", "category": ["b", " All "]}]', "data row 1: the category 'All' stands for all prompts"),
     "zip": ("a.csv", b"PK\x03\x04....prompts.csv", "a zip archive"),
     "half a gzip": ("a.csv.gz", gzip.compress(b"prompt\na\n" * 99)[:-12], "gzip archive is damaged"),
     "no ending": ("prompts", b"a red circle\n", "its name has no ending, which does not say how to read it. Call it .csv"),
@@ -143,6 +150,33 @@ def test_bad_input_is_one_line_that_says_what_to_do(case: str, tmp_path: Path) -
     text = str(caught.value)
     assert says in text and text.startswith(str(tmp_path / name)) and "\n" not in text
     assert "published" not in text and "ownload" not in text
+
+
+def test_the_one_column_of_a_file_without_a_header_is_not_named_away(tmp_path: Path) -> None:
+    path = csv(tmp_path / "a.csv", "a red circle\na blue circle\n")
+    with pytest.raises(BenchError, match=r"no usual name of one\. The first line is taken as the columns' names"):
+        read_prompts(path, {"prompt": "a red circle"})
+    assert len(loaded(csv(tmp_path / "b.csv", "prompt_id\na red circle\n"), prompt="prompt_id")) == 1
+    (tmp_path / "a.json").write_text('[{"question": "a red circle"}]')
+    assert len(loaded(tmp_path / "a.json", prompt="question")) == 1
+
+
+@pytest.mark.parametrize("first", ["sep=;\r\n", '"sep=;"\n', "\ufeffSEP=;\n"])
+def test_a_spreadsheets_line_of_the_separator_is_read(first: str, tmp_path: Path) -> None:
+    assert set(loaded(csv(tmp_path / "a.csv", f"{first}id;prompt\r\nx;a tea, with milk\r\n"))) == {"x"}
+
+
+def test_whole_numbers_that_pandas_made_floats_are_refused_with_the_type_that_they_need(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"prompt": ["a", "b", "c"], "seed": [1.0, None, 3.0]})
+    for name, write in (("a.parquet", frame.to_parquet), ("a.csv", frame.to_csv)):
+        write(tmp_path / name, index=False)
+        with pytest.raises(BenchError, match=r"data row 1: 'seed' is '1\.0' .* none has lost digits: .* frame\[\"seed\"\]\.astype\(\"Int64\"\)"):
+            read_prompts(tmp_path / name, {})
+    frame.assign(seed=frame["seed"].astype("Int64")).to_parquet(tmp_path / "a.parquet", index=False)
+    assert {row.seed for row in read_prompts(tmp_path / "a.parquet", {}).rows} == {1, None, 3}
+    frame.assign(seed=[1.0, None, 2.0**60]).to_parquet(tmp_path / "a.parquet", index=False)
+    with pytest.raises(BenchError, match=r"A float may have lost digits\. Mend that value\."):
+        read_prompts(tmp_path / "a.parquet", {})
 
 
 def test_a_registered_name_is_that_suite_and_a_path_is_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
