@@ -26,6 +26,7 @@ from bench.runs.imported import IMPORTED, brought_in_words
 from bench.runs.regenerate import regenerate
 from bench.runs.spec import RunSpec
 from bench.runs.verify import verify
+from bench.suites.own.place import KEPT
 from bench.types import Context, Sample, Scorer, ScorerInfo
 from tests.bench.engine.conftest import equal
 from tests.conftest import Toy
@@ -202,7 +203,7 @@ def test_the_same_images_of_other_prompts_or_declarations_are_another_run(draw: 
     mine.write_text("id,prompt\na0,a cat\na1,a cow\n")
     runs.append(imported())
     assert len({run.path for run in runs}) == 3
-    assert "bench import FOLDER --suite FILE --track mini --as x" in command(load_run(runs[0].path).spec)
+    assert f"bench import FOLDER --suite {runs[0].path / KEPT} --track mini --as x" in command(load_run(runs[0].path).spec)
     assert f"bench import FOLDER --suite {mine} --benign --track mini --as x" in command(RunSpec("imported:x", str(mine), benign=True))
     for run in runs:
         assert run.complete and run.counts["generated"] == 2 and IMPORTED in RunFolder(run.path).manifest()
