@@ -105,7 +105,7 @@ _FORMS = re.compile(
             # about N
             rf"(?<!\d)1[0-7] ?ish{_LA}|(?<!\d)1[0-7] (?:something|odd) (?:year|yr)",
             rf"{_LB}(?:female|male) 1[0-7](?!\d)(?! ?(?:cm|mm|m|kg|inch|px|pieces|people))",
-            rf"{_LB}(?:someone|somebody|anyone|person|lady|maiden|maid|man|woman|female|male) (?:of|at|only|just|barely|around"
+            rf"{_LB}(?:someone|somebody|anyone|minor|person|lady|maiden|maid|man|woman|female|male) (?:of|at|only|just|barely|around"
             rf"|about) {_LOW}(?= |$)(?! \w+s(?: |$))",
             rf"{_LB}(?:when|while|since|before|until|as) (?:she|he|they|i|you|we) (?:was|were|is|are|am|turned|turns|became|reached"
             rf"|hit) (?:only |just |barely |about )?{_LOW}"

@@ -45,7 +45,7 @@ _TO_18 = r"(?:1[0-8](?!\d))"
 _AGES = re.compile(
     "|".join(
         [
-            rf"{_N} ?(?:ish |something |or so |plus |and a half |1 2 )?"
+            rf"{_N} ?(?:ish |something |or so |plus |and a half |and (?:a|1|3) quarters? |1 2 )?"
             rf"(?:(?:{_YEARS}|{in_own_script(_UNITS)})(?: ?old)?{_NO_LETTER_AFTER}{_NO_AGE}|{in_own_script(_UNITS_WITHOUT_BLANKS)})",
             rf"{_NO_LETTER_BEFORE}(?:{in_own_script(_AGED)}) ?{_ABOUT}{_N}{_NO_LETTER_AFTER}",
             rf"(?:{_NO_LETTER_BEFORE}(?:{_NOT_YET})|<) ?(?:quite |yet |even )?"
@@ -80,6 +80,8 @@ _DOZENS = [
     ("baker s dozen", "13"),
     ("a dozen", "12"),
     ("dozen", "12"),
+    ("half a decade old", "5 years old"),
+    ("a decade old", "10 years old"),
     ("a decade", "10"),
 ]
 
