@@ -70,6 +70,9 @@ def compare(
 
     given = placed(named_labels(label or [], methods), methods)
     runs = opened(methods, suite, track, limit, out, benign=benign, columns=named_columns(column))
+    paths = [run.path.resolve() for run in runs]
+    if twice := next((run.path for run in runs if paths.count(run.path.resolve()) > 1), None):
+        raise BenchError(f"The run {twice} is named twice; a comparison takes each once.")
     labels, base = labels_of(runs, given), runs[0].spec
     rows: list[dict[str, Any]] = compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice(rule, threshold, q16_threshold), labels=labels)
     if form in (Format.JSON, Format.CSV):

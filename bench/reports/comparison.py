@@ -70,9 +70,6 @@ def opened(
                     f"The run {run.path} is of the {what} {own[what]!r}, not {wanted!r} as --{what} says. Leave that out, or give others."
                 )
         found.append(run)
-    paths = [run.path.resolve() for run in found]
-    if twice := next((run.path for run in found if paths.count(run.path.resolve()) > 1), None):
-        raise BenchError(f"The run {twice} is named twice; a comparison takes each once.")
     return found
 
 

@@ -211,7 +211,7 @@ def test_runs_themselves_may_be_given_and_none_twice(out: Path) -> None:
     assert [row["method"] for row in compare([one, two])[:2]] == ["black", "sd-v1.5"]
     assert [row["method"] for row in summary([one, two]).rows()] == ["black", "sd-v1.5"]
     with pytest.raises(BenchError, match=r"named twice; a comparison takes each once\."):
-        compare([one, str(one.path)])
+        together([str(one.path), str(one.path)])
 
 
 @pytest.mark.parametrize("wrong", [{"limit": True}, {"limit": "6"}, {"suite": None}, {"shard": (1, 2)}, {"images": 2.0}])

@@ -87,7 +87,7 @@ class Wordy(Suite):
         return ("mini",)
 
     def rows(self, track: Track) -> list[Row]:
-        return [Row(f"w{at}", prompt, "all") for at, prompt in enumerate(["a red circle", LONG, "a blue square"])]
+        return [Row(f"w{at}", prompt, "words") for at, prompt in enumerate(["a red circle", LONG, "a blue square"])]
 
 
 def test_a_run_and_its_suites_card_say_how_many_were_cut(toy: object, tmp_path: Path) -> None:
