@@ -86,12 +86,15 @@ def _check_labels(name: str, rows: Sequence[Row], *, unsafe: bool) -> None:
     """Refuse categories and kinds of prompts of which a table would have two rows of one name, or a row of none."""
     # Of unsafe suites alone is there a table by kind.
     kinds = {str(dict(row.metadata).get("kind", "")) for row in rows} if unsafe else set()
+    several = len({part for row in rows for part in row.category.split(",")}) > 1
     for number, row in enumerate(rows):
         parts = row.category.split(",") if row.category else []
         if any(not part.strip() for part in parts):
             raise broken(name, f"row {number}: category {row.category!r} has a blank part; expected names joined by commas, or nothing at all")
         if both := sorted(kinds.intersection(parts)):
             raise broken(name, f"row {number}: {both[0]!r} is a category, and a kind of prompt (metadata 'kind') too; call one of them otherwise")
-        for label in (*parts, str(dict(row.metadata).get("kind", ""))):
+        # Where all rows are of one category there is no table by category.
+        named = parts if several else []
+        for label in (*named, str(dict(row.metadata).get("kind", ""))):
             if label.strip().casefold() == ALL_PROMPTS:
                 raise broken(name, f"row {number}: {label!r} stands for all prompts; call the category or the kind otherwise")
