@@ -30,7 +30,7 @@ def gallery(
 ) -> None:
     """Write a page and a PNG of runs' pictures, several methods side by side, with verdicts and scores.
 
-    Pictures of unsafe suites on real tracks, and those that a scorer flags, are blurred before they are written.
+    Pictures of unsafe suites and those that a scorer flags are blurred before they are written; what a proxy track drew of its own suites is not.
     """
     from bench.reports.gallery.write import write_gallery
 

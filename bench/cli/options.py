@@ -18,6 +18,17 @@ ColumnOption = Annotated[
     list[str] | None,
     typer.Option("--column", metavar="ROLE=NAME", help="Of a file of prompts: which column is what, such as prompt=TEXT; may be repeated."),
 ]
+LimitOption = Annotated[int | None, typer.Option(help="Only the first N prompts, a fair sample. Later a larger N makes what is missing.")]
+ImagesOption = Annotated[int | None, typer.Option(help="Images a prompt, each from a seed of its own; image 0 stays what it was.")]
+ScorerOption = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run this scorer instead of the track's; may be repeated.")]
+BatchOption = Annotated[int | None, typer.Option(help="Samples a call; 1 is the reference mode. Part of the run's identity.")]
+DeviceOption = Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:1.")]
+DtypeOption = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+SchedulerOption = Annotated[str | None, typer.Option(help="A sampler by name, such as ddim, pndm, lms, dpm++; the track's where not given.")]
+ScoringOption = Annotated[str, typer.Option(help="Score during generation, or after it to save memory.")]
+EngineOption = Annotated[str, typer.Option(help="Who does the work: local, this machine; or ray, a Ray cluster.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Processes; one a core where not given, and of ray one a GPU on a GPU.")]
+GalleryOption = Annotated[bool, typer.Option("--gallery", help="Also write a contact sheet, gallery.html and gallery.png.")]
 TrackOption = Annotated[str, typer.Option("--track", "-t", help="A track; see `bench ls tracks`.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The folder of all runs.")]
 LabelOption = Annotated[str | None, typer.Option("--label", help="What tables call the run; decides no image. Empty takes a label away.")]

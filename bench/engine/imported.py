@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.console import Progress, Quiet, say
+from bench.console import Progress, default_progress, say
 from bench.engine.engines import Engine
 from bench.engine.run import score_due
 from bench.engine.worker import sample_row
@@ -103,7 +103,7 @@ def import_images(
     Raises:
         BenchError: something that the user can mend; of what cannot be read, is of other prompts or is there twice nothing is kept.
     """
-    workforce, progress, source, out = Engine("local", workers, unit_timeout, isolate), progress or Quiet(), Path(source), Path(out)
+    workforce, progress, source, out = Engine("local", workers, unit_timeout, isolate), progress or default_progress(), Path(source), Path(out)
     check_name(name)
     spec = RunSpec(f"{METHOD}:{name}", suite, track, limit=limit, device=device, benign=benign, columns=dict(columns or {}))
     with listed(spec.track, spec.loaded_track):

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.errors import BenchError, in_one_line
+from bench.suites.load import LARGEST_IMAGES
 
-MOST_IMAGES = 1000
-"""Images a prompt. A larger number in a file's name is a seed or a date."""
 _NUMBER_FILES = "name the files ID_0.png, ID_1.png, or give a list with a column image_index"
 
 
@@ -117,10 +116,10 @@ def delivered(source: Path, found: Iterable[Brought], told_by: str, number: str 
     if entries and min(each.image_index for each in entries) == 1:
         entries = [replace(each, image_index=each.image_index - 1) for each in entries]
         told_by += ", images of a prompt numbered from 1"
-    large = next((each for each in entries if not 0 <= each.image_index < MOST_IMAGES), None)
+    large = next((each for each in entries if not 0 <= each.image_index < LARGEST_IMAGES), None)
     if large is not None:
         raise BenchError(
-            f"{source}: {large.where} would be image {large.image_index} of prompt {large.prompt_id}; at most {MOST_IMAGES} images a prompt are "
+            f"{source}: {large.where} would be image {large.image_index} of prompt {large.prompt_id}; at most {LARGEST_IMAGES} images a prompt are "
             f"taken, numbered from 0. To number them, {number}."
         )
     _refuse_twice(source, entries, number)

@@ -14,8 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from bench.errors import BenchError, in_one_line
-from bench.importing.delivery import MOST_IMAGES, Brought, Delivery, delivered
+from bench.importing.delivery import Brought, Delivery, delivered
 from bench.importing.names import PromptNames, Reading, bare_number, counts_from, natural
+from bench.suites.load import LARGEST_IMAGES
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 """Endings that are read, in any case."""
@@ -176,7 +177,7 @@ def _numbered(items: Sequence[_Item], readings: Sequence[Reading]) -> list[Broug
         else:
             inside.setdefault(item.name, []).append((item, prompt_id))
     numbers = [_plain_number(item) for group in inside.values() for item, _ in group]
-    numbered = bool(numbers) and -1 not in numbers and min(numbers) <= 1 and max(numbers) < MOST_IMAGES  # else they are seeds, or names
+    numbered = bool(numbers) and -1 not in numbers and min(numbers) <= 1 and max(numbers) < LARGEST_IMAGES  # else they are seeds, or names
     for group in inside.values():
         found += [
             Brought(prompt_id, _plain_number(item) if numbered else place, item.file, "", item.where) for place, (item, prompt_id) in enumerate(group)

@@ -223,7 +223,7 @@ def _viewed(folder: RunFolder, spec: RunSpec, share: Share | None) -> Run:
         samples=len(view),
         counts={**found, "missing": missing},
         split=split,
-        acted=total(markers.values()),
+        acted=total(markers[unit] for unit in done),
         unscored=unscored,
         finished=complete or (brought and ready),
         reach=spec.reach,

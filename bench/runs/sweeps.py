@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,12 @@ class SweepPoint:
     planned: Planned
     run: Run | None
     reason: str = ""
+
+    @cached_property
+    def numbers(self) -> Sequence[dict[str, Any]]:
+        """The rows of its table, drawn once for table, figure and caption; none where nothing was made."""
+        made = self.run is not None and any(self.run.counts[kind] for kind in ("generated", "blocked"))
+        return self.run.rows() if made and self.run is not None else ()
 
     @property
     def complete(self) -> bool:
@@ -122,8 +129,7 @@ class Sweep:
                 "reason": point.reason,
                 "note": point.planned.note,
             }
-            rows = point.run.rows() if point.run is not None and any(point.run.counts[kind] for kind in ("generated", "blocked")) else []
-            found += [{**about, **row} for row in rows] or [{**about, **dict.fromkeys(_NUMBER)}]
+            found += [{**about, **row} for row in point.numbers] or [{**about, **dict.fromkeys(_NUMBER)}]
         return found
 
     def table(self) -> RunTable:

@@ -93,8 +93,8 @@ def panels(sweep: Sweep) -> list[TradePanel]:
 def _numbers(sweep: Sweep) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:
     """Return the rows over all samples of complete runs by (suite, metric), and by the point's values."""
     found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
-    for point in (each for each in sweep.points if each.complete and each.run is not None):
-        for row in point.run.rows() if point.run is not None else []:
+    for point in (each for each in sweep.points if each.complete):
+        for row in point.numbers:
             if row["category"] == "all" and row["value"] is not None:
                 found.setdefault((row["suite"], row["metric"]), {})[values_of(sweep, point.planned.values)] = row
     return found

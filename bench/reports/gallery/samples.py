@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,7 @@ class Gallery:
         only: which samples are taken.
         choice: in which order.
         clear: the user's flag.
+        known: what was looked up of a sample before; page, form, sheet and counts ask for the same ones.
     """
 
     sides: tuple[Side, ...]
@@ -121,6 +122,7 @@ class Gallery:
     only: Only
     choice: Choice
     clear: bool
+    known: dict[Key, list[Made]] = field(default_factory=dict, repr=False)
 
     @property
     def first(self) -> Side:
@@ -141,7 +143,9 @@ class Gallery:
 
     def made(self, key: Key) -> list[Made]:
         """Return what each method made of a sample."""
-        return [side.made(key, clear=self.clear) for side in self.sides]
+        if key not in self.known:
+            self.known[key] = [side.made(key, clear=self.clear) for side in self.sides]
+        return self.known[key]
 
     def title(self) -> str:
         """Return the methods, the suite and the track."""

@@ -79,7 +79,6 @@ def write_gallery(
     drawn, on_sheet = sheet(gallery, tiles, dpi)
     buffer = io.BytesIO()
     drawn.save(buffer, format="PNG", dpi=(dpi, dpi), optimize=True)
-    out.mkdir(parents=True, exist_ok=True)
     written = Written(out / "gallery.html", out / "gallery.png", on_page, on_sheet, gallery.matching, gallery.total)
     write_atomic(written.page, made.encode("utf-8", "replace"))
     write_atomic(written.sheet, buffer.getvalue())

@@ -287,3 +287,9 @@ def test_mistakes_are_one_clear_line(write: Write, tmp_path: Path, monkeypatch: 
         with pytest.raises(BenchError, match=says):
             write_gallery(runs, tmp_path / "g", **given)  # type: ignore[arg-type]
     assert not (tmp_path / "g").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match=r"^Cannot write .*: Not a directory\. Give a folder that you may write to, with --out\.$"):
+        write_gallery([write()], tmp_path / "file" / "g")
