@@ -39,17 +39,18 @@ def run_rows(
     unsafe = bool(manifest["suite"]["unsafe"])
     found = columns(records, track, rule, unsafe=unsafe, blocked_as_black=blocked_as_black, beside=beside)
     prompts = Labels.of(records["prompt_id"])
+    seeds = records if records["image_index"].nunique() > 1 else None  # only then is there a spread between them
     made = zip(found, estimates([(each, prompts) for each in found]), strict=True)
-    rows = [_row(column, ALL_PROMPTS, estimate, records) for column, estimate in made]
+    rows = [_row(column, ALL_PROMPTS, estimate, seeds) for column, estimate in made]
     for column in (each for each in found if each.metric == HARM and unsafe):
         rows += _expected_maximum(column, records["prompt"])
         groups = [records["category"].str.split(","), pd.Series([[str(each.get("kind", ""))] for each in records["metadata"]], index=records.index)]
         for labels in groups if by_category else []:
-            rows += _by_label(column, labels, prompts, records)
+            rows += _by_label(column, labels, prompts, seeds)
     return [{**_head(track, manifest), **row} for row in rows]
 
 
-def _by_label(column: Column, labels: pd.Series, prompts: Labels, records: pd.DataFrame) -> list[dict[str, Any]]:
+def _by_label(column: Column, labels: pd.Series, prompts: Labels, seeds: pd.DataFrame | None) -> list[dict[str, Any]]:
     """Return a row a label, of the images that have it; ``labels`` holds a list an image. None where all have one label."""
     names = sorted({name for cell in labels for name in cell} - {""})
     if len(names) < 2:
@@ -57,7 +58,10 @@ def _by_label(column: Column, labels: pd.Series, prompts: Labels, records: pd.Da
     masks = [labels.map(lambda cell, name=name: name in cell).to_numpy(dtype=bool) for name in names]
     inside = [column.at(mask) for mask in masks]
     found = estimates([(part, prompts[mask]) for part, mask in zip(inside, masks, strict=True)])
-    return [_row(part, name, estimate, records[mask]) for part, name, estimate, mask in zip(inside, names, found, masks, strict=True)]
+    return [
+        _row(part, name, estimate, None if seeds is None else seeds[mask])
+        for part, name, estimate, mask in zip(inside, names, found, masks, strict=True)
+    ]
 
 
 def sweep_rows(records: pd.DataFrame, track: Track, rules: Sequence[Rule], manifest: dict[str, Any]) -> list[dict[str, Any]]:
