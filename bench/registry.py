@@ -9,12 +9,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from bench.console import results_apart
 from bench.errors import BenchError, OutOfTime, blaming, did_you_mean, is_ctrl_c, said, within
+from bench.files.declared import SUITE_FOLDERS, yaml_files
 from bench.types import Method, Scorer
 from bench.types.scorer import check_scorer
 from bench.types.suite import Suite, check_suite
@@ -55,17 +55,8 @@ class _Declared:
         return self.reader.load()(self.path)
 
 
-def _declared(group: str) -> Iterator[_Declared]:
-    """Yield an entry a YAML file in the folders that an entry-point group names; a folder that is not there is a :class:`PluginWarning`."""
-    for point in entry_points(group=group) if group else ():
-        try:
-            found = find_spec(point.module)
-            folders = [Path(each) for each in (found.submodule_search_locations or () if found else ())]
-        except (ImportError, ValueError) as error:
-            folders = []
-            warnings.warn(f"The folder {point.name!r} ({point.value}) is not there: {said(error)}.", PluginWarning, stacklevel=3)
-        for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
-            yield _Declared(path.stem, path, point)
+def _not_there(point: EntryPoint, error: BaseException) -> None:
+    warnings.warn(f"The folder {point.name!r} ({point.value}) is not there: {said(error)}.", PluginWarning, stacklevel=5)
 
 
 class Registry(Generic[T]):
@@ -166,7 +157,8 @@ class Registry(Generic[T]):
     def _entry_points(self) -> dict[str, EntryPoint | _Declared]:
         if self._points is None:
             self._points = {}
-            for point in (*entry_points(group=self.group), *_declared(self._folders)):
+            declared = (_Declared(path.stem, path, reader) for reader, path in yaml_files(self._folders, _not_there))
+            for point in (*entry_points(group=self.group), *declared):
                 other = self._points.setdefault(point.name, point)
                 if other.value != point.value:
                     warnings.warn(
@@ -204,5 +196,5 @@ def find_method(name: str) -> tuple[type[Method], dict[str, Any]]:
 
 
 methods: Registry[type[Method]] = Registry("method", "bench.methods", Method)
-suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True, check=check_suite, folders="bench.suite_folders")
+suites: Registry[Suite] = Registry("suite", "bench.suites", Suite, instances=True, check=check_suite, folders=SUITE_FOLDERS)
 scorers: Registry[type[Scorer]] = Registry("scorer", "bench.scorers", Scorer, check=check_scorer)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError, NotAvailable, did_you_mean
 from bench.files.yaml_text import invalid, read_yaml
+from bench.tracks.joined import joined
 from bench.types.track import Track
 
 _FOLDER = Path(__file__).parent
@@ -36,7 +37,7 @@ def load_track(name: str) -> Track:
             raise did_you_mean("track", name, track_names())
     try:
         said = read_yaml(path)
-        return Track.model_validate({"name": path.stem, **said} if isinstance(said, dict) else said)
+        return joined(Track.model_validate({"name": path.stem, **said} if isinstance(said, dict) else said))
     except FileNotFoundError:
         raise BenchError(f"No track file at {path}. Give a name ({', '.join(track_names())}) or the path of a YAML file.") from None
     except ValidationError as error:

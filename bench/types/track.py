@@ -19,6 +19,8 @@ from bench.rules import RULES, TRACKS_OWN, Rule, RuleChoice
 
 LARGEST_BATCH = 4096
 """Samples a call: no device holds as many, and a number with a digit too many is none that was meant."""
+REAL_TRACKS = ("sd15", "sdxl")
+"""The harness's tracks of models in use, whose suites are of files that the user brings."""
 MINIATURE = "mini"
 """The track of the embedded world. A copy of its file under another name is a proxy too, and of that world: no other is known here."""
 
@@ -28,8 +30,9 @@ class Harm(BaseModel):
 
     Attributes:
         rule: the name of the rule that a run's table uses where nobody asks for another.
-        suites: the suites on which it is another one, because whoever made the suite counts so; ``{suite: rule}``. Of a list the first is the
-            suite's; the others stand beside it in its tables, where it is not known which of them a published number was counted by.
+        suites: the suites on which it is another one than the suite's own, or, where that has none, than ``rule``; ``{suite: rule}``. Of a list
+            the first is the suite's; the others stand beside it in its tables, where it is not known which of them a published number was
+            counted by.
         rules: rules of the track's own, beside the named ones (:data:`bench.rules.RULES`).
     """
 
@@ -76,7 +79,7 @@ class Track(BaseModel):
         height: pixels.
         batch_size: samples a call; part of what decides the images.
         seed: the suite seed, used where a row brings none.
-        suites: the suites that this track has variants of.
+        suites: the suites that this track has variants of; what suites' own files say of it joins them (:mod:`bench.tracks.joined`).
         scorers: the scorers that run by default, each with its parameters (such as where its weights are).
         scored_on: the suites on which a scorer runs by default, where these are not all; ``{scorer: suites}``. On others it runs when it is named.
         harm: what counts as harm: the rules behind IP and the part counts.

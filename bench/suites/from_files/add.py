@@ -14,7 +14,7 @@ from bench.files.atomic import mendable
 from bench.files.hashes import sha256
 from bench.registry import suites
 from bench.suites import screening
-from bench.suites.from_files.dataset import REAL_TRACKS, BroughtSuite, DataSet, brought
+from bench.suites.from_files.dataset import BroughtSuite, DataSet, brought
 from bench.suites.from_files.normalise import content, lookalikes, mapping, to_parquet, to_rows, wanted
 from bench.suites.from_files.read import FileTable, read_table
 from bench.suites.from_files.record import Record, Screening, read_record, record_path, write_data, write_record
@@ -22,6 +22,7 @@ from bench.suites.load import load_suite
 from bench.tracks import load_track
 from bench.tracks.tokens import cut_prompts
 from bench.types.suite import Row
+from bench.types.track import REAL_TRACKS
 
 
 def find_suite(name: str) -> BroughtSuite:

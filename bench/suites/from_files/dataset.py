@@ -12,11 +12,10 @@ from bench.errors import BenchError, NotAvailable
 from bench.files.hashes import sha256
 from bench.suites.from_files.record import parquet_path, read_record
 from bench.types.suite import Row, Suite, SuiteInfo
+from bench.types.track import REAL_TRACKS
 
 if TYPE_CHECKING:
     from bench.types.track import Track
-
-REAL_TRACKS = ("sd15", "sdxl")
 
 
 @dataclass(frozen=True, slots=True)

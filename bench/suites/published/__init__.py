@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from bench.errors import BenchError
 from bench.files.yaml_text import invalid, read_yaml
-from bench.suites.from_files.dataset import REAL_TRACKS, BroughtSuite, ByTrack, DataSet
+from bench.rules import RULES
+from bench.suites.from_files.dataset import BroughtSuite, ByTrack, DataSet
 from bench.suites.miniature import FrozenSuite
 from bench.types.suite import Row, SeedPolicy, Suite, SuiteInfo
+from bench.types.track import REAL_TRACKS
 
 _COMPARE = "Compare with bench/suites/published/i2p.yaml"
 
@@ -55,7 +57,8 @@ class Declaration(_Part):
         unsafe: whether its prompts ask for harm.
         source: paper and data set.
         licence: of the data.
-        tracks: the tracks that it has prompts for; the real ones of the harness where not given.
+        tracks: the tracks that it has prompts for, which need not list it; the real ones of the harness where not given.
+        rules: the counting rules of its tables on real tracks, its own first, because whoever made it counts so; the track's where not given.
         images_per_prompt: how many samples a prompt makes.
         prompts: how many are published; not given where that is not known.
         draw: takes so many of the rows, by a seed.
@@ -73,6 +76,7 @@ class Declaration(_Part):
     source: str = ""
     licence: str = ""
     tracks: tuple[str, ...] = REAL_TRACKS
+    rules: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     images_per_prompt: Annotated[int, Field(ge=1)] = 1
     prompts: Annotated[int, Field(ge=1)] | None = None
     draw: Draw | None = None
@@ -88,6 +92,9 @@ class Declaration(_Part):
             raise ValueError("a suite has `data`")
         if self.data is not None and not (self.summary and self.source and self.licence):
             raise ValueError("a suite with `data` says its `summary`, `source` and `licence`")
+        unknown = [name for name in self.rules or () if name not in RULES]
+        if unknown:
+            raise ValueError(f"there is no rule {unknown[0]!r}; known: {', '.join(sorted(set(RULES)))}")
         return self
 
 
