@@ -37,6 +37,7 @@ class Sheet:
         plain: the same cells without their intervals; empty where they have none.
         feet: how many of the last lines a rule sets apart.
         intervals_first: leave out every interval before any column.
+        turns: one a column: where columns are left out, those of the highest turn first, of one turn the rightmost; all of one turn where empty.
         left_out: columns that were left out to fit a terminal.
         without_interval: columns whose intervals were left out, likewise.
         shortened: columns whose names were shortened, likewise.
@@ -47,6 +48,7 @@ class Sheet:
     plain: tuple[tuple[str, ...], ...] = ()
     feet: int = 0
     intervals_first: bool = False
+    turns: tuple[int, ...] = ()
     left_out: tuple[str, ...] = field(default=())
     without_interval: tuple[str, ...] = ()
     shortened: tuple[str, ...] = ()
@@ -137,7 +139,7 @@ def fitted(sheet: Sheet, room: int) -> Sheet:
         texts = [index for index in range(len(sheet.heads) - 1, 1, -1) if sheet.prose(index)]
         cut = [index for index in range(len(sheet.heads)) if sheet.plain and sheet.column(index) != [line[index] for line in sheet.plain]]
         if spare and first and not (sheet.intervals_first and cut):
-            sheet = _without(sheet, spare[0])
+            sheet = _without(sheet, max(spare, key=lambda index: sheet.turns[index]) if sheet.turns else spare[0])
         elif cut:
             sheet = _without_interval(sheet, cut[-1])
         elif texts:
@@ -182,7 +184,8 @@ def _wrapped(cell: str, width: int) -> list[str]:
 def _without(sheet: Sheet, index: int) -> Sheet:
     left_out = (*sheet.left_out, sheet.heads[index].replace("\n", " "))
     cells, plain = (tuple(line[:index] + line[index + 1 :] for line in part) for part in (sheet.cells, sheet.plain))
-    return replace(sheet, heads=sheet.heads[:index] + sheet.heads[index + 1 :], cells=cells, plain=plain, left_out=left_out)
+    heads, turns = sheet.heads[:index] + sheet.heads[index + 1 :], sheet.turns[:index] + sheet.turns[index + 1 :]
+    return replace(sheet, heads=heads, cells=cells, plain=plain, turns=turns, left_out=left_out)
 
 
 def _without_interval(sheet: Sheet, index: int) -> Sheet:

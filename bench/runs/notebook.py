@@ -25,6 +25,14 @@ SHADES = {"blocked": (60, 60, 60), "failed": (170, 60, 60)}
 """Of a grid: what stands for a picture that is not there."""
 
 
+class NoImage(KeyError):
+    """A key that no image of a run has."""
+
+    def __str__(self) -> str:
+        """Return the message as it is, where a ``KeyError`` prints its key."""
+        return str(self.args[0])
+
+
 class Images(Mapping[tuple[str, int], "Image"]):
     """The images of a run by (prompt id, image index), each read when it is asked for; blocked and failed samples have none."""
 
@@ -32,8 +40,16 @@ class Images(Mapping[tuple[str, int], "Image"]):
         self._folder, self._names = folder, names
 
     def __getitem__(self, key: tuple[str, int]) -> Image:
+        """Return one image.
+
+        Raises:
+            KeyError: there is none of that key; the message says what keys are and names one.
+        """
         from PIL import Image as PILImage
 
+        if key not in self._names:
+            one = f"such as {next(iter(self._names))!r}" if self._names else "and this run has no image"
+            raise NoImage(f"no image {key!r}: a key is (prompt id, image index), {one}; blocked and failed samples have none")
         return PILImage.fromarray(self._folder.images.get(self._names[key]))
 
     def __iter__(self) -> Iterator[tuple[str, int]]:

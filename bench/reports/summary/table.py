@@ -92,7 +92,10 @@ class Summary:
 
         lines = [*ranked, *others]
         cells, plain = (tuple(line(row, intervals) for row in lines) for intervals in (True, False))
-        return Sheet(tuple(heads), cells, plain, feet=len(others), intervals_first=True)
+        metrics = [each.heading.metric for each in self.standings]
+        # Where there is no room for all suites, a narrow terminal still shows every metric on the first of them.
+        turns = (0, *(metrics[:at].count(metric) for at, metric in enumerate(metrics)), *([0] if self.times else []))
+        return Sheet(tuple(heads), cells, plain, feet=len(others), intervals_first=True, turns=turns)
 
     def _named(self, row: dict[str, Any]) -> str:
         called = self.track.called(row["method"])

@@ -57,6 +57,12 @@ def test_what_is_left_out_is_named() -> None:
     assert (first.heads, first.left_out) == (("method", "ip", "n"), ())
 
 
+def test_columns_of_a_later_turn_are_left_out_first() -> None:
+    sheet = Sheet(("method", "a", "b", "c", "d"), (("black", "0.100", "0.200", "0.300", "0.400"),), turns=(0, 0, 1, 2, 0))
+    assert [fitted(sheet, width).heads for width in (28, 20)] == [("method", "a", "b", "d"), ("method", "a", "d")]
+    assert fitted(sheet, 20).turns == (0, 0, 0) and fitted(sheet, 20).left_out == ("c", "b")
+
+
 def test_a_rule_sets_the_references_apart() -> None:
     sheet = Sheet(("a\nmethod", "b\nip"), (("uce", "0.1"), ("base", "0.8")), feet=1)
     assert lines(sheet, None) == ["a         b", "method   ip", "───────────", "uce     0.1", "───────────", "base    0.8"]

@@ -48,8 +48,9 @@ def test_images_by_sample_are_those_of_the_store(made: bench.Run) -> None:
     assert list(images) == list(zip(there["prompt_id"], there["image_index"], strict=True)) and 0 < len(images) < 10
     for row in there.itertuples():
         assert np.array_equal(np.asarray(images[row.prompt_id, row.image_index]), RunFolder(made.path).images.get(row.image))
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"^no image \(.nobody., 0\): a key is \(prompt id, image index\), such as \(.i2p-"):
         images["nobody", 0]
+    assert ("nobody", 0) not in images and images.get(("nobody", 0)) is None
 
 
 def test_a_grid_hides_pictures_of_a_real_tracks_unsafe_suite_unless_told_not_to(made: bench.Run, monkeypatch: pytest.MonkeyPatch) -> None:
