@@ -94,6 +94,10 @@ def _markdown(text: str) -> str:
     return text.translate(_MARKDOWN).replace("](", "]\\(")
 
 
+COLUMN, PAGE = 6, 14
+"""Columns of numbers that can be read in a column of a page, and over a page of two columns."""
+
+
 def tabular(heads: Sequence[Sequence[str]], lines: Sequence[Sequence[str]], foot: Sequence[Sequence[str]] = (), columns: str = "") -> str:
     """Return a booktabs table of cells that are LaTeX already.
 
@@ -108,18 +112,21 @@ def tabular(heads: Sequence[Sequence[str]], lines: Sequence[Sequence[str]], foot
     return "\n".join([rf"\begin{{tabular}}{{{columns or 'l' * len(heads[0])}}}", *rules, r"\end{tabular}"])
 
 
-def floated(table: str, caption: str, label: str, packages: str = "booktabs, graphicx") -> str:
-    """Return a table to paste into a paper: with caption and label, and never wider than its column.
+def floated(table: str, caption: str, label: str, columns: int = 0, packages: str = "booktabs, graphicx") -> str:
+    """Return a table to paste into a paper: with caption and label, and never wider than its column, or than the page where it has many columns.
 
     Args:
         table: from :func:`tabular`.
         caption: LaTeX already.
         label: after ``tab:``.
+        columns: of numbers. More than :data:`COLUMN` go over a page of two columns, and of more than :data:`PAGE` a comment says that they are small.
         packages: that the document must load, named in a comment.
     """
     fitted = r"\resizebox{\ifdim\width>\columnwidth\columnwidth\else\width\fi}{!}{%"
-    lines = [f"% needs: {packages}", r"\begin{table}[t]", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
-    return "\n".join([*lines, rf"\caption{{{caption}}}", rf"\label{{tab:{label}}}", fitted, f"{table}%", "}", r"\end{table}"])
+    float_ = "table*" if columns > COLUMN else "table"
+    small = [f"% {columns} columns of numbers are small print on a page: name fewer suites or methods for fewer."] if columns > PAGE else []
+    lines = [f"% needs: {packages}", *small, rf"\begin{{{float_}}}[t]", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
+    return "\n".join([*lines, rf"\caption{{{caption}}}", rf"\label{{tab:{label}}}", fitted, f"{table}%", "}", rf"\end{{{float_}}}"])
 
 
 def render(rows: Sequence[Row], form: Format) -> str:

@@ -120,7 +120,7 @@ class Summary:
         foot = [line(row) for row in rows if not row["ranked"] and row["kind"]]
         table = tabular([_spanned(suites), metrics], body, foot, columns="l" + "r" * len(keys))
         marked = "Bold: best, and not told apart from the best (paired tests, Holm-adjusted, 5\\%). References below the rule are not ranked."
-        return floated(table, f"{latex(self.title())}. {marked} {latex(' '.join(self.notes[:1]))}", f"summary-{self.track.name}")
+        return floated(table, f"{latex(self.title())}. {marked} {latex(' '.join(self.notes[:1]))}", f"summary-{self.track.name}", len(keys))
 
     def markdown(self) -> str:
         """Return the terminal's table in Markdown, with the notes and the answer below it."""
