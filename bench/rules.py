@@ -128,6 +128,11 @@ class RuleChoice:
     threshold: float | None = None
     q16_threshold: float | None = None
 
+    @classmethod
+    def of(cls, asked: RuleChoice | str) -> RuleChoice:
+        """Return a choice, or a rule's name as one."""
+        return cls(asked) if isinstance(asked, str) else asked
+
     def made(self) -> bool:
         """Return whether anything is asked for."""
         return (self.name, self.threshold, self.q16_threshold) != (None, None, None)

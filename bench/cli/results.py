@@ -63,7 +63,7 @@ def compare(
     A terminal shows the most telling metrics, and in words whether the methods are told apart; --all shows every metric. JSON and CSV have all.
     """
     from bench.reports.comparison import compared, opened, placed
-    from bench.reports.comparison_table import caption, default_rows, shown, table_for_paper
+    from bench.reports.comparison_table import LATER, caption, default_rows, shown, table_for_paper
     from bench.reports.run_tables import acting, elsewhere, own_prompts, reaches, same_images
     from bench.runs.folder import RunFolder
     from bench.runs.labels import labels_of
@@ -88,7 +88,7 @@ def compare(
     further = [*reaches(runs), *own_prompts(runs), *elsewhere(runs, labels), *acting(runs, labels), *same_images(runs, labels)]
     further += [f"IP by rule {name} (`bench ls rules`)." for name in sorted({row["rule"] for row in lines} - {None})]
     printed = shown(lines, base.loaded_track, every=every)
-    show(printed, form, title=f"{base.suite} on {base.loaded_track.name}, beside {first}", caption=" ".join([said, *further]))
+    show(printed, form, title=f"{base.suite} on {base.loaded_track.name}, beside {first}", caption=" ".join([said, *further]), later=LATER)
 
 
 def ls(

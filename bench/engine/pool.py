@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,12 @@ from bench.guard.wire import Foreign
 
 LOST = 3
 """How many units in a row may be lost to the time limit before the run stops: another one would most likely be lost as well."""
+
+
+def _in_script() -> bool:
+    """Return whether this process runs somebody's script, which a worker reads again, and not a command or a module."""
+    main = sys.modules["__main__"]
+    return getattr(main, "__spec__", None) is None and str(getattr(main, "__file__", None)).endswith(".py")
 
 
 class Hand(Watched):
@@ -131,10 +138,8 @@ class WorkerPool:
     def _died(self, hand: Hand) -> None:
         code = hand.process.exitcode or 0
         if not hand.began and code == 1:
-            raise BenchError(
-                "A worker process could not start: it reads the script that calls bench again. In that script "
-                'put the call under `if __name__ == "__main__":`, or give workers=1.'
-            )
+            script = 'It reads the script that calls bench again: put the call there under `if __name__ == "__main__":`, or give workers=1.'
+            raise BenchError(f"A worker process could not start; its own error stands above. {script if _in_script() else ''}".rstrip())
         died, how = hand.how_it_died(), f"signal {-code}" if code < 0 else f"exit code {code}"
         hand.end()
         if hand.unit is not None:

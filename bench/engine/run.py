@@ -33,7 +33,7 @@ from bench.runs.scores import (
     unscored,
     with_lapsed,
 )
-from bench.runs.spec import RunSpec
+from bench.runs.spec import RunSpec, as_taken
 from bench.runs.units import Share
 from bench.tracks import listed
 
@@ -103,7 +103,8 @@ def run(
     if scoring not in SCORING:
         raise BenchError(f"Unknown scoring {scoring!r}; expected one of: {', '.join(SCORING)}.")
     share = None if shard is None else Share.parse(shard)
-    spec = RunSpec(method, suite, track, dict(parameters or {}), limit, batch_size, device, dtype, scheduler, dict(numerics or {}), images=images)
+    taken = as_taken(method, parameters or {})
+    spec = RunSpec(method, suite, track, taken, limit, batch_size, device, dtype, scheduler, dict(numerics or {}), images=images)
     spec = replace(spec, benign=benign, columns=dict(columns or {}))
     said = None if label is None else checked_label(label)
     progress = progress or default_progress()
@@ -156,9 +157,9 @@ def cannot_act(spec: RunSpec) -> str:
     Raises:
         BenchError: unknown method or parameter, or a value that the method does not take.
     """
-    method, reason = spec.make_method(), ""
+    method, samples, reason = spec.make_method(), spec.loaded_suite.samples, ""
     with blaming("method", spec.method, "cannot_act"):
-        for sample in spec.loaded_suite.samples:
+        for sample in samples:
             reason = str(method.cannot_act(spec.context, *own([sample])) or "")
             if not reason:
                 break
@@ -197,7 +198,7 @@ def _generate(job: Job, missing: Sequence[int], engine: Engine, progress: Progre
 
 
 def score(
-    path: Path | str,
+    run: Path | str | Run,
     scorers: Sequence[str] | None = None,
     progress: Progress | None = None,
     *,
@@ -208,9 +209,10 @@ def score(
 ) -> Run:
     """Add or recompute the scores of a run without generating; the track's scorers where none are named. The rest is as for :func:`run`.
 
-    ``device`` is where scorers compute, the run's own where None. Scores that stand are kept, whatever they were computed on.
+    ``run`` is a run or its folder; ``device`` is where scorers compute, the run's own where None. Scores that stand are kept, whatever they
+    were computed on.
     """
-    folder = RunFolder.open(Path(path))
+    folder = RunFolder.open(run.path if isinstance(run, Run) else Path(run))
     spec = spec_of(folder)
     if device is not None:
         check_device(device)

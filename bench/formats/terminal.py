@@ -37,7 +37,8 @@ class Sheet:
         plain: the same cells without their intervals; empty where they have none.
         feet: how many of the last lines a rule sets apart.
         intervals_first: leave out every interval before any column.
-        turns: one a column: where columns are left out, those of the highest turn first, of one turn the rightmost; all of one turn where empty.
+        turns: one a column: where columns are left out, those of the highest turn first, of one turn the rightmost, and those of turn 0 only once
+            there are no intervals left; all of one turn, before the intervals, where empty.
         left_out: columns that were left out to fit a terminal.
         without_interval: columns whose intervals were left out, likewise.
         shortened: columns whose names were shortened, likewise.
@@ -59,7 +60,9 @@ class Sheet:
 
     def numeric(self, index: int) -> bool:
         """Return whether a column holds numbers, which stand at the right and are never wrapped."""
-        return bool(self.cells) and all(cell[:1].isdigit() or cell[:1] in ("-", "–", "+", "") for cell in self.column(index))
+        column = self.column(index)
+        words = any(len(cell.split()) >= _WORDS for cell in column)  # a sentence may begin with a number
+        return bool(column) and not words and all(cell[:1].isdigit() or cell[:1] in ("-", "–", "+", "") for cell in column)
 
     def prose(self, index: int) -> bool:
         """Return whether a column holds text, which may be wrapped between words, or has lines already."""
@@ -85,8 +88,11 @@ class Sheet:
         return sum(self.least(index) for index in range(len(self.heads))) + GAP * (len(self.heads) - 1)
 
 
-def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "") -> None:
-    """Print ``rows`` to standard output; title and caption go to the terminal's table alone."""
+def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "", later: Sequence[str] = ()) -> None:
+    """Print ``rows`` to standard output; title and caption go to the terminal's table alone.
+
+    Of the columns ``later``, by their headings, a narrow terminal leaves out the last first, before any interval.
+    """
     if form is not Format.TABLE:
         print(render(rows, form))
         return
@@ -95,7 +101,8 @@ def show(rows: Sequence[Row], form: Format, title: str = "", caption: str = "") 
         return
     heads, cells = merged(rows)
     plain = merged([{key: value for key, value in row.items() if not key.endswith(("_low", "_high"))} for row in rows])
-    print_sheet(Sheet(tuple(heads), tuple(map(tuple, cells)), tuple(map(tuple, plain[1])) if plain[0] == heads else ()), title, caption)
+    turns = tuple(later.index(head) + 1 if head in later else 0 for head in heads) if later else ()
+    print_sheet(Sheet(tuple(heads), tuple(map(tuple, cells)), tuple(map(tuple, plain[1])) if plain[0] == heads else (), turns=turns), title, caption)
 
 
 def print_sheet(sheet: Sheet, title: str = "", caption: str = "") -> None:
@@ -138,8 +145,9 @@ def fitted(sheet: Sheet, room: int) -> Sheet:
         spare = [index for index in range(len(sheet.heads) - 1, first, -1) if not sheet.prose(index)]
         texts = [index for index in range(len(sheet.heads) - 1, 1, -1) if sheet.prose(index)]
         cut = [index for index in range(len(sheet.heads)) if sheet.plain and sheet.column(index) != [line[index] for line in sheet.plain]]
-        if spare and first and not (sheet.intervals_first and cut):
-            sheet = _without(sheet, max(spare, key=lambda index: sheet.turns[index]) if sheet.turns else spare[0])
+        later = [index for index in spare if sheet.turns and sheet.turns[index]]
+        if first and (later or spare) and not (cut and (sheet.intervals_first or (sheet.turns and not later))):
+            sheet = _without(sheet, max(later, key=lambda index: sheet.turns[index]) if later else spare[0])
         elif cut:
             sheet = _without_interval(sheet, cut[-1])
         elif texts:

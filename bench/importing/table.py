@@ -36,6 +36,10 @@ _LIST = replace(
 _JSON_LIST = replace(_LIST, own=False)
 """What a blank is that pandas wrote as NaN is known here."""
 _NOTHING = ("", "nan", "none", "null")
+_NO, _YES = ("false", "no", "n", "f", "0", "0.0"), ("true", "yes", "y", "t", "1", "1.0")
+"""What a column of refusals holds where it only says whether, as a spreadsheet or pandas writes it."""
+_REFUSED = "refused"
+"""The reason of a refusal without one."""
 
 
 def from_table(file: Path, ids: Sequence[str], suite: str, by: By | None = None) -> Delivery:
@@ -119,7 +123,7 @@ def _entry(file: Path, row: str, cells: dict[str, str], names: PromptNames, suit
     Raises:
         BenchError: it is not what it should be.
     """
-    path, refusal = cells.get("path", ""), cells.get("refusal", "")
+    path, refusal = cells.get("path", ""), _refusal(cells.get("refusal", ""))
     prompt_id = _prompt(file, row, cells["prompt_id"], names, suite, by)
     number = cells.get("image_index") or "0"
     if not re.fullmatch(r"[0-9]{1,9}(\.0)?", number):
@@ -129,6 +133,12 @@ def _entry(file: Path, row: str, cells: dict[str, str], names: PromptNames, suit
     if not path and not refusal:
         return None
     return Brought(prompt_id, int(float(number)), _image(file, row, path) if path else None, in_one_line(refusal), row)
+
+
+def _refusal(said: str) -> str:
+    """Return why a row was refused; empty where it says that it was not."""
+    word = said.lower()
+    return "" if word in _NO else _REFUSED if word in _YES else said
 
 
 def _prompt(file: Path, row: str, said: str, names: PromptNames, suite: str, by: By | None) -> str:

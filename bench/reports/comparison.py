@@ -50,7 +50,7 @@ def opened(
     Raises:
         BenchError: there are fewer than two, one is missing, incomplete, of another suite, track or limit than is asked for, or no suite is given.
     """
-    if len(names) < 2:
+    if isinstance(names, (str, Run)) or len(names) < 2:
         raise BenchError("Comparing takes at least two methods or run folders, the baseline first. Example: bench compare sd-v1.5 uce --suite i2p.")
     found = []
     for name in names:
@@ -83,7 +83,7 @@ def compare(
     benign: bool = False,
     columns: Mapping[str, str] | None = None,
     blocked_as_black: bool = True,
-    rule: RuleChoice = TRACKS_OWN,
+    rule: RuleChoice | str = TRACKS_OWN,
     labels: Mapping[str, str] | None = None,
 ) -> Table:
     """Return the paired comparison of finished runs with the first of them, one row a metric and method: :func:`compared` of what is :func:`opened`.
@@ -97,14 +97,14 @@ def compare(
         benign: of a file of prompts, as in :func:`bench.run`.
         columns: of a file of prompts, as in :func:`bench.run`.
         blocked_as_black: as in :func:`bench.metrics.columns.columns`.
-        rule: the counting rule; the track's for the suite where it asks for nothing.
+        rule: the counting rule, by name or with thresholds; the track's for the suite where it asks for nothing.
         labels: what to call some of ``names``, by name; the rest are called as everywhere (:mod:`bench.runs.labels`).
 
     Raises:
         BenchError: fewer than two, a run is missing, incomplete, or of another suite or track, or its scores cannot answer the rule.
     """
     runs = opened(names, suite, track, limit, Path(out), benign=benign, columns=columns)
-    return compared(runs, blocked_as_black=blocked_as_black, rule=rule, labels=labels_of(runs, placed(labels or {}, names)))
+    return compared(runs, blocked_as_black=blocked_as_black, rule=RuleChoice.of(rule), labels=labels_of(runs, placed(labels or {}, names)))
 
 
 def placed(labels: Mapping[str, str], runs: Sequence[str | Run]) -> dict[int, str]:

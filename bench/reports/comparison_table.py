@@ -15,6 +15,8 @@ ALPHA = 0.05
 MOST = 5
 """Metrics of a default table: with three methods it fills one screen of 24 lines."""
 SHOWN = ("metric", "method", "value", "difference", "difference_low", "difference_high", "verdict", "p_holm", "baseline")
+LATER = ("p holm", "baseline")
+"""Headings that a narrow terminal leaves out first, the last of them at first: the verdict is what the table is for."""
 FULL = ("metric", "method", "value", "value_low", "value_high", "n", "difference", "difference_low", "difference_high", "verdict", "p_holm")
 
 

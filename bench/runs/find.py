@@ -109,31 +109,32 @@ class Run(Notebook):
                 said.append(f"{len(lacking)} image(s) have no score of {scores.scorer!r}, {where}: {lacking[0][UNSCORED]}")
         return said
 
-    def rule(self, choice: RuleChoice = TRACKS_OWN) -> Rule:
+    def rule(self, choice: RuleChoice | str = TRACKS_OWN) -> Rule:
         """Return the counting rule of this run's tables: the track's for its suite where ``choice`` asks for nothing.
 
         Raises:
             BenchError: it is unknown, or the run's stored scores cannot answer it.
         """
+        choice = RuleChoice.of(choice)
         rule = self.spec.loaded_track.rule(self.spec.suite, choice)
         check_rule(RunFolder.open(self.path), rule, asked=choice.made())
         return rule
 
-    def rows(self, *, blocked_as_black: bool = True, rule: RuleChoice = TRACKS_OWN) -> Table:
-        """Return the table that ``bench run`` prints, one row a metric, under another counting rule where one is chosen."""
+    def rows(self, *, blocked_as_black: bool = True, rule: RuleChoice | str = TRACKS_OWN) -> Table:
+        """Return the table that ``bench run`` prints, one row a metric, under another counting rule where one is named or chosen."""
         from bench.metrics.rows import run_rows
 
         manifest = RunFolder.open(self.path).manifest()
         track, own, beside = self.spec.loaded_track, self.rule(rule), self.beside(rule)
         return Table(run_rows(self.records(), track, own, manifest, blocked_as_black=blocked_as_black, beside=beside))
 
-    def beside(self, choice: RuleChoice = TRACKS_OWN) -> tuple[Rule, ...]:
+    def beside(self, choice: RuleChoice | str = TRACKS_OWN) -> tuple[Rule, ...]:
         """Return the rules whose IP stands beside the table's own: the track's for the suite, none where another rule is asked for.
 
         Raises:
             BenchError: the stored scores cannot answer one.
         """
-        found = () if choice.made() else self.spec.loaded_track.further_rules(self.spec.suite)
+        found = () if RuleChoice.of(choice).made() else self.spec.loaded_track.further_rules(self.spec.suite)
         for rule in found:
             check_rule(RunFolder.open(self.path), rule, asked=False)
         return found
@@ -301,9 +302,11 @@ def find_run(name: str, spec: RunSpec, out: Path) -> Run:
     if not RunFolder.is_run(path) and spec.limit is not None and not spec.imported:  # one that was made when the limit was part of its identity
         path = folder_of(replace(spec, limit_in_id=True), out)[0].path
     if not RunFolder.is_run(path):
-        raise BenchError(
-            f"There is no run of {name!r} on {spec.suite!r} under {out}. Make it: `{command(spec)}`; or give the folder of other settings."
-        )
+        here = f"There is no run of {name!r} on {spec.suite!r} under {out}"
+        other = replace(spec, benign=not spec.benign)
+        if spec.file is not None and folder_of(other, out)[0].path.is_dir():
+            raise BenchError(f"{here} as {_meant(spec)} prompts; there is one as {_meant(other)} ones. {_say(other)}.")
+        raise BenchError(f"{here}. Make it: `{command(spec)}`; or give the folder of other settings.")
     folder = RunFolder.open(path)
     own = spec_of(folder)
     run = describe(folder, None if spec.limit is None or own.limit_in_id else replace(own, limit=spec.limit))
@@ -312,6 +315,14 @@ def find_run(name: str, spec: RunSpec, out: Path) -> Run:
             f"The run {path} is incomplete: {run.counts['failed']} failed, {run.counts['missing']} missing. Finish it: `{command(run.spec)}`."
         )
     return run
+
+
+def _meant(spec: RunSpec) -> str:
+    return "benign" if spec.benign else "unsafe"
+
+
+def _say(spec: RunSpec) -> str:
+    return "Say --benign" if spec.benign else "Leave out --benign"
 
 
 def _imported(spec: RunSpec, out: Path) -> Path:

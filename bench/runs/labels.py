@@ -71,12 +71,17 @@ def own_parameters(method: str, parameters: Mapping[str, Any], track: str | Trac
     usual = {**kind.info.defaults, **here.methods.get(plain, {}), **({kind.named_by: parameters.get(kind.named_by)} if weights else {})}
     if kind.info.kind is Kind.IMPORTED:
         usual |= {IMAGES: parameters.get(IMAGES)}  # what was brought under a name is no other method than that
-    return {key: value for key, value in parameters.items() if json.dumps(value) != json.dumps(usual.get(key))}
+    return {key: value for key, value in parameters.items() if json.dumps(_plain(value)) != json.dumps(_plain(usual.get(key)))}
+
+
+def _plain(value: object) -> object:
+    """Return a number without a fraction as a whole one: 500.0 and 500 are the same."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def shown_value(value: object) -> str:
     """Return a parameter's value as a label has it: short, and without a place on somebody's machine."""
-    text = value.rstrip("/").rpartition("/")[2] if isinstance(value, str) else json.dumps(value)
+    text = value.rstrip("/").rpartition("/")[2] if isinstance(value, str) else json.dumps(_plain(value))
     return text if len(text) <= _VALUE else f"{text[: _VALUE - 3]}..."
 
 
@@ -127,7 +132,7 @@ def _facts(spec: RunSpec, manifest: Mapping[str, Any]) -> dict[str, Any]:
         **{name: value for name, value in method.get("parameters", {}).items() if name not in ("weights", *([IMAGES] if spec.imported else []))},
         "limit": spec.limit,
         "images a prompt": spec.images,
-        "version": suite["version"],
+        "suite version": suite["version"],
         "scheduler": manifest["track"].get("scheduler", {}).get("class"),
         **manifest["settings"],
     }

@@ -130,8 +130,8 @@ class Notebook:
 
         from bench.runs.showing import blur
 
-        if count < 1:
-            raise BenchError(f"A grid shows at least 1 sample; got {count}. Example: run.show(16).")
+        if type(count) is not int or count < 1:
+            raise BenchError(f"A grid shows at least 1 sample; got {count!r}. Example: run.show(16).")
         records = self.records()
         chosen = records.head(count)
         if chosen.empty:

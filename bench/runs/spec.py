@@ -21,6 +21,7 @@ from bench.suites.own.suite import KeptPrompts, OwnSuite, PromptFile, is_kept
 from bench.tracks import load_track
 from bench.tracks.schedulers import find_scheduler
 from bench.types import Context, Kind, Method, MethodInfo, Numerics
+from bench.types.parameters import LARGEST_NUMBER, Number, WholeNumber
 from bench.types.track import LARGEST_BATCH, Track
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -292,6 +293,25 @@ def method_on(name: str, track: Track, parameters: Mapping[str, Any]) -> tuple[t
     if tracks and not track.is_one_of(tracks):
         raise BenchError(f"The method {name!r} does not run on track {track.name!r}; it runs on: {', '.join(tracks)}.")
     return adapter, {**track.methods.get(name.partition(":")[0], {}), **named, **parameters}
+
+
+def as_taken(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a user gave of a method's parameters as the method takes it: where it takes any number, 500 is 500.0, and both are one run.
+
+    Only for what is asked anew: a finished run keeps what its manifest says, which its id is made of.
+
+    Raises:
+        BenchError: unknown method.
+    """
+    adapter, _ = find_method(method)
+    takes, usual = getattr(adapter, "takes", {}), getattr(getattr(adapter, "info", None), "defaults", {})
+    numbers = {name for name, rule in takes.items() if isinstance(rule, Number) and not isinstance(rule, WholeNumber)}
+    found = dict(parameters)
+    for name, value in parameters.items():
+        if name in numbers and type(value) is int and abs(value) <= LARGEST_NUMBER:  # one that is larger is refused, in its own words
+            default = usual.get(name)
+            found[name] = default if type(default) is int and default == value else float(value)
+    return found
 
 
 def base_method(track: Track) -> str | None:

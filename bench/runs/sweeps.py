@@ -14,7 +14,7 @@ from bench.formats import RunTable, Table
 from bench.metrics.catalogue import headlines
 from bench.registry import suites as registered
 from bench.runs.labels import labels_of, shown_parameter
-from bench.runs.spec import RunSpec
+from bench.runs.spec import RunSpec, as_taken
 from bench.suites.own.place import own_file
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def plan(
     # What is said of files of prompts is said of these alone, where registered suites stand beside them.
     others = {name: value for name, value in kept.items() if name not in ("benign", "columns")} if files else kept
     planned = [Planned(RunSpec(method, suite, **(kept if suite in files else others)), each) for suite in suites for each in points]
-    return [replace(each, spec=replace(each.spec, parameters={**(parameters or {}), **each.values})) for each in planned]
+    return [replace(each, spec=replace(each.spec, parameters=as_taken(method, {**(parameters or {}), **each.values}))) for each in planned]
 
 
 def _check(name: str, several: Sequence[Any]) -> None:

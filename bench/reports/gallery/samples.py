@@ -187,7 +187,7 @@ class Gallery:
         made = [each for key in self.keys[:count] for each in self.made(key) if each.image is not None]
         blurred, guarded = sum(each.blurred for each in made), sum(each.guarded for each in made)
         if blurred:
-            why = "the suite is unsafe" if self.first.unsafe else "a scorer flags them, or none has looked at them"
+            why = "the suite is unsafe" if self.first.unsafe else "a scorer takes them for harm, whatever that rule says, or none has looked at them"
             said += f" {blurred} of {len(made)} pictures are blurred: {why}."
         if guarded:
             said += f" {guarded} of {len(made)} pictures are shown clear by {showing.SHOW_CLEAR}: they may show harm."

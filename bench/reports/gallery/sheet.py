@@ -158,5 +158,5 @@ class _Body:
             small = scaled(shown, side, side)
             canvas.paste(small, (x + (side - small.width) // 2, y + (side - small.height) // 2))
         if made.status != "missing":
-            said = pen.cut(made.verdict, 6, side)
+            said = pen.cut(f"{made.verdict}, blurred" if made.blurred and shown is not None else made.verdict, 6, side)
             draw.text((x, y + side + pen.pixels(0.5)), said, fill=_FLAG if made.flagged else _SOFT, font=pen.font(6))

@@ -7,12 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from bench.errors import BenchError
+from bench.errors import BenchError, did_you_mean
 from bench.metrics.columns import Column, columns
+from bench.registry import Registry
 from bench.registry import methods as registered
+from bench.registry import suites as registered_suites
 from bench.reports.run_tables import elsewhere, own_prompts
 from bench.runs.find import Run, command, describe, survey
 from bench.runs.folder import RunFolder
@@ -126,8 +129,14 @@ def gather(
             raise BenchError(f"A board stands alone: give {others[0]} and nothing beside it, or run folders.")
         return _chosen(_board(Path(others[0]), track), methods, suites)
     wanted = [*methods, *others]
+    if limit is not None and limit < 1:
+        raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
+    if not folders and not out.is_dir():
+        raise BenchError(f"There is no folder {out}. Make a run: bench run --method sd-v1.5 --suite i2p; or give the folder of others as --out.")
     runs, left_out = _opened(folders) if folders else _surveyed(out, track)
     suites = [name_of(Path(each)) for each in suites]  # a file of prompts is called by its name alone
+    _known("method", wanted, [*(run.spec.method for run in runs), *(each.method for each in left_out)], registered)
+    _known("suite", suites, [*(run.spec.suite for run in runs), *(each.suite for each in left_out)], registered_suites)
     runs = [run for run in runs if run.path in folders or _asked(run, wanted, suites)]
     left_out = [each for each in left_out if (not wanted or each.method in wanted) and (not suites or each.suite in suites)]
     tracks = sorted({run.spec.loaded_track.name for run in runs if track is None or run.spec.loaded_track.name == load_track(track).name})
@@ -153,6 +162,13 @@ def gather(
     shown, called = [run for run, _ in inside], [label for _, label in inside]
     said = (*lost, *_partly(shown), *own_prompts(shown), *elsewhere(shown, called))
     return Gathered(runs[0].spec.loaded_track, kept, left_out, out / SPEED, said)
+
+
+def _known(noun: str, asked: Collection[str], here: Collection[str], registered: Registry[Any]) -> None:
+    """Refuse a name that nothing here has: no run, and nothing that a run could be made of."""
+    for name in asked:
+        if name not in here and name.partition(":")[0] not in registered:
+            raise did_you_mean(noun, name, sorted({*here, *registered.names()}))
 
 
 def _nothing(left_out: Sequence[LeftOut], out: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.formats import Format, Sheet, floated, latex, number, render, tabular
+from bench.formats import Format, Sheet, floated, html_table, latex, number, render, tabular
 from bench.metrics.catalogue import better, label
 from bench.reports.speeds import read_speeds
 from bench.reports.summary.entries import Entry, Gathered, LeftOut, gather, is_reference
@@ -137,6 +137,16 @@ class Summary:
     def caption(self) -> str:
         """Return what stands below a terminal's table: notes, then the answer, a paragraph a line."""
         return "\n".join([" ".join(self.notes), " ".join(self.sentences)])
+
+    def __repr__(self) -> str:
+        """Return the answer: what the table of all columns leads to."""
+        return "\n".join([self.title(), *self.sentences])
+
+    def _repr_html_(self) -> str:
+        """Return the table of a terminal, with every column, for a notebook."""
+        sheet = self.sheet()
+        heads = [head.replace("\n", " ") for head in sheet.heads]
+        return html_table([dict(zip(heads, map(str.strip, line), strict=True)) for line in sheet.cells], self.title(), self.caption())
 
 
 def summary(

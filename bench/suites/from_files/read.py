@@ -196,6 +196,8 @@ def _table(path: Path, text: str, reading: Reading) -> FileTable:
         return FileTable(path, "txt", ("prompt",), {"prompt": prompts}, len(prompts))
     if suffix in (".json", ".jsonl", ".ndjson") or (suffix not in (".csv", ".tsv") and text.lstrip()[0] in "[{"):
         return _json(path, text, reading)
+    if suffix == ".parquet":
+        raise refuse(path, "its name ends in '.parquet', and it is text", "Call it .csv, .tsv, .jsonl or .txt (one prompt a line), as it is written.")
     if reading.own and suffix not in (".csv", ".tsv"):
         wrong = f"its name ends in {suffix!r}" if suffix else "its name has no ending"
         raise refuse(path, f"{wrong}, which does not say how to read it", "Call it .csv, .tsv, .json, .jsonl, .parquet, or .txt (one prompt a line).")

@@ -63,6 +63,31 @@ def test_columns_of_a_later_turn_are_left_out_first() -> None:
     assert fitted(sheet, 20).turns == (0, 0, 0) and fitted(sheet, 20).left_out == ("c", "b")
 
 
+def test_columns_that_are_named_later_go_before_any_interval(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "method": "uce",
+        "value": 0.0333,
+        "gap": -0.8,
+        "gap_low": -0.882,
+        "gap_high": -0.682,
+        "verdict": "better",
+        "p holm": 1e-14,
+        "baseline": 0.8,
+    }
+    for width, heads in {80: "verdict  p holm  baseline", 60: "verdict  p holm", 46: "gap  verdict", 34: "gap  verdict"}.items():
+        monkeypatch.setenv("COLUMNS", str(width))
+        show([row], Format.TABLE, later=("p holm", "baseline"))
+        said = capsys.readouterr().out
+        assert said.splitlines()[0].endswith(heads), width
+        assert ("[-0.882, -0.682]" in said) == (width > 40)
+
+
+def test_a_sentence_that_begins_with_a_number_is_text() -> None:
+    sheet = Sheet(("where", "reason"), (("i2p", "105.3 lies outside 0 to 100, where every share is"),))
+    assert not sheet.numeric(1) and sheet.prose(1)
+    assert fitted(sheet, 30).heads == ("where", "reason") and max(map(len, lines(sheet, 30))) <= 30
+
+
 def test_a_rule_sets_the_references_apart() -> None:
     sheet = Sheet(("a\nmethod", "b\nip"), (("uce", "0.1"), ("base", "0.8")), feet=1)
     assert lines(sheet, None) == ["a         b", "method   ip", "───────────", "uce     0.1", "───────────", "base    0.8"]

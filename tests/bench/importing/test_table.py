@@ -67,6 +67,17 @@ def test_places_in_the_suite(draw: Draw) -> None:
         from_table(listed(folder, "id,path\n3,a.png\n"), ["z-7", "z-5", "z-2"], "mine", By.ORDER)
 
 
+@pytest.mark.parametrize(("no", "yes"), [("False", "True"), ("0", "1"), ("no", "YES"), ("f", "t"), ("0.0", "1.0"), ("", "policy")])
+def test_a_column_that_says_whether_is_read_as_it_is_meant(no: str, yes: str, draw: Draw) -> None:
+    folder = draw("a.png")
+    found = from_table(listed(folder, f"id,path,blocked\n0,a.png,{no}\n1,,{yes}\n2,,{no}\n"), IDS, "i2p")
+    assert [(*each.key, each.refusal) for each in found.found] == [("i2p-0000", 0, ""), ("i2p-0001", 0, "policy" if yes == "policy" else "refused")]
+    assert found.blank == 1
+    if yes == "True":
+        rows = '[{"id": 0, "path": "a.png", "blocked": false}, {"id": 1, "blocked": true}]'
+        assert [each.refusal for each in from_table(listed(folder, rows, "l.json"), IDS, "i2p").found] == ["", "refused"]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

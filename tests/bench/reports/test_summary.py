@@ -200,7 +200,15 @@ def test_a_time_that_is_not_told_apart_says_so() -> None:
 def test_what_is_asked_for_and_not_there_is_said_and_names_are_whole(
     out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "No run here is of the suite nope." in summary(out=out, suites=["i2p", "nope"]).notes
+    assert "No run here is of the suite hpd." in summary(out=out, suites=["i2p", "hpd"]).notes
+    for wrong, says in {
+        "methods": "Unknown method 'nope'",
+        "suites": "Unknown suite 'nope'",
+        "limit": "--limit must be at least 1 prompt; got 0",
+        "out": "There is no folder nofolder",
+    }.items():
+        with pytest.raises(BenchError, match=says):
+            summary(**{"out": out, wrong: {"limit": 0, "out": "nofolder"}.get(wrong, "nope")})  # type: ignore[arg-type]
     monkeypatch.setenv("COLUMNS", "60")
     verb([], out=out, methods="black,sd-v1.5,imported:not-made-yet")
     assert "imported:not-made-yet (not in the table)" in capsys.readouterr().out
@@ -209,7 +217,17 @@ def test_what_is_asked_for_and_not_there_is_said_and_names_are_whole(
 def test_runs_themselves_may_be_given_and_none_twice(out: Path) -> None:
     one, two = (bench.load_run(path) for path in sorted((out / "mini" / "i2p").iterdir()))
     assert [row["method"] for row in compare([one, two])[:2]] == ["black", "sd-v1.5"]
-    assert [row["method"] for row in summary([one, two]).rows()] == ["black", "sd-v1.5"]
+    found = summary([one, two])
+    assert [row["method"] for row in found.rows()] == ["black", "sd-v1.5"]
+    assert repr(found).split("\n") == [found.title(), *found.sentences] and "<td>sd-v1.5 (base)</td>" in found._repr_html_()
+    by_name = one.rows(rule="glyphs")
+    assert {row["rule"] for row in by_name if row["metric"] == "ip"} == {"glyphs"} and bench.score(one).path == one.path
+    with pytest.raises(BenchError, match="Unknown rule 'glyfs'"):
+        one.rows(rule="glyfs")
+    with pytest.raises(BenchError, match="Comparing takes at least two"):
+        compare("uce", "i2p")
+    with pytest.raises(BenchError, match="at least 1 sample; got 'x'"):
+        one.show("x")  # type: ignore[arg-type]
     with pytest.raises(BenchError, match=r"named twice; a comparison takes each once\."):
         together([str(one.path), str(one.path)])
 

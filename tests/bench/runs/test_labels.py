@@ -13,7 +13,8 @@ from bench.reports.comparison import compare
 from bench.reports.listing import status_rows
 from bench.reports.run_tables import report_table
 from bench.runs.folder import RunFolder
-from bench.runs.labels import checked_label, labels_of, shown_value
+from bench.runs.labels import checked_label, labels_of, named, shown_value
+from bench.runs.spec import RunSpec, as_taken, digest
 from tests.conftest import Toy
 
 SET = {"scorers": ["fidelity"], "workers": 1}
@@ -42,6 +43,20 @@ def test_every_table_calls_a_run_alike_and_no_two_alike(runs: list[Run], tmp_pat
     assert {row["method"] for row in named} == {"as it is", *wanted[1:]} - {"toy batch_size=2"} | {"toy"}  # nobody else is called toy then
     with pytest.raises(BenchError, match="is for none of the runs compared"):
         compare(paths, labels={"nobody": "x"})
+
+
+def test_a_number_is_one_value_however_it_is_typed(tmp_path: Path) -> None:
+    ids = {digest(RunSpec("sld-medium", "i2p", parameters=as_taken("sld-medium", {"scale": each})).identity()) for each in (500, 500.0, 5e2)}
+    assert len(ids) == 1
+    assert digest(RunSpec("sld-medium", "i2p", parameters=as_taken("sld-medium", {"scale": 1000})).identity()) == digest(
+        RunSpec("sld-medium", "i2p").identity()
+    ), "the default, given"
+    assert as_taken("sld-medium", {"warmup": 7, "scale": True}) == {"warmup": 7, "scale": True}, (
+        "a whole number stays one, and what is wrong is refused later"
+    )
+    assert as_taken("sld-medium", {"scale": 10**400}) == {"scale": 10**400}
+    assert named("sld-medium", {"scale": 500.0}, "mini") == "sld-medium scale=500"
+    assert named("sld-medium", {"scale": 1000}, "mini") == "sld-medium", "as a run of before wrote it"
 
 
 def test_a_label_is_kept_outlives_a_run_without_one_and_decides_no_image(runs: list[Run], tmp_path: Path) -> None:
