@@ -74,12 +74,12 @@ def test_columns_that_are_named_later_go_before_any_interval(monkeypatch: pytest
         "p holm": 1e-14,
         "baseline": 0.8,
     }
-    for width, heads in {80: "verdict  p holm  baseline", 60: "verdict  p holm", 46: "gap  verdict", 34: "gap  verdict"}.items():
+    for width, heads in {80: "verdict  p holm  baseline", 60: "verdict  p holm", 50: "gap  verdict", 34: "gap  verdict"}.items():
         monkeypatch.setenv("COLUMNS", str(width))
         show([row], Format.TABLE, later=("p holm", "baseline"))
         said = capsys.readouterr().out
         assert said.splitlines()[0].endswith(heads), width
-        assert ("[-0.882, -0.682]" in said) == (width > 40)
+        assert ("[-0.882, -0.682]" in said) == (width > 40), width
 
 
 def test_a_sentence_that_begins_with_a_number_is_text() -> None:
