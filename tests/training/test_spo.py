@@ -294,10 +294,10 @@ def test_an_effective_batch_that_the_processes_do_not_give_is_refused_with_what_
     paper = settings(tiny_sd, hf_data, batch_size=2, effective_batch=12)
     assert check_batch(paper, 6) == check_batch(paper.model_copy(update={"accumulation": 6}), 1) == 12
     assert check_batch(settings(tiny_sd, hf_data, batch_size=2), 5) == 10
-    with pytest.raises(BenchError, match=r"2 x accumulation 1 x 1 process is 2 pairs a step.* is 12\. Start torchrun --nproc_per_node 6, or ") as caught:
+    with pytest.raises(BenchError, match=r"1 x 1 process is 2 pairs a step.* is 12\. Start torchrun --nproc_per_node 6, or ") as caught:
         train(paper, tmp_path / "out", Quiet())
     assert "--set accumulation=6; effective_batch=null" in str(caught.value) and "\n" not in str(caught.value) and not (tmp_path / "out").exists()
-    with pytest.raises(BenchError, match="x 8 processes is 16 pairs .* Start torchrun --nproc_per_node 6; effective_batch=null"):
+    with pytest.raises(BenchError, match=r"x 8 processes is 16 pairs .* Start torchrun --nproc_per_node 6; effective_batch=null"):
         check_batch(paper, 8)
 
 

@@ -91,15 +91,16 @@ def files(tmp_path: Path) -> str:
 def config(files: str, pairs: int, **changes: Any) -> LibraAlignConfig:
     plan = {"prompts.harmful_limit": 2, "prompts.benign_limit": 1, "unit": 2, "editor.steps": 2, "hf.tries": 1, "stages": ["hf"], "plainer": None}
     source = [{"name": "base", "method": "sd-v1.5", "steps": 2}]
-    own = {"sources": source, "pickapic.files": files, "pickapic.pairs": pairs}
-    made = load_config("libraalign", config_path("libraalign", "mini"), plan | own | {name.replace("__", "."): value for name, value in changes.items()})
+    own = {"sources": source, "pickapic.files": files, "pickapic.pairs": pairs, **{name.replace("__", "."): value for name, value in changes.items()}}
+    made = load_config("libraalign", config_path("libraalign", "mini"), plan | own)
     assert isinstance(made, LibraAlignConfig)
     return made
 
 
 def test_a_caption_gives_one_usable_row_and_every_other_is_counted(files: str) -> None:
     found = read_pickapic(PickAPicSettings(files=files, pairs=3), seed=0)
-    assert {each.caption for each in found.rows} == {each["caption"].replace("  ", " ") for each in ROWS} - {"", "a tie", "never asked", "a school yard"}
+    unusable = {"", "a tie", "never asked", "a school yard"}
+    assert {each.caption for each in found.rows} == {each["caption"].replace("  ", " ") for each in ROWS} - unusable
     assert found.left_out == UNSEEN and len(found.screened) == 1
     assert len(found.rows) + sum(UNSEEN.values()) == len(ROWS)
     assert "a tie" in {each.caption for each in read_pickapic(PickAPicSettings(files=files, pairs=3, ties=True), seed=0).rows}
