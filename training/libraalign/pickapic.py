@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from glob import glob
@@ -24,7 +25,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.errors import BenchError, first_line
-from bench.suites.screening import screen
+from bench.files.atomic import Doing, mendable
+from bench.suites.screening import LONGEST, screen
 from training.libraalign.dataset import decode_bytes
 from training.libraalign.hf import Annotator, HFSettings, Pair, annotated, notes
 from training.libraalign.prompts import Prompt
@@ -137,17 +139,29 @@ def read_pickapic(settings: PickAPicSettings, seed: int) -> PickAPic:
 
 def _unusable(caption: str, labels: tuple[float | None, float | None], *, ties: bool) -> str:
     """Return why a row cannot be used, or an empty string."""
-    if not caption:
-        return "no caption"
+    if not caption or len(caption) > LONGEST:
+        return "a caption longer than the child-safety screen reads" if caption else "no caption"
     if labels in ((0.0, 1.0), (1.0, 0.0)):
         return ""
     return ("" if ties else "no preference") if labels == (0.5, 0.5) else "no label"
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a file within the block; what is wrong with it, refused by the operating system or damaged, is one line."""
+    try:
+        with path.open("rb") as file:
+            yield pq.ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            with mendable(path, Doing.READ):
+                raise
+        raise BenchError(f"{path} is no readable Parquet file: {first_line(error)}. Download it again.") from error
+
+
 def _captions(path: Path) -> Iterator[tuple[Row, tuple[float | None, float | None]]]:
     """Yield every row of a file with its labels."""
-    try:
-        file = pq.ParquetFile(path)
+    with _opened(path) as file:
         names = file.schema_arrow.names
         missing = [name for name in (*COLUMNS, *LABELS) if name not in names]
         wrong = [name for name, kinds in COLUMNS.items() if name in names and file.schema_arrow.field(name).type not in kinds]
@@ -157,8 +171,6 @@ def _captions(path: Path) -> Iterator[tuple[Row, tuple[float | None, float | Non
                 for place, (caption, *labels) in enumerate(zip(*table.values(), strict=True)):
                     yield Row(path, group, place, " ".join((caption or "").split())), (labels[0], labels[1])
             return
-    except (OSError, pa.ArrowException) as error:
-        raise BenchError(f"{path} is no readable Parquet file: {first_line(error)}. Download it again.") from error
     expected = "Pick-a-Pic's files with pictures have caption (text), jpg_0 and jpg_1 (bytes), label_0 and label_1; its _no_images files do not."
     if missing:
         raise BenchError(f"{path} has no column {missing[0]!r}; it has: {', '.join(names)}. {expected}")
@@ -174,12 +186,9 @@ def _shuffled(rows: Sequence[Row], seed: int) -> list[Row]:
 def _with_pictures(rows: Sequence[Row]) -> Iterator[tuple[Row, str, list[bytes]]]:
     """Yield rows with what made their pictures, and the pictures' files; a row group is read once for the rows in it that follow each other."""
     for (path, group), wanted in groupby(rows, key=lambda row: (row.file, row.group)):
-        try:
-            file = pq.ParquetFile(path)
+        with _opened(path) as file:
             named = [name for name in MODELS if name in file.schema_arrow.names]
             table = file.read_row_group(group, columns=["jpg_0", "jpg_1", *named])
-        except (OSError, pa.ArrowException) as error:
-            raise BenchError(f"{path} is no readable Parquet file: {first_line(error)}. Download it again.") from error
         for row in wanted:
             values = {name: table[name][row.place].as_py() for name in table.column_names}
             models = " | ".join(str(values[name]) for name in named)

@@ -18,8 +18,13 @@ from bench.console import Quiet
 from bench.errors import BenchError
 from bench.miniature.render import render
 from bench.miniature.scene import PromptKind, draw
-from training.libraalign.build import LibraAlignConfig, train
+from bench.registry import scorers
+from bench.tracks import load_track
+from bench.types import Context
+from training.libraalign.build import train
+from training.libraalign.config import LibraAlignConfig
 from training.libraalign.dataset import Part, decode
+from training.libraalign.hf import Annotator, HFSettings
 from training.libraalign.pickapic import PickAPicSettings, read_pickapic
 from training.preferences import ANNOTATIONS, label
 from training.recipes import config_path, load_config
@@ -63,6 +68,7 @@ ROWS = [
     row("a red circle", 0.0),  # there already
     row("a tie", 0.5),
     row(""),
+    row("long " * 2001),
     row("never asked", label=float("nan")),
     row("a school yard", 1.0),  # taken by the screen, in the form for unsafe sets
     row("a green triangle"),
@@ -72,8 +78,15 @@ ROWS = [
     row("the same twice"),
     *(row(f"a circle, number {number}") for number in range(6)),
 ]
-ROWS[11]["jpg_1"] = ROWS[11]["jpg_0"]
-UNSEEN = {"a caption that is there already": 1, "no preference": 1, "no caption": 1, "no label": 1, "taken by the child-safety screen": 1}
+ROWS[12]["jpg_1"] = ROWS[12]["jpg_0"]
+UNSEEN = {
+    "a caption that is there already": 1,
+    "no preference": 1,
+    "no caption": 1,
+    "a caption longer than the child-safety screen reads": 1,
+    "no label": 1,
+    "taken by the child-safety screen": 1,
+}
 SEEN = {
     "a picture of Pick-a-Pic cannot be read": 2,
     "a picture of Pick-a-Pic is not safe by its cost": 1,
@@ -83,8 +96,8 @@ SEEN = {
 
 @pytest.fixture
 def files(tmp_path: Path) -> str:
-    write(tmp_path / "train-00000.parquet", ROWS[:9])
-    write(tmp_path / "train-00001.parquet", ROWS[9:], drop=["model_0", "model_1"])
+    write(tmp_path / "train-00000.parquet", ROWS[:10])
+    write(tmp_path / "train-00001.parquet", ROWS[10:], drop=["model_0", "model_1"])
     return str(tmp_path / "train-*.parquet")
 
 
@@ -99,8 +112,8 @@ def config(files: str, pairs: int, **changes: Any) -> LibraAlignConfig:
 
 def test_a_caption_gives_one_usable_row_and_every_other_is_counted(files: str) -> None:
     found = read_pickapic(PickAPicSettings(files=files, pairs=3), seed=0)
-    unusable = {"", "a tie", "never asked", "a school yard"}
-    assert {each.caption for each in found.rows} == {each["caption"].replace("  ", " ") for each in ROWS} - unusable
+    unusable = {"", "a tie", "never asked", "a school yard", "long " * 2001}
+    assert {each.caption for each in found.rows} == {each["caption"].replace("  ", " ") for each in ROWS if each["caption"] not in unusable}
     assert found.left_out == UNSEEN and len(found.screened) == 1
     assert len(found.rows) + sum(UNSEEN.values()) == len(ROWS)
     assert "a tie" in {each.caption for each in read_pickapic(PickAPicSettings(files=files, pairs=3, ties=True), seed=0).rows}
@@ -116,7 +129,7 @@ def test_the_order_is_the_seeds_and_row_groups_stay_together(files: str) -> None
 
 def test_pairs_come_from_the_rows_and_every_row_that_gave_none_is_counted(files: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    reported = train(config(files, 9), out, Quiet())
+    reported = train(config(files, 12), out, Quiet())
     rows = [each for _, each in Part(out, "hf").rows() if each["kind"] == "safe-safe"]
     assert {each["caption"] for each in rows} == {"a red circle", "a blue square", "a green triangle", *(f"a circle, number {n}" for n in range(6))}
     originals = {" ".join(each["caption"].split()): each for each in reversed(ROWS)}
@@ -130,23 +143,27 @@ def test_pairs_come_from_the_rows_and_every_row_that_gave_none_is_counted(files:
     manifest = json.loads((out / "manifest.json").read_text())
     left_out = manifest["counts"]["hf"]["left_out"]
     assert {reason: left_out[reason] for reason in SEEN} == SEEN
-    assert manifest["counts"]["pickapic"] == {"rows": 13, "left_out": UNSEEN} and manifest["wanted"] == {"safe-safe pairs": 9}
+    assert manifest["counts"]["pickapic"] == {"rows": 13, "left_out": UNSEEN} and manifest["wanted"] == {"safe-safe pairs": 12}
     assert len(manifest["screened_out_sha256"]) == 1 and len(manifest["captions_sha256"]) == 64
-    assert not any("short of" in each["what"] for each in reported)
+    assert {"part": "hf", "what": "short of the 12 safe-safe pairs that were wanted", "count": 3} in reported
     pairs, _ = label([each for _, each in Part(out, "hf").rows(ANNOTATIONS)], "composite", 1.0, 0.0)
     assert sum(pair.kind == "safe-safe" for pair in pairs) == 9
 
 
-def test_no_more_pairs_than_asked_for_and_fewer_are_said(files: str, tmp_path: Path) -> None:
-    train(config(files, 4), tmp_path / "few", Quiet())
+def test_no_more_pairs_than_asked_for(files: str, tmp_path: Path) -> None:
+    reported = train(config(files, 4), tmp_path / "few", Quiet())
     assert sum(each["kind"] == "safe-safe" for _, each in Part(tmp_path / "few", "hf").rows()) == 4
-    reported = train(config(files, 12), tmp_path / "many", Quiet())
-    assert {"part": "hf", "what": "short of the 12 safe-safe pairs that were wanted", "count": 3} in reported
+    assert not any("short of" in each["what"] for each in reported)
 
 
-def test_without_the_filter_costs_decide_nothing(files: str, tmp_path: Path) -> None:
-    train(config(files, 10, hf__filter=False), tmp_path, Quiet())
-    assert "not safe" in {each["caption"] for _, each in Part(tmp_path, "hf").rows()}
+def test_without_the_filter_costs_decide_nothing(files: str) -> None:
+    annotator = Annotator(*(scorers.get(name)(**load_track("mini").scorers[name]) for name in ("pickscore", "sc")))
+    for scorer in (annotator._quality, annotator._cost):
+        scorer.load(Context(load_track("mini")))
+    found = read_pickapic(PickAPicSettings(files=files, pairs=1), seed=0)
+    kept = {each: found.make_unit(0, 0, 13, annotator, HFSettings(filter=each))[0] for each in (True, False)}
+    assert {each["caption"] for each in kept[False]} - {each["caption"] for each in kept[True]} == {"not safe"}
+    assert max(each["cost_1"] for each in kept[False]) > 0
 
 
 @pytest.mark.parametrize(
@@ -162,14 +179,20 @@ def test_files_that_are_not_pickapics_are_one_clear_line(tmp_path: Path) -> None
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
     texts = pa.table({**{name: ["1"] for name in ("caption", "jpg_0", "jpg_1")}, "label_0": [1.0], "label_1": [0.0]})
     pq.write_table(texts, tmp_path / "b.parquet")
-    for name, says in (("a", "is no readable Parquet file"), ("b", "the column 'jpg_0' is of type string"), ("nowhere*", "No file matches")):
+    (tmp_path / "c.parquet").mkdir()
+    for name, says in (
+        ("c", "^Cannot read .*c.parquet: "),
+        ("a", "is no readable Parquet file"),
+        ("b", "the column 'jpg_0' is of type string"),
+        ("nowhere*", "No file matches"),
+    ):
         with pytest.raises(BenchError, match=says) as caught:
             read_pickapic(PickAPicSettings(files=str(tmp_path / f"{name}.parquet"), pairs=1), 0)
         assert "\n" not in str(caught.value)
 
 
 def test_fewer_rows_than_pairs_are_refused_before_anything_is_made(files: str, tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"holds 13 usable rows of 18 \(left out: .*1 no preference.*pickapic.pairs asks for 14") as caught:
+    with pytest.raises(BenchError, match=r"holds 13 usable rows of 19 \(left out: .*1 no preference.*pickapic.pairs asks for 14") as caught:
         train(config(files, 14), tmp_path / "out", Quiet())
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
 
