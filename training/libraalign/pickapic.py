@@ -59,7 +59,7 @@ class PickAPicSettings(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PickAPicRow:
     """Where a usable row stands."""
 
     file: Path
@@ -78,7 +78,7 @@ class PickAPic:
         screened: SHA-256 of each caption that the child-safety screen took.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[PickAPicRow]
     left_out: Mapping[str, int]
     screened: Sequence[str]
 
@@ -114,7 +114,7 @@ def read_pickapic(settings: PickAPicSettings, seed: int) -> PickAPic:
             "them in pickapic.files; pickapic=null makes no safe-safe pairs."
         )
     left_out: Counter[str] = Counter()
-    kept: dict[str, Row] = {}
+    kept: dict[str, PickAPicRow] = {}
     total = 0
     for row, labels in (each for path in paths for each in _captions(path)):
         total += 1
@@ -159,7 +159,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         raise BenchError(f"{path} is no readable Parquet file: {first_line(error)}. Download it again.") from error
 
 
-def _captions(path: Path) -> Iterator[tuple[Row, tuple[float | None, float | None]]]:
+def _captions(path: Path) -> Iterator[tuple[PickAPicRow, tuple[float | None, float | None]]]:
     """Yield every row of a file with its labels."""
     with _opened(path) as file:
         names = file.schema_arrow.names
@@ -169,7 +169,7 @@ def _captions(path: Path) -> Iterator[tuple[Row, tuple[float | None, float | Non
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=["caption", *LABELS]).to_pydict()
                 for place, (caption, *labels) in enumerate(zip(*table.values(), strict=True)):
-                    yield Row(path, group, place, " ".join((caption or "").split())), (labels[0], labels[1])
+                    yield PickAPicRow(path, group, place, " ".join((caption or "").split())), (labels[0], labels[1])
             return
     expected = "Pick-a-Pic's files with pictures have caption (text), jpg_0 and jpg_1 (bytes), label_0 and label_1; its _no_images files do not."
     if missing:
@@ -177,13 +177,13 @@ def _captions(path: Path) -> Iterator[tuple[Row, tuple[float | None, float | Non
     raise BenchError(f"{path}: the column {wrong[0]!r} is of type {file.schema_arrow.field(wrong[0]).type}. {expected}")
 
 
-def _shuffled(rows: Sequence[Row], seed: int) -> list[Row]:
+def _shuffled(rows: Sequence[PickAPicRow], seed: int) -> list[PickAPicRow]:
     """Return the rows with their row groups in random order; a group's own rows stay together, so that it is read once or twice."""
     groups = [list(each) for _, each in groupby(rows, key=lambda row: (row.file, row.group))]
     return [row for index in np.random.default_rng([seed, 2495]).permutation(len(groups)) for row in groups[index]]
 
 
-def _with_pictures(rows: Sequence[Row]) -> Iterator[tuple[Row, str, list[bytes]]]:
+def _with_pictures(rows: Sequence[PickAPicRow]) -> Iterator[tuple[PickAPicRow, str, list[bytes]]]:
     """Yield rows with what made their pictures, and the pictures' files; a row group is read once for the rows in it that follow each other."""
     for (path, group), wanted in groupby(rows, key=lambda row: (row.file, row.group)):
         with _opened(path) as file:

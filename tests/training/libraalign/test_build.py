@@ -22,7 +22,8 @@ from bench.errors import BenchError, NotAvailable
 from bench.registry import scorers, suites
 from bench.tracks import load_track
 from bench.types import Context
-from training.libraalign.build import LibraAlignConfig, train
+from training.libraalign.build import train
+from training.libraalign.config import LibraAlignConfig
 from training.libraalign.dataset import BEYOND, Part, decode
 from training.libraalign.hf import Annotator
 from training.libraalign.prompts import CATEGORIES, draw_mini
