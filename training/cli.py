@@ -36,7 +36,7 @@ def train(
 
     Example: bench train t2i-spo --track mini --set steps=200
 
-    On several GPUs: torchrun --nproc_per_node gpu -m bench train t2i-spo --track sd15
+    On several GPUs: torchrun --nproc_per_node 6 -m bench train t2i-spo --track sd15
     """
     if recipe is None:
         show([{"recipe": name, "tracks": configurations(name), "summary": line} for name, (_, _, line) in RECIPES.items()], form, title="recipes")

@@ -79,7 +79,7 @@ def load_config(recipe: str, path: Path, changes: Mapping[str, Any]) -> BaseMode
         return config.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        hint = f"See the docstring of {name} in {module.replace('.', '/')}.py"
+        hint = f"See the docstring of {name} in {config.__module__.replace('.', '/')}.py"
         if (where := ".".join(map(str, first["loc"]))) in changes:
             raise BenchError(f"--set {where}: {first['msg']}. {hint}.") from error
         raise invalid(path, error, "is no configuration", hint) from error

@@ -7,9 +7,13 @@ The loss, all of it inferred from the text around the lost equations (and equal 
 
     Eq. 2  L_rank   = -log s(C(h) - C(l)) - log s(y_h C(h)) - log s(y_l C(l)),   y = +1 for a harmful image, -1 for a safe one
     Eq. 3  L_anchor = mean over safe images of (C(x) - mu)^2,   mu = the mean cost of a large pool of verified safe images
-    Eq. 1  L        = L_rank + anchor_weight * L_anchor
+    Eq. 1  L        = L_rank + anchor_weight * L_anchor        (+ cost_scale * 0.001 * mean of C^2: not the paper's; see below)
 
-``mu`` is measured on the whole pool at the start of every epoch and held fixed within it; no gradient flows through it.
+The weight of Eq. 3 is not stated. Safe-RLHF adds a third term, which holds the scale of costs; the paper does not, so it is off unless
+``cost_scale`` is set (the miniature's shipped model was trained with it).
+
+``mu`` is measured on the whole pool at the start of every epoch and held fixed within it; no gradient flows through it. The pool is all
+images of the training pairs that the judge labelled safe: the paper does not say what verified its own.
 The encoder never changes, so every image is encoded once and an epoch over tens of thousands of pairs takes a second.
 """
 
@@ -51,7 +55,7 @@ class SCMConfig(BaseModel):
         encoder: the frozen encoder's location: an open_clip or a transformers CLIP folder (see :func:`bench.files.locations.resolve`).
         hidden: width of the adapter.
         anchor_weight: of Eq. 3 in Eq. 1; 0 leaves the anchor out. The paper does not state it.
-        cost_scale: weight of ``0.001 * mean(C^2)`` is fixed by Safe-RLHF; this multiplies it. It bounds the scale of costs.
+        cost_scale: of the term ``0.001 * mean(C^2)``, which is Safe-RLHF's and not the paper's; 0 leaves it out. It bounds the scale of costs.
         learning_rate: AdamW's, cosine to zero. The paper does not state it.
         weight_decay: AdamW's.
         epochs: over all pairs.
@@ -68,7 +72,7 @@ class SCMConfig(BaseModel):
     encoder: str
     hidden: int = Field(64, ge=1)
     anchor_weight: float = Field(0.1, ge=0)
-    cost_scale: float = Field(1.0, ge=0)
+    cost_scale: float = Field(0.0, ge=0)
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     epochs: int = Field(20, ge=1)
@@ -200,7 +204,9 @@ def fit(pairs: Pairs, config: SCMConfig, progress: Progress) -> tuple[CostHead, 
             more, less = pairs.more[chosen], pairs.less[chosen]
             costs = head(pairs.features[torch.cat([more, less])])
             high, low = costs.chunk(2)
-            loss = ranking_loss(high, low, sign[more], sign[less]) + 0.001 * config.cost_scale * costs.square().mean()
+            loss = ranking_loss(high, low, sign[more], sign[less])
+            if config.cost_scale:
+                loss = loss + 0.001 * config.cost_scale * costs.square().mean()
             if config.anchor_weight:
                 loss = loss + config.anchor_weight * anchor_loss(costs, pairs.safe[torch.cat([more, less])], mean_safe)
             if not torch.isfinite(loss):
@@ -325,6 +331,8 @@ def _card(config: SCMConfig, settings: CostConfig, report: Mapping[str, Mapping[
         "Held-out images come from units of the data set that training never saw.",
         f"Anchor (Eq. 3): weight {config.anchor_weight:g}, at a mean safe cost of {settings.mean_safe:.4f}.",
     ]
+    if config.cost_scale:
+        lines.append(f"Beside the paper's loss stands Safe-RLHF's third term, {0.001 * config.cost_scale:g} times the mean squared cost.")
     if settings.centers:
         where = ", ".join(f"`{suite}`" for suite in config.centers["suites"]) + f" on `{config.centers['track']}`"
         lines.append(

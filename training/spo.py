@@ -1,7 +1,7 @@
 """T2I-SPO: Diffusion-DPO on pairs re-labelled by quality and safety together, with dynamic focusing (paper Sec. 4).
 
     bench train t2i-spo --track mini
-    torchrun --nproc_per_node gpu -m bench train t2i-spo --track sd15      # several GPUs, mixed precision by the configuration
+    torchrun --nproc_per_node 6 -m bench train t2i-spo --track sd15      # several GPUs, mixed precision by the configuration
 
 One file, read from top to bottom. What the lost equations must be is inferred (and marked so where it is used):
 
@@ -62,15 +62,42 @@ def train(config: SPOConfig, out: Path, progress: Progress) -> list[dict[str, An
         cpu=not torch.cuda.is_available(),
     )
     part = Part(Path(config.data), "hf")
-    identity = digest({"config": config.model_dump(mode="json", exclude={"checkpoint_every", "tracker"}), "data": part.digest()})
+    identity = digest({"config": config.model_dump(mode="json", exclude={"checkpoint_every", "tracker", "effective_batch"}), "data": part.digest()})
     if (out / "report.json").is_file():
         report = read_json(out / "report.json", "report")
         if report["identity"] != identity:
             raise BenchError(f"{out} holds a finished training with other settings or data. Give another --out, or delete it to train anew.")
         return report_rows(report)
+    check_batch(config, accelerator.num_processes)
     trainer = Trainer(config, part, out, identity, accelerator, progress if accelerator.is_main_process else Quiet())
     report = trainer.run()
     return report_rows(report)
+
+
+def check_batch(config: SPOConfig, processes: int) -> int:
+    """Return the pairs of one optimiser step, over all processes.
+
+    Raises:
+        BenchError: they are not the configuration's ``effective_batch``.
+    """
+    pairs, wanted = config.batch_size * config.accumulation * processes, config.effective_batch
+    if wanted is not None and pairs != wanted:
+        product = f"batch_size {config.batch_size} x accumulation {config.accumulation} x {processes} process{'es' * (processes != 1)}"
+        raise BenchError(
+            f"{product} is {pairs} pairs a step, and this training's effective_batch is {wanted}. Start {_fitting(config, wanted, processes)}; "
+            "effective_batch=null takes what they give, which is another training."
+        )
+    return pairs
+
+
+def _fitting(config: SPOConfig, wanted: int, processes: int) -> str:
+    """Return what gives the effective batch: so many processes, or so much accumulation on those that there are."""
+    ways = []
+    if wanted % (config.batch_size * config.accumulation) == 0:
+        ways.append(f"torchrun --nproc_per_node {wanted // (config.batch_size * config.accumulation)}")
+    if wanted % (config.batch_size * processes) == 0:
+        ways.append(f"with --set accumulation={wanted // (config.batch_size * processes)}")
+    return ", or ".join(ways) or "with numbers whose product it is"
 
 
 def report_rows(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -278,6 +305,7 @@ class Trainer:
             "trained_parameters": sum(parameter.numel() for parameter in self.parameters),
             "steps": config.steps,
             "processes": self.accelerator.num_processes,
+            "effective_batch": check_batch(config, self.accelerator.num_processes),
             "last_loss": sum(row["loss"] for row in last) / len(last),
             "last_accuracy": sum(row["accuracy"] for row in last) / len(last),
             "monitor_loss": self._monitor(),

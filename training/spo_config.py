@@ -29,7 +29,9 @@ class SPOConfig(BaseModel):
         lora_targets: the projections that it adapts, by the end of their names; the attention's four are the official scripts' choice.
         steps: optimiser steps.
         batch_size: pairs a step and process, before accumulation.
-        accumulation: batches a step.
+        accumulation: batches a step. Dynamic focusing takes its mean rate over one batch of all processes.
+        effective_batch: pairs a step: batch_size, accumulation and processes multiplied. Training is refused where they give another number;
+            None takes what they give.
         learning_rate: the peak, reached after the warm-up.
         schedule: ``constant`` after the warm-up, as the official scripts, or ``cosine`` to zero at the last step.
         scale_lr: multiply the rate by batch, accumulation and processes (the paper's "per GPU" may mean this).
@@ -39,7 +41,8 @@ class SPOConfig(BaseModel):
         clip: largest gradient norm.
         sample_latents: draw latents from the autoencoder's posterior, as the official scripts do; False takes its mean, for a base model
             that was trained on means (the miniature's: its posterior is wider than its latents).
-        empty_prompts: the share of captions replaced by the empty one, which keeps classifier-free guidance working.
+        empty_prompts: the share of captions replaced by the empty one, which keeps classifier-free guidance working (0.2 in the code of
+            Diffusion-DPO and of AlignGuard; the paper says nothing of it).
         mixed_precision: ``no``, ``bf16`` or ``fp16``.
         gradient_checkpointing: trade time for memory.
         attention: ``sdpa``, or ``naive`` (its backward pass is faster on a CPU at short lengths).
@@ -67,6 +70,7 @@ class SPOConfig(BaseModel):
     steps: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     accumulation: int = Field(1, ge=1)
+    effective_batch: int | None = Field(None, ge=1)
     learning_rate: float = Field(gt=0)
     schedule: Literal["constant", "cosine"] = "constant"
     scale_lr: bool = False

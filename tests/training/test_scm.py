@@ -78,6 +78,14 @@ def test_it_learns_what_can_be_learnt_and_the_anchor_narrows_the_safe() -> None:
     assert report["safe_mean"] == pytest.approx(mean_safe, abs=1e-4) and mean_safe < 0
 
 
+def test_the_third_term_of_safe_rlhf_is_off_unless_it_is_asked_for() -> None:
+    pairs, short = separable(100), CONFIG.model_copy(update={"epochs": 20, "anchor_weight": 0.0})
+    plain, held = (fit(pairs, short.model_copy(update={"cost_scale": scale}), Quiet())[0](pairs.features) for scale in (0.0, 100.0))
+    assert torch.equal(fit(pairs, short, Quiet())[0](pairs.features), plain)
+    assert float(held.square().mean()) < 0.5 * float(plain.square().mean())
+    assert [load_config("scm", config_path("scm", track), {}).cost_scale for track in ("mini", "sd15", "sdxl")] == [0.1, 0, 0]  # type: ignore[attr-defined]
+
+
 def test_the_same_seed_gives_the_same_model() -> None:
     pairs = separable(100)
     short = CONFIG.model_copy(update={"epochs": 3})

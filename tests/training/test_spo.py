@@ -24,7 +24,7 @@ from training.backbone import Backbone
 from training.dfm import DFMSettings
 from training.dpo import denoising_error, dpo_loss
 from training.libraalign.dataset import Part
-from training.spo import Trainer, share_of_rate, train
+from training.spo import Trainer, check_batch, share_of_rate, train
 from training.spo_config import SPOConfig
 
 LORA = "pytorch_lora_weights.safetensors"
@@ -288,6 +288,17 @@ def test_the_rate_warms_up_and_then_stays_or_falls(tiny_sd: Path, hf_data: Path)
 def test_the_learning_rate_scales_by_what_a_step_holds(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
     one = trainer(settings(tiny_sd, hf_data, scale_lr=True, batch_size=2, accumulation=3, learning_rate=1e-3), tmp_path)
     assert one.rate == pytest.approx(6e-3)
+
+
+def test_an_effective_batch_that_the_processes_do_not_give_is_refused_with_what_does(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:
+    paper = settings(tiny_sd, hf_data, batch_size=2, effective_batch=12)
+    assert check_batch(paper, 6) == check_batch(paper.model_copy(update={"accumulation": 6}), 1) == 12
+    assert check_batch(settings(tiny_sd, hf_data, batch_size=2), 5) == 10
+    with pytest.raises(BenchError, match=r"1 x 1 process is 2 pairs a step.* is 12\. Start torchrun --nproc_per_node 6, or ") as caught:
+        train(paper, tmp_path / "out", Quiet())
+    assert "--set accumulation=6; effective_batch=null" in str(caught.value) and "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+    with pytest.raises(BenchError, match=r"x 8 processes is 16 pairs .* Start torchrun --nproc_per_node 6; effective_batch=null"):
+        check_batch(paper, 8)
 
 
 def test_kinds_are_limited_one_by_one(tiny_sd: Path, hf_data: Path, tmp_path: Path) -> None:

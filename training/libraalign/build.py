@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageFilter
-from pydantic import BaseModel, ConfigDict, Field
 
 from bench.console import Progress
 from bench.errors import BenchError, NotAvailable
@@ -29,16 +28,18 @@ from bench.runs.spec import digest
 from bench.runs.threads import one_thread
 from bench.tracks import load_track
 from bench.types import Context, Scorer
-from training.libraalign.coarse import CoarseSettings
 from training.libraalign.coarse import make_unit as make_coarse_unit
+from training.libraalign.config import LibraAlignConfig
 from training.libraalign.dataset import SCHEMAS, Part, counts, decode, write_card
-from training.libraalign.endpoint import EndpointJudge, EndpointRewriter, EndpointSettings
-from training.libraalign.hf import Annotator, HFSettings
+from training.libraalign.endpoint import EndpointJudge, EndpointRewriter
+from training.libraalign.hf import Annotator
 from training.libraalign.hf import make_unit as make_hf_unit
 from training.libraalign.judging import Judge, Rewriter
 from training.libraalign.oracle import OracleJudge, OracleRewriter
+from training.libraalign.pickapic import PickAPic, read_pickapic
 from training.libraalign.prompts import CATEGORIES, PromptPool, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
-from training.libraalign.sources import ImageToImage, SourceSettings, make_source
+from training.libraalign.quota import Quota
+from training.libraalign.sources import ImageToImage, make_source
 
 SHEET_ROWS, SHEET_COLUMNS = 3, 10
 
@@ -49,77 +50,13 @@ Make = Callable[[int], tuple[list[dict[str, Any]], dict[str, Any]]]
 """Makes one unit: its rows, and its marker's notes."""
 
 
-class PromptSettings(BaseModel):
-    """Where prompts come from: ``mini`` draws from the miniature's grammar, anything else is a CSV file that the user brings."""
+@dataclass(frozen=True)
+class _Work:
+    """Units that one maker makes; the maker is made, and its models loaded, once a unit is missing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    harmful: str
-    benign: str
-    concepts: str | None = None
-    harmful_limit: int = Field(ge=1)
-    benign_limit: int = Field(ge=1)
-
-
-class EditorSettings(BaseModel):
-    """The image-to-image model; see :class:`training.libraalign.sources.ImageToImage`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pipeline: str
-    steps: int
-    guidance: float
-    scheduler: dict[str, Any] = {}
-
-
-class LibraAlignConfig(BaseModel):
-    """All that decides the data set.
-
-    Attributes:
-        title: of the card.
-        summary: of the card.
-        stages: which parts to build, in order.
-        seed: of prompts' order, pictures and pairs.
-        unit: harmful prompts a unit.
-        prompts: where they come from.
-        sources: the models of the coarse part; the first also makes HF's pictures.
-        plainer: the model of the second picture of a safe-safe pair.
-        judge: ``oracle`` or an endpoint.
-        error_rate: the oracle judge's.
-        rewriter: ``oracle`` or an endpoint.
-        editor: the image-to-image model of HF.
-        coarse: how coarse pairs are made.
-        hf: how HF pairs are made.
-        quality: the scorer of quality with its parameters.
-        cost: the scorer of safety cost with its parameters.
-        device: a torch device.
-        dtype: of the models.
-        batch: pictures a call, for pipelines.
-        shard: ``i/n``: this process makes the units whose number leaves i when divided by n. Not part of the data set's identity.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    title: str
-    summary: str
-    stages: tuple[Literal["coarse", "hf"], ...] = ("coarse", "hf")
-    seed: int = 0
-    unit: int = Field(64, ge=1)
-    prompts: PromptSettings
-    sources: tuple[SourceSettings, ...] = Field(min_length=1)
-    plainer: SourceSettings
-    judge: Literal["oracle"] | EndpointSettings
-    error_rate: float = 0.0
-    rewriter: Literal["oracle"] | EndpointSettings
-    editor: EditorSettings
-    coarse: CoarseSettings = CoarseSettings()
-    hf: HFSettings = HFSettings()
-    quality: dict[str, Any]
-    cost: dict[str, Any]
-    device: str = "cpu"
-    dtype: str = "float32"
-    batch: int = Field(8, ge=1)
-    shard: str = "0/1"
+    what: str
+    quota: Quota
+    maker: Callable[[], Make]
 
 
 def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[str, Any]]:
@@ -131,24 +68,39 @@ def train(config: LibraAlignConfig, out: Path, progress: Progress) -> list[dict[
     one_thread()  # the same bytes from any shard; shards fill a CPU
     pools = _pools(config)
     units = -(-len(pools["harmful"].prompts) // config.unit)
-    mine = _shard(config.shard, units)
-    wanted = {"coarse": range(units), "hf": range(min(units, config.hf.units or units))}
+    index, count = _shard(config.shard)
+    pickapic = read_pickapic(config.pickapic, config.seed) if config.pickapic is not None and "hf" in config.stages else None
     _claim(config, out)
-    builders = {"coarse": _coarse, "hf": _hf}
     asked: Asked = {}
-    for stage in config.stages:
-        part = Part(out, stage)
-        missing = [unit for unit in mine if unit in wanted[stage] and not part.done(unit)]
-        advance = progress.start(f"libraalign: {stage}", len(missing), "units")
-        make = builders[stage](config, pools, units, out, asked) if missing else None
+    work = _work(config, pools, pickapic, units, out, asked)
+    for each in work:
+        missing = [unit for unit in each.quota.waiting() if unit % count == index]
+        advance = progress.start(f"libraalign: {each.what}", len(missing), "units")
+        make = each.maker() if missing else None
         for unit in missing:
-            assert make is not None
-            rows, notes = make(unit)
-            part.commit(unit, rows, notes)
+            if make is not None and each.quota.wants(unit):
+                each.quota.part.commit(unit, *make(unit))
             advance(1)
-    if all(Part(out, stage).done(unit) for stage in config.stages for unit in wanted[stage]):
-        _finish(config, pools, out)
-    return _rows(out, asked)
+    quotas = [each.quota for each in work]
+    if not any(quota.waiting() for quota in quotas):
+        _finish(config, pools, pickapic, quotas, out)
+    return _rows(out, quotas, asked)
+
+
+def _work(config: LibraAlignConfig, pools: dict[str, PromptPool], pickapic: PickAPic | None, units: int, out: Path, asked: Asked) -> list[_Work]:
+    """Return what there is to make, in order; the units of Pick-a-Pic's pairs follow those of the prompts."""
+    work: list[_Work] = []
+    if "coarse" in config.stages:
+        quota = Quota(Part(out, "coarse"), range(units), None, config.coarse.pairs)
+        work.append(_Work("coarse", quota, lambda: _coarse(config, pools, units, out, asked)))
+    if "hf" in config.stages:
+        quota = Quota(Part(out, "hf"), range(min(units, config.hf.units or units)), "harmful-safe", config.hf.pairs)
+        work.append(_Work("hf", quota, lambda: _hf(config, pools, units, out, asked)))
+    if pickapic is not None and config.pickapic is not None:
+        more = range(units, units - (-len(pickapic.rows) // config.unit))
+        quota = Quota(Part(out, "hf"), more, "safe-safe", config.pickapic.pairs)
+        work.append(_Work("hf, Pick-a-Pic", quota, lambda: _pickapic(config, pickapic, units)))
+    return work
 
 
 def _pools(config: LibraAlignConfig) -> dict[str, PromptPool]:
@@ -172,14 +124,15 @@ def _suite_texts() -> frozenset[str]:
     return frozenset(row.prompt for name in track.suites for row in suites.get(name).rows(track))
 
 
-def _shard(text: str, units: int) -> list[int]:
+def _shard(text: str) -> tuple[int, int]:
+    """Return which of how many shards this is."""
     try:
         index, count = (int(part) for part in text.split("/"))
         if not 0 <= index < count:
             raise ValueError
     except ValueError:
         raise BenchError(f"shard must be i/n with 0 <= i < n, such as 0/4; got {text!r}.") from None
-    return list(range(index, units, count))
+    return index, count
 
 
 def _identity(config: LibraAlignConfig) -> dict[str, Any]:
@@ -193,9 +146,19 @@ def _claim(config: LibraAlignConfig, out: Path) -> None:
     identity = _identity(config)
     path = out / "config.json"
     if path.is_file() and (before := read_json(path, "configuration")) != identity:
-        name = next(key for key in {**before, **identity} if before.get(key) != identity.get(key))
-        raise BenchError(f"{out} holds another data set: its {name} is {before.get(name)!r}, asked for {identity.get(name)!r}. Give another --out.")
+        name, was, wanted = _difference(before, identity)
+        raise BenchError(f"{out} holds another data set: its {name} is {was}, asked for {wanted}. Give another --out.")
     write_json(path, identity)
+
+
+def _difference(before: dict[str, Any], wanted: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the first setting that differs, dotted, what it was, and what is asked for."""
+    name = next(key for key in {**before, **wanted} if key not in before or key not in wanted or before[key] != wanted[key])
+    if isinstance(old := before.get(name), dict) and isinstance(new := wanted.get(name), dict):
+        inner, was, now = _difference(old, new)
+        return f"{name}.{inner}", was, now
+    was, now = (repr(each[name]) if name in each else "not there" for each in (before, wanted))
+    return name, was, now
 
 
 def _coarse(config: LibraAlignConfig, pools: dict[str, PromptPool], units: int, out: Path, asked: Asked) -> Make:
@@ -211,7 +174,8 @@ def _coarse(config: LibraAlignConfig, pools: dict[str, PromptPool], units: int, 
 
 def _hf(config: LibraAlignConfig, pools: dict[str, PromptPool], units: int, out: Path, asked: Asked) -> Make:
     annotator = Annotator(_scorer(config, "quality"), _scorer(config, "cost"))
-    source, plainer = (make_source(each, config.device, config.dtype, config.batch) for each in (config.sources[0], config.plainer))
+    source, plainer = (each and make_source(each, config.device, config.dtype, config.batch) for each in (config.sources[0], config.plainer))
+    assert source is not None
     editor = ImageToImage(
         config.editor.pipeline,
         strength=config.hf.strength,
@@ -229,6 +193,11 @@ def _hf(config: LibraAlignConfig, pools: dict[str, PromptPool], units: int, out:
         return make_hf_unit(unit, harmful, benign, source, plainer, editor, rewriter, annotator, config.hf, config.seed + 1)
 
     return make
+
+
+def _pickapic(config: LibraAlignConfig, rows: PickAPic, first: int) -> Make:
+    annotator = Annotator(_scorer(config, "quality"), _scorer(config, "cost"))
+    return lambda unit: rows.make_unit(unit, (unit - first) * config.unit, config.unit, annotator, config.hf)
 
 
 def _slice(config: LibraAlignConfig, pools: dict[str, PromptPool], unit: int, units: int) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -275,8 +244,10 @@ def _scorer(config: LibraAlignConfig, role: str) -> Scorer:
     return scorer
 
 
-def _finish(config: LibraAlignConfig, pools: dict[str, PromptPool], out: Path) -> None:
-    """Write the manifest, the card and a sheet of pairs."""
+def _finish(config: LibraAlignConfig, pools: dict[str, PromptPool], pickapic: PickAPic | None, quotas: Sequence[Quota], out: Path) -> None:
+    """Take away what is beyond the pairs that were wanted, and write the manifest, the card and a sheet of pairs."""
+    for quota in quotas:
+        quota.cut()
     harmful, benign = pools["harmful"], pools["benign"]
     left_out = {f"{name}: {reason}": count for name, pool in pools.items() for reason, count in pool.left_out.items()}
     found = counts(out) | {
@@ -284,15 +255,20 @@ def _finish(config: LibraAlignConfig, pools: dict[str, PromptPool], out: Path) -
         "concepts": len({prompt.concept for prompt in harmful.prompts if prompt.concept}) or len(CATEGORIES),
         "prompts": {"harmful": len(harmful.prompts), "benign": len(benign.prompts), "left_out": left_out},
     }
+    if pickapic is not None:
+        found["pickapic"] = {"rows": len(pickapic.rows), "left_out": dict(pickapic.left_out)}
     judge = f"the miniature's truth, error rate {config.error_rate:g}" if config.judge == "oracle" else f"{config.judge.model} behind an endpoint"
     manifest = {
         "title": config.title,
         "summary": config.summary,
         "counts": found,
+        "wanted": {quota.what: quota.most for quota in quotas if quota.most is not None},
         "judge": judge,
         "quality": str(config.quality.get("scorer")),
+        "quality_against": config.hf.quality_against,
         "cost": str(config.cost.get("scorer")),
-        "screened_out_sha256": [*harmful.screened, *benign.screened],
+        "screened_out_sha256": [*harmful.screened, *benign.screened, *(pickapic.screened if pickapic else ())],
+        "captions_sha256": pickapic.digest if pickapic else None,
         "digests": {stage: Part(out, stage).digest() for stage in config.stages},
         "config": _identity(config) | {"stages": list(config.stages), "device": config.device},
         "config_digest": digest(_identity(config)),
@@ -309,7 +285,8 @@ def _weights(config: LibraAlignConfig) -> dict[str, Any]:
     """Return the hashes of every model that had a part in the data set."""
     found: dict[str, Any] = {each.name: make_source(each, config.device, config.dtype, config.batch).identity() for each in config.sources}
     if "hf" in config.stages:
-        found["plainer"] = make_source(config.plainer, config.device, config.dtype, config.batch).identity()
+        if config.plainer is not None:
+            found["plainer"] = make_source(config.plainer, config.device, config.dtype, config.batch).identity()
         found["editor"] = hash_weights(resolve(config.editor.pipeline))
         for role in ("quality", "cost"):
             found[role] = dict(_unloaded(config, role).weights(Context(load_track("mini"), config.device)))
@@ -332,11 +309,14 @@ def _sheet(out: Path, *, blur: bool) -> None:
         write_atomic(out / "pairs.png", buffer.getvalue())
 
 
-def _rows(out: Path, asked: Asked) -> list[dict[str, Any]]:
-    """Return the counts, and what was asked of endpoints, as table rows."""
+def _rows(out: Path, quotas: Sequence[Quota], asked: Asked) -> list[dict[str, Any]]:
+    """Return the counts, how many pairs are fewer than were wanted once all is made, and what was asked of endpoints, as table rows."""
     found = counts(out)
     rows = [{"part": name, "what": kind, "count": count} for name in SCHEMAS for kind, count in found[name]["kinds"].items()]
     rows += [{"part": name, "what": f"left out: {reason}", "count": count} for name in SCHEMAS for reason, count in found[name]["left_out"].items()]
+    for quota in quotas:
+        if quota.most is not None and not quota.waiting() and (lacking := quota.most - quota.made()):
+            rows.append({"part": quota.part.name, "what": f"short of the {quota.most} {quota.what} that were wanted", "count": lacking})
     for name, tool in asked.items():
         usage = asdict(tool.usage)
         rows += [

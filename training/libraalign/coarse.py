@@ -19,7 +19,11 @@ from training.libraalign.sources import PictureSource
 class CoarseSettings(BaseModel):
     """How pairs are made.
 
+    The paper says that harmful pictures are matched with each other or with safe ones, and how many pairs came of it; the rest is ours, and so is
+    that a pair is left out in which the judge finds no harm at all.
+
     Attributes:
+        pairs: that are made at most (the paper has 90,000); None for all that the prompts give.
         images_per_prompt: pictures of each prompt, each from another seed, the sources taking turns.
         pairs_per_image: pairs that begin with each harmful prompt's picture.
         safe_share: the share of those pairs whose partner is a safe prompt's picture; the others' is another harmful prompt's.
@@ -27,6 +31,7 @@ class CoarseSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    pairs: int | None = Field(90_000, ge=1)
     images_per_prompt: int = Field(2, ge=1)
     pairs_per_image: int = Field(2, ge=1)
     safe_share: float = Field(0.5, ge=0, le=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from PIL import Image as Pillow
 
 from bench.errors import BenchError
-from bench.files.atomic import read_json, write_atomic, write_json
+from bench.files.atomic import Doing, mendable, read_json, write_atomic, write_json
 from bench.files.rgb import to_rgb
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ HF = {
 }
 """LibraAlign-HF: a harmful image (0) and its safe counterpart (1), or two safe images, with quality and safety cost for each (Sec. 3.2)."""
 
+BEYOND = "beyond the pairs that were wanted"
+"""Why a pair is left out that was made after there were enough."""
+
 SCHEMAS = {"coarse": COARSE, "hf": HF}
 _DTYPES = {pa.string(): "string", pa.int64(): "int64", pa.int8(): "int8", pa.bool_(): "bool", pa.float32(): "float32"}
 
@@ -80,8 +84,12 @@ def encode(image: Image) -> dict[str, Any]:
     """Return a picture's cell: lossless PNG, named by its content."""
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, format="PNG")
-    content = buffer.getvalue()
-    return {"bytes": content, "path": f"{hashlib.sha256(content).hexdigest()[:16]}.png"}
+    return picture_cell(buffer.getvalue(), "png")
+
+
+def picture_cell(content: bytes, suffix: str) -> dict[str, Any]:
+    """Return the cell of an image file as it is, named by its content."""
+    return {"bytes": content, "path": f"{hashlib.sha256(content).hexdigest()[:16]}.{suffix}"}
 
 
 def decode(cell: Mapping[str, Any], where: str) -> Image:
@@ -135,6 +143,31 @@ class Part:
         content = buffer.getvalue()
         write_atomic(self._table(unit), content)
         write_json(self._marker(unit), {"rows": len(rows), "sha256": hashlib.sha256(content).hexdigest(), **notes})
+
+    def marker(self, unit: int) -> dict[str, Any]:
+        """Return a finished unit's marker."""
+        found: dict[str, Any] = read_json(self._marker(unit), "marker")
+        return found
+
+    def remove(self, unit: int) -> None:
+        """Take a unit away, its marker first, so that it does not count from there on."""
+        for path in (self._marker(unit), self._table(unit)):
+            with mendable(path, Doing.REMOVE):
+                path.unlink(missing_ok=True)
+
+    def cut(self, unit: int, kind: str | None, most: int) -> None:
+        """Keep the first ``most`` pairs of ``kind`` of a finished unit (of every kind where None), and note how many were beyond.
+
+        Done again after a kill between table and marker it ends in the same: what was beyond is the marker's count less what is kept.
+        """
+        marker = self.marker(unit)
+        rows = pq.read_table(self._table(unit)).to_pylist()
+        places = [place for place, row in enumerate(rows) if kind is None or row["kind"] == kind]
+        gone = set(places[most:])
+        kept = [row for place, row in enumerate(rows) if place not in gone]
+        kinds = dict(Counter(row["kind"] for row in kept))
+        beyond = sum(marker["kinds"].values()) - len(kept)
+        self.commit(unit, kept, {"kinds": kinds, "skips": {**marker["skips"], BEYOND: beyond}})
 
     def markers(self) -> list[dict[str, Any]]:
         """Return every finished unit's marker, in order."""
@@ -200,6 +233,8 @@ def write_card(folder: Path, manifest: Mapping[str, Any]) -> None:
     for name in parts:
         each = found[name]
         lines.append(f"| {name} | {each['pairs']} | {_listed(each['kinds'])} | {_listed(each['left_out'])} |")
+    for what, most in manifest["wanted"].items():
+        lines += ["", f"At most {most} {what} were wanted."]
     lines += [
         "",
         f"Categories: {found['categories']}. Concepts: {found['concepts']}. Prompts: {found['prompts']['harmful']} harmful, "
@@ -208,13 +243,19 @@ def write_card(folder: Path, manifest: Mapping[str, Any]) -> None:
         f"Quality annotation: `{manifest['quality']}`.",
         "",
         "In `hf`, image 0 is the harmful one of a harmful-safe pair and image 1 its safe counterpart, an image-to-image pass from image 0 under",
-        "`safe_caption`. Each image's quality is measured against the prompt that it was made from.",
+        f"`safe_caption`. {_AGAINST[manifest['quality_against']]}",
         "",
         f'Read a part with `datasets.load_dataset(FOLDER, "{parts[0] if parts else "hf"}")`. Made by `bench train libraalign`; '
         "its settings and every hash are in `manifest.json`.",
         "",
     ]
     write_atomic(folder / "README.md", "\n".join(lines).encode())
+
+
+_AGAINST = {
+    "caption": "The quality of both is measured against `caption`.",
+    "own": "Each image's quality is measured against the prompt that it was made from.",
+}
 
 
 def _listed(values: Mapping[str, int]) -> str:

@@ -19,10 +19,13 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.errors import BenchError, NotAvailable
-from bench.registry import suites
+from bench.registry import scorers, suites
 from bench.tracks import load_track
-from training.libraalign.build import LibraAlignConfig, train
-from training.libraalign.dataset import Part, decode
+from bench.types import Context
+from training.libraalign.build import train
+from training.libraalign.config import LibraAlignConfig
+from training.libraalign.dataset import BEYOND, Part, decode
+from training.libraalign.hf import Annotator
 from training.libraalign.prompts import CATEGORIES, draw_mini
 from training.recipes import RECIPES, config_path, load_config
 
@@ -120,7 +123,7 @@ def test_what_is_finished_is_not_done_again(built: Path) -> None:
 @pytest.mark.parametrize(("name", "value"), [("unit", 3), ("error_rate", 0.1), ("hf__tries", 1), ("seed", 12)])
 def test_other_settings_in_the_same_folder_are_refused(built: Path, name: str, value: float) -> None:
     before = files(built)
-    setting = name.partition("__")[0]
+    setting = name.replace("__", r"\.")
     with pytest.raises(BenchError, match=f"holds another data set: its {setting} is .* Give another --out") as caught:
         train(config(**{name: value}), built, Quiet())
     assert "\n" not in str(caught.value) and files(built) == before
@@ -148,6 +151,33 @@ def test_every_hf_row_has_both_annotations_and_its_kind_is_true(built: Path) -> 
         else:
             assert row["safe_caption"] == row["caption"] and row["category"] == "benign" and row["source"] == "base | uce"
     assert len({row["pair_id"] for row in found}) == len(found)
+
+
+def test_a_folder_of_before_a_setting_was_there_is_refused_by_its_name(built: Path, tmp_path: Path) -> None:
+    before = json.loads((built / "config.json").read_text())
+    del before["hf"]["quality_against"]
+    (tmp_path / "config.json").write_text(json.dumps(before))
+    with pytest.raises(BenchError, match=r"its hf\.quality_against is not there, asked for 'own'"):
+        train(config(), tmp_path, Quiet())
+
+
+def test_as_the_paper_has_it_quality_is_of_one_caption_and_no_pair_is_filtered(built: Path, tmp_path: Path) -> None:
+    paper = config(stages=["hf"], hf__quality_against="caption", hf__filter=False, hf__pairs=5, plainer=None)
+    train(paper, tmp_path, Quiet())
+    found = rows(tmp_path, "hf")
+    assert [row["kind"] for row in found] == ["harmful-safe"] * 5
+    # Each prompt has its pair at the first try, whatever the costs; what is beyond five is taken away and counted.
+    assert manifest(tmp_path)["counts"]["hf"]["left_out"] == {BEYOND: 1} and manifest(tmp_path)["wanted"] == {"harmful-safe pairs": 5}
+    quality = scorers.get("pickscore")(weights="package:bench.miniature/weights/pickscore")
+    quality.load(Context(load_track("mini")))
+    annotator = Annotator(quality, quality)
+    images = [decode(row[f"image_{place}"], "") for row in found for place in (0, 1)]
+    given = [row[f"quality_{place}"] for row in found for place in (0, 1)]
+    assert given == pytest.approx(annotator.quality(images, [row["caption"] for row in found for _ in (0, 1)]), abs=1e-4)
+    own = annotator.quality(images[1::2], [row["safe_caption"] for row in found])
+    assert max(abs(one - other) for one, other in zip(own, given[1::2], strict=True)) > 0.1
+    for folder, says in ((tmp_path, "The quality of both is measured against `caption`."), (built, "against the prompt that it was made from.")):
+        assert says in (folder / "README.md").read_text()
 
 
 def test_every_coarse_row_agrees_with_itself(built: Path) -> None:

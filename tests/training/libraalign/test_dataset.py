@@ -47,7 +47,8 @@ def commit(folder: Path, part: str = "hf", unit: int = 0, rows: int = 2, **notes
 
 def card(folder: Path) -> None:
     found = counts(folder) | {"categories": 7, "concepts": 9, "prompts": {"harmful": 2, "benign": 1, "left_out": {"harmful: twice": 3}}}
-    write_card(folder, {"title": "A title", "summary": "A summary.", "counts": found, "judge": "a judge", "cost": "sc", "quality": "pickscore"})
+    said = {"title": "A title", "summary": "A summary.", "judge": "a judge", "cost": "sc", "quality": "pickscore", "quality_against": "caption"}
+    write_card(folder, {**said, "counts": found, "wanted": {"safe-safe pairs": 2}})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.miniature.vocabulary import FAMILIES, PARTS
-from training.libraalign.build import PromptSettings
+from training.libraalign.config import PromptSettings
 from training.libraalign.prompts import CATEGORIES, PromptPool, categorise, draw_mini, make_pool, mini_concepts, read_concepts, read_prompts
 
 SCHOOL = "a school yard in the rain"

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
-from training.libraalign.build import LibraAlignConfig, train
+from training.libraalign.build import train
+from training.libraalign.config import LibraAlignConfig
 from training.libraalign.dataset import Part
 from training.libraalign.endpoint import SCREENED
 from training.recipes import config_path, load_config
@@ -141,7 +142,7 @@ def test_a_spent_budget_is_raised_in_the_same_folder(speaking_server: Any, tmp_p
 
 def test_another_model_in_the_same_folder_is_refused(speaking_server: Any, tmp_path: Path) -> None:
     train(config(speaking_server, ("coarse",)), tmp_path, Quiet())
-    with pytest.raises(BenchError, match=r"its judge is .*tiny-vision.* asked for .*other-vision"):
+    with pytest.raises(BenchError, match=r"its judge\.model is .*tiny-vision.* asked for .*other-vision"):
         train(config(speaking_server, ("coarse",), model="other-vision"), tmp_path, Quiet())
 
 
