@@ -140,7 +140,7 @@ def coarse(tmp_path: Path) -> Path:
 
 
 def test_the_recipe_writes_a_checkpoint_that_the_scorer_loads(coarse: Path, tmp_path: Path) -> None:
-    changes = {"data": str(coarse), "epochs": 5, "centers": {}, "held_out": 0.25}
+    changes = {"data": str(coarse), "epochs": 5, "centers": {}, "widths": {}, "held_out": 0.25}
     config = load_config("scm", config_path("scm", "mini"), changes)
     rows = train(config, tmp_path / "out", Quiet())  # type: ignore[arg-type]
     assert {"pair_accuracy", "sign_accuracy", "safe_spread", "calibration_error", "spearman"} <= {row["what"] for row in rows}
