@@ -74,9 +74,7 @@ def measure_widths(head: Path, encoder: str, device: str, places: Mapping[Scale,
     Raises:
         BenchError: the floor is no worse than the base in quality, or no safer.
     """
-    base, floor = (
-        {name: _means(method, head, encoder, device, place, progress)[name] for name, place in places.items()} for method in (BASE, FLOOR)
-    )
+    base, floor = ({name: _means(method, head, encoder, device, place, progress)[name] for name, place in places.items()} for method in (BASE, FLOOR))
     return widths_between(base, floor)
 
 

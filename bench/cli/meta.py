@@ -13,7 +13,7 @@ from bench.runs import OUT
 
 
 def meta(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders, or a board's folder; the shipped one where none.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders, or a board's folder; else the shipped one.")] = None,
     methods: Annotated[str, typer.Option("--methods", "-m", help=f"Of these methods, {LISTED}")] = "",
     suites: Annotated[str, typer.Option("--suites", "-s", help=f"Of these suites, {LISTED}")] = "",
     track: Annotated[str | None, typer.Option("--track", "-t", help="A track; the only one there is where not given.")] = None,

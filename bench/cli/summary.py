@@ -12,7 +12,6 @@ from bench.formats import Format, print_sheet, render
 from bench.runs import OUT
 
 
-
 def summary(
     names: Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders, or a board's folder; all runs where none.")] = None,
     methods: Annotated[str, typer.Option("--methods", "-m", help=f"Of these methods, {LISTED}")] = "",
