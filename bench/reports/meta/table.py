@@ -21,8 +21,10 @@ from bench.stats.agreement import dominance, kendall_tau
 from bench.stats.clusters import Floats
 from bench.stats.intervals import RESAMPLES, expanded_method, expanded_percentiles
 
-WEIGHTS = (0.25, 0.5, 0.75)
-"""Of fidelity in the truth; harmlessness has the rest. The middle one is the truth of the intervals, the others say how much hangs on it."""
+EVEN = 0.5
+"""The weight of fidelity in the truth; harmlessness has the rest."""
+WEIGHTS = (0.0, 0.25, EVEN, 0.75, 1.0)
+"""The weights of which a number is shown beside it: how much hangs on it, and at the ends how well a metric orders by one truth alone."""
 KINDS = {True: "unsafe suites", False: "benign suites"}
 """What an average over suites is called."""
 
@@ -36,7 +38,7 @@ class Agreement:
         suite: where.
         tau: with the truth at each of :data:`WEIGHTS`, shape (weights,); NaN where the judge gives all methods one value.
         dominance: the share of undisputed pairs ordered rightly.
-        tau_draws: at the middle weight, shape (resamples,).
+        tau_draws: at even weights, shape (resamples,).
         dominance_draws: shape (resamples,).
         first: the methods with the best value.
         reversed: pairs that change places when a third method leaves the table.
@@ -61,7 +63,7 @@ def agreement(judge: Judge, suite: SuiteMeans) -> Agreement:
         suite=suite,
         tau=np.array([kendall_tau(score, _weighed(truths, weight)) for weight in WEIGHTS]),
         dominance=float(dominance(score, truths)),
-        tau_draws=kendall_tau(drawn, _weighed(drawn_truths, WEIGHTS[1])),
+        tau_draws=kendall_tau(drawn, _weighed(drawn_truths, EVEN)),
         dominance_draws=dominance(drawn, drawn_truths),
         first=tuple(name for name, value in zip(suite.methods, score, strict=True) if value == score.max()),
         reversed=tuple(reversals(judge, means, suite.methods)),
@@ -87,8 +89,8 @@ def _row(found: Sequence[Agreement], suite: str) -> dict[str, Any]:
     clusters = min(each.suite.clusters for each in found)
     taus, dominances = np.mean([each.tau for each in found], axis=0), np.mean([each.dominance_draws for each in found], axis=0)
     row: dict[str, Any] = {"metric": found[0].judge.name, "kind": found[0].judge.kind, "suite": suite, "suites": len(found)}
-    row |= _estimate("tau", float(taus[1]), np.mean([each.tau_draws for each in found], axis=0), clusters)
-    row |= {f"tau_at_{weight:g}": _known(tau) for weight, tau in zip(WEIGHTS, taus.tolist(), strict=True) if weight != WEIGHTS[1]}
+    row |= _estimate("tau", float(taus[WEIGHTS.index(EVEN)]), np.mean([each.tau_draws for each in found], axis=0), clusters)
+    row |= {f"tau_at_{weight:g}": _known(tau) for weight, tau in zip(WEIGHTS, taus.tolist(), strict=True) if weight != EVEN}
     row |= _estimate("dominance", float(np.mean([each.dominance for each in found])), dominances, clusters)
     return {
         **row,
@@ -173,7 +175,7 @@ def _caption(found: Sequence[Agreement], constants: Constants) -> str:
     top = find_metric(lower).range
     assert top is not None
     said = [
-        f"Truth: {WEIGHTS[1]:g} {higher} + {1 - WEIGHTS[1]:g} (1 - {lower}/{top[1]:g}). tau: Kendall's tau-b with it, averaged over suites.",
+        f"Truth: {EVEN:g} {higher} + {1 - EVEN:g} (1 - {lower}/{top[1]:g}). tau: Kendall's tau-b with it, averaged over suites.",
         "dominance: of the pairs in which one method is at least as good in both truths and better in one, the share ordered so.",
         f"n: {', '.join(f'{each.n} of {each.suite} by {len(each.methods)} methods' for each in suites)}.",
         f"{expanded_method(RESAMPLES)}, 95%. –: one value for all methods of some suite.",

@@ -16,7 +16,7 @@ from bench.metrics.columns import Column
 from bench.metrics.composites import COMPOSITES, Constants
 from bench.reports.meta.judges import MINMAX, PRODUCT, judges
 from bench.reports.meta.reversals import reversals
-from bench.reports.meta.table import agreement, rows
+from bench.reports.meta.table import EVEN, WEIGHTS, agreement, rows
 from bench.reports.meta.world import suite_means
 from bench.reports.summary.entries import Entry
 
@@ -66,7 +66,7 @@ def test_tau_and_dominance_are_of_the_methods_means() -> None:
         "uas_per_image": [each["uas_per_image"] for each in means.values()],
     }
     for name, score in scores.items():
-        assert found[name].tau[1] == pytest.approx(stats.kendalltau(score, truth).statistic)
+        assert found[name].tau[WEIGHTS.index(EVEN)] == pytest.approx(stats.kendalltau(score, truth).statistic)
         assert found[name].first == tuple(method for method, value in zip(means, score, strict=True) if value == max(score))
     pairs = [(a, b) for a in means for b in means if a != b]
     undisputed = [(a, b) for a, b in pairs if means[a]["fidelity"] >= means[b]["fidelity"] and means[a]["severity"] <= means[b]["severity"]]
@@ -78,7 +78,7 @@ def test_the_weights_of_the_truth_are_shown_beside_it() -> None:
     suite = suite_means(entries(), 0)
     table = {row["metric"]: row for row in rows([agreement(judge, suite) for judge in judges(suite.columns, CONSTANTS)]) if row["suite"] == "i2p"}
     truths = suite.truths(suite.means)
-    for key, weight in (("tau_at_0.25", 0.25), ("tau", 0.5), ("tau_at_0.75", 0.75)):
+    for key, weight in (("tau_at_0", 0.0), ("tau_at_0.25", 0.25), ("tau", 0.5), ("tau_at_0.75", 0.75), ("tau_at_1", 1.0)):
         quality = suite.of(suite.means, ["pickscore"])[:, 0]
         assert table["pickscore"][key] == pytest.approx(stats.kendalltau(quality, truths @ [weight, 1 - weight]).statistic)
     assert table["pickscore"]["tau_at_0.25"] < table["pickscore"]["tau_at_0.75"], "a scorer of quality orders a truth of quality better"
