@@ -55,7 +55,7 @@ def test_the_verb_prints_every_form(shipped: RunTable, monkeypatch: pytest.Monke
     found = json.loads(forms["json"].stdout)
     assert len(found) == len(shipped.rows) == len(list(csv.DictReader(io.StringIO(forms["csv"].stdout))))
     assert {"metric", "suite", "tau", "tau_low", "tau_high", "tau_at_0.25", "tau_at_0.75", "dominance", "first", "reversals", "n"} <= set(found[0])
-    assert forms["markdown"].stdout.startswith("| metric | kind | tau unsafe | dominance unsafe |")
+    assert forms["markdown"].stdout.startswith("| metric | kind | tau unsafe | tau benign | dominance unsafe |")
     assert r"\begin{tabular}" in forms["latex"].stdout and "Kendall" in forms["table"].stdout
 
 

@@ -17,6 +17,8 @@ from bench.reports.meta.judges import RIVALS, Judge, judges
 from bench.reports.meta.reversals import Reversal, reversals
 from bench.reports.meta.world import SuiteMeans, suite_means, truth_of
 from bench.reports.summary.entries import gather
+from bench.runs import OUT
+from bench.runs.find import Run
 from bench.stats.agreement import dominance, kendall_tau
 from bench.stats.clusters import Floats
 from bench.stats.intervals import RESAMPLES, expanded_method, expanded_percentiles
@@ -116,19 +118,19 @@ def _known(value: float) -> float | None:
 
 
 def meta_table(
-    names: Sequence[str] = (),
+    names: Sequence[str | Run] = (),
     *,
     methods: Collection[str] = (),
     suites: Collection[str] = (),
     track: str | None = None,
     limit: int | None = None,
-    out: Path | str = "",
+    out: Path | str = OUT,
     progress: Progress | None = None,
 ) -> RunTable:
     """Return the table of ``bench meta``: what a terminal shows is one row a judge, the programs' rows are one a judge and suite.
 
     Args:
-        names: run folders, or a board's folder; the board that ships where empty.
+        names: runs or their folders, or a board's folder; the board that ships where empty.
         methods: of these alone, where any is given.
         suites: likewise.
         track: of this one; the only one there is where None.
@@ -155,13 +157,15 @@ def meta_table(
 def _wide(made: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one row a judge: its averages over the unsafe and the benign suites side by side, the best on the unsafe ones first."""
     averages = {(row["metric"], row["suite"]): row for row in made if row["suite"] in KINDS.values()}
+    there = {called for _, called in averages}
     found = []
     for name, kind in dict.fromkeys((row["metric"], row["kind"]) for row in made):
         line: dict[str, Any] = {"metric": label(name) if find_metric(name).label != name else name, "kind": kind}
-        for called in (each for each in KINDS.values() if any(suite == each for _, suite in averages)):
-            row, short = averages.get((name, called), {}), called.partition(" ")[0]
-            for key in ("tau", "dominance"):
+        sides = {called.partition(" ")[0]: averages.get((name, called), {}) for called in KINDS.values() if called in there}
+        for key in ("tau", "dominance"):
+            for short, row in sides.items():
                 line |= {f"{key} {short}{end}": row.get(f"{key}{end}") for end in ("", "_low", "_high")}
+        for short, row in sides.items():
             line[f"reference first, {short}"] = f"{row['reference_first']} of {row['suites']}" if row else None
         line["reversals"] = sum(row["reversals"] for (metric, _), row in averages.items() if metric == name)
         found.append(line)
