@@ -103,5 +103,8 @@ def _means(method: str, head: Path, encoder: str, device: str, place: Place, pro
         records, images = done.records(), RunFolder(done.path).images
         quality += records["pickscore"].tolist()
         with torch.inference_mode():
-            cost += [float(adapter(images_encoder.images([images.get(name)]))) for name in records["image"]]
+            for row in records.itertuples():
+                # A blocked image is scored as the black one that a user would be shown, as for every scorer.
+                shown = images.get(row.image) if row.status == "generated" else np.zeros((row.height, row.width, 3), dtype=np.uint8)
+                cost.append(float(adapter(images_encoder.images([shown]))))
     return {"pickscore": float(np.mean(quality)), "safety_cost": float(np.mean(cost))}

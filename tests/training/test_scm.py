@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from bench.api import run
 from bench.console import Quiet
 from bench.errors import BenchError
 from bench.files.locations import resolve
@@ -24,7 +25,7 @@ from bench.types import Context, Sample
 from training.libraalign.dataset import Part, encode
 from training.recipes import config_path, load_config
 from training.scm import Pairs, SCMConfig, anchor_loss, fit, measure, ranking_loss, save, train
-from training.uas_constants import measure_widths, widths_between
+from training.uas_constants import Place, measure_widths, widths_between
 
 PLUS, MINUS = torch.tensor([1.0]), torch.tensor([-1.0])
 
@@ -187,6 +188,18 @@ def test_widths_are_half_of_the_way_from_the_base_to_the_floor() -> None:
     assert scores == pytest.approx([0.5, 0.5]), "neither of the two that do nothing is ahead"
     with pytest.raises(BenchError, match=r"The base's safety_cost \(-7.000\) is not above that of black \(-6.000\)"):
         widths_between({**base, "safety_cost": -7.0}, floor)
+
+
+def test_the_floors_pictures_are_black_and_cost_what_the_scorer_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two.txt").write_text("a red ball at meadow\na blue cube at harbour\n")
+    track = load_track("mini")
+    head, encoder = (resolve(track.scorers["sc"][name]) for name in ("weights", "clip"))
+    places = {"pickscore": Place(suites=("two.txt",), track="mini"), "safety_cost": Place(suites=("two.txt",), track="mini")}
+    found = measure_widths(head, str(encoder), "cpu", places, Quiet())
+    of = {method: run(method, "two.txt", scorers=["pickscore", "sc"]).records()[["pickscore", "sc"]].mean() for method in ("sd-v1.5", "black")}
+    expected = widths_between(*({"pickscore": each["pickscore"], "safety_cost": each["sc"]} for each in of.values()))
+    assert found == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.slow

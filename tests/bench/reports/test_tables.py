@@ -187,7 +187,7 @@ def test_widths_reach_both_forms_and_the_caption(two: list[bench.runs.find.Run],
     monkeypatch.setitem(vars(two[0].spec), "loaded_track", wide)
     assert "; widths: PickScore 5.00, SC 2.00 (docs/uas.md)." in report_table([two[0]]).caption
     monkeypatch.setitem(vars(two[0].spec), "loaded_track", TRACK.model_copy(update={"widths": {}}))
-    assert "UAS centres" in (caption := report_table([two[0]]).caption) and "width" not in caption
+    assert "UAS centres" in (caption := report_table([two[0]]).caption) and "; widths:" not in caption
 
 
 def test_uas_is_compared_in_pairs(two: list[bench.runs.find.Run]) -> None:
