@@ -23,7 +23,7 @@ from scipy.special import expit
 from bench.metrics.catalogue import composite
 from bench.metrics.columns import Column
 from bench.metrics.composites import COMPOSITES, Constants
-from bench.reports.meta.judges import judges
+from bench.reports.meta.orderings import orderings
 from bench.reports.meta.table import agreement, rows
 from bench.reports.meta.world import suite_means
 from bench.reports.summary.entries import Entry, gather
@@ -77,7 +77,7 @@ def judged(entries: Sequence[Entry], constants: Constants) -> list[Mapping[str, 
     found = []
     for place, suite in enumerate(dict.fromkeys(each.suite for each in entries)):
         means = suite_means([_by(each, constants) for each in entries if each.suite == suite], place)
-        found += [agreement(judge, means) for judge in judges(means.columns, constants) if judge.name in COMPOSITES]
+        found += [agreement(ordering, means) for ordering in orderings(means.columns, constants) if ordering.name in COMPOSITES]
     return [row for row in rows(found) if str(row["suite"]).endswith(" suites")]
 
 

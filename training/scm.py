@@ -39,7 +39,7 @@ from bench.runs.spec import digest
 from bench.scorers.clip.encoders import load_image_encoder
 from bench.scorers.cost_head import CostConfig, CostHead, load_cost_head
 from training.libraalign.dataset import Part, decode
-from training.uas_constants import FLOOR, Place, Scale, measure_centers, measure_widths
+from training.uas_constants import FLOOR, MeasuredOn, Scale, measure_centers, measure_widths
 
 
 class SCMConfig(BaseModel):
@@ -76,8 +76,8 @@ class SCMConfig(BaseModel):
     held_out: float = Field(0.1, gt=0, lt=1)
     seed: int = 0
     device: str = "cpu"
-    centers: Place | None = None
-    widths: dict[Scale, Place] = {}
+    centers: MeasuredOn | None = None
+    widths: dict[Scale, MeasuredOn] = {}
 
     @field_validator("centers", mode="before")
     @classmethod

@@ -31,7 +31,7 @@ WIDTHS_TO_FLOOR = 2
 to 0 (quality) or 1 (safety) on the way from the one to the other, and neither of the two is ahead."""
 
 
-class Place(BaseModel):
+class MeasuredOn(BaseModel):
     """Where constants are measured.
 
     Attributes:
@@ -49,7 +49,7 @@ class Place(BaseModel):
         return f"{', '.join(f'`{suite}`' for suite in self.suites)} on `{self.track}`"
 
 
-def measure_centers(head: Path, encoder: str, device: str, place: Place, progress: Progress) -> dict[str, float]:
+def measure_centers(head: Path, encoder: str, device: str, place: MeasuredOn, progress: Progress) -> dict[str, float]:
     """Return the mean PickScore and safety cost of the track's unaligned base over all images of the suites.
 
     A neutral baseline for UAS: with these centres the base scores 0.5 there. The paper's own (19.31, -2.62) belong to its authors'
@@ -65,7 +65,7 @@ def measure_centers(head: Path, encoder: str, device: str, place: Place, progres
     return _means(BASE, head, encoder, device, place, progress)
 
 
-def measure_widths(head: Path, encoder: str, device: str, places: Mapping[Scale, Place], progress: Progress) -> dict[str, float]:
+def measure_widths(head: Path, encoder: str, device: str, places: Mapping[Scale, MeasuredOn], progress: Progress) -> dict[str, float]:
     """Return how much PickScore and how much safety cost is one unit of UAS: half of the way from the base to the floor.
 
     Each is measured where it tells something: quality where nothing forbids it, cost where harm is asked for. Arguments as above, but for
@@ -93,7 +93,7 @@ def widths_between(base: Mapping[str, float], floor: Mapping[str, float]) -> dic
     return {name: (value - floor[name]) / WIDTHS_TO_FLOOR for name, value in base.items()}
 
 
-def _means(method: str, head: Path, encoder: str, device: str, place: Place, progress: Progress) -> dict[str, float]:
+def _means(method: str, head: Path, encoder: str, device: str, place: MeasuredOn, progress: Progress) -> dict[str, float]:
     adapter, _ = load_cost_head(head)
     images_encoder = load_image_encoder(resolve(encoder), device)
     quality: list[float] = []

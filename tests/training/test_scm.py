@@ -25,7 +25,7 @@ from bench.types import Context, Sample
 from training.libraalign.dataset import Part, encode
 from training.recipes import config_path, load_config
 from training.scm import Pairs, SCMConfig, anchor_loss, fit, measure, ranking_loss, save, train
-from training.uas_constants import Place, measure_widths, widths_between
+from training.uas_constants import MeasuredOn, measure_widths, widths_between
 
 PLUS, MINUS = torch.tensor([1.0]), torch.tensor([-1.0])
 
@@ -195,7 +195,7 @@ def test_the_floors_pictures_are_black_and_cost_what_the_scorer_says(monkeypatch
     (tmp_path / "two.txt").write_text("a red ball at meadow\na blue cube at harbour\n")
     track = load_track("mini")
     head, encoder = (resolve(track.scorers["sc"][name]) for name in ("weights", "clip"))
-    places = {"pickscore": Place(suites=("two.txt",), track="mini"), "safety_cost": Place(suites=("two.txt",), track="mini")}
+    places = {"pickscore": MeasuredOn(suites=("two.txt",), track="mini"), "safety_cost": MeasuredOn(suites=("two.txt",), track="mini")}
     found = measure_widths(head, str(encoder), "cpu", places, Quiet())
     of = {method: run(method, "two.txt", scorers=["pickscore", "sc"]).records()[["pickscore", "sc"]].mean() for method in ("sd-v1.5", "black")}
     expected = widths_between(*({"pickscore": each["pickscore"], "safety_cost": each["sc"]} for each in of.values()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.reports.meta.judges import Judge
+from bench.reports.meta.orderings import Ordering
 from bench.stats.clusters import Floats
 
 
@@ -30,21 +30,21 @@ class Reversal:
     gap_without: float
 
 
-def reversals(judge: Judge, means: Floats, methods: Sequence[str]) -> list[Reversal]:
+def reversals(ordering: Ordering, means: Floats, methods: Sequence[str]) -> list[Reversal]:
     """Return every pair that changes places when one other method is left out, the most marked first: that of the largest smaller gap.
 
     A method alone decides its own number in most metrics, and then there is none.
 
     Args:
-        judge: the order.
+        ordering: which one.
         means: of its parts, shape (methods, parts).
         methods: their names.
     """
-    whole = judge.order(means)
+    whole = ordering.order(means)
     found = []
     for out, third in enumerate(methods):
         kept = np.delete(np.arange(len(methods)), out)
-        before, after = whole[kept], judge.order(means[kept])
+        before, after = whole[kept], ordering.order(means[kept])
         gaps, gaps_without = before[:, None] - before[None, :], after[:, None] - after[None, :]
         for i, j in np.argwhere((gaps > 0) & (gaps_without < 0)):
             found.append(Reversal(methods[kept[i]], methods[kept[j]], third, float(gaps[i, j]), float(-gaps_without[i, j])))

@@ -13,7 +13,7 @@ from bench.console import Progress, Quiet
 from bench.formats import RunTable
 from bench.metrics.catalogue import constants_sentence, find_metric, label
 from bench.metrics.composites import COMPOSITES, Constants
-from bench.reports.meta.judges import RIVALS, Judge, judges
+from bench.reports.meta.orderings import RIVALS, Ordering, orderings
 from bench.reports.meta.reversals import Reversal, reversals
 from bench.reports.meta.world import SuiteMeans, suite_means, truth_of
 from bench.reports.summary.entries import gather
@@ -33,12 +33,12 @@ KINDS = {True: "unsafe suites", False: "benign suites"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Agreement:
-    """One judge on one suite.
+    """One ordering on one suite.
 
     Attributes:
-        judge: who orders.
+        ordering: which one.
         suite: where.
-        tau: with the truth at each of :data:`WEIGHTS`, shape (weights,); NaN where the judge gives all methods one value.
+        tau: with the truth at each of :data:`WEIGHTS`, shape (weights,); NaN where the ordering gives all methods one value.
         dominance: the share of undisputed pairs ordered rightly.
         tau_draws: at even weights, shape (resamples,).
         dominance_draws: shape (resamples,).
@@ -46,7 +46,7 @@ class Agreement:
         reversed: pairs that change places when a third method leaves the table.
     """
 
-    judge: Judge
+    ordering: Ordering
     suite: SuiteMeans
     tau: Floats
     dominance: float
@@ -56,19 +56,19 @@ class Agreement:
     reversed: tuple[Reversal, ...]
 
 
-def agreement(judge: Judge, suite: SuiteMeans) -> Agreement:
-    """Return how far a judge's order of a suite's methods agrees with the truth's."""
-    means, truths = suite.of(suite.means, judge.parts), suite.truths(suite.means)
-    score, drawn, drawn_truths = judge.order(means), judge.order(suite.of(suite.draws, judge.parts)), suite.truths(suite.draws)
+def agreement(ordering: Ordering, suite: SuiteMeans) -> Agreement:
+    """Return how far an ordering of a suite's methods agrees with the truth's."""
+    means, truths = suite.of(suite.means, ordering.parts), suite.truths(suite.means)
+    score, drawn, drawn_truths = ordering.order(means), ordering.order(suite.of(suite.draws, ordering.parts)), suite.truths(suite.draws)
     return Agreement(
-        judge=judge,
+        ordering=ordering,
         suite=suite,
         tau=np.array([kendall_tau(score, _weighed(truths, weight)) for weight in WEIGHTS]),
         dominance=float(dominance(score, truths)),
         tau_draws=kendall_tau(drawn, _weighed(drawn_truths, EVEN)),
         dominance_draws=dominance(drawn, drawn_truths),
         first=tuple(name for name, value in zip(suite.methods, score, strict=True) if value == score.max()),
-        reversed=tuple(reversals(judge, means, suite.methods)),
+        reversed=tuple(reversals(ordering, means, suite.methods)),
     )
 
 
@@ -77,20 +77,20 @@ def _weighed(truths: Floats, weight: float) -> Floats:
 
 
 def rows(found: Sequence[Agreement]) -> list[dict[str, Any]]:
-    """Return a row a judge and suite, and one for each judge's average over the unsafe and over the benign suites."""
+    """Return a row an ordering and suite, and one for each ordering's average over the unsafe and over the benign suites."""
     made = [_row([each], each.suite.suite) for each in found]
-    for name in dict.fromkeys(each.judge.name for each in found):
+    for name in dict.fromkeys(each.ordering.name for each in found):
         for unsafe, called in KINDS.items():
-            inside = [each for each in found if each.judge.name == name and each.suite.unsafe == unsafe]
+            inside = [each for each in found if each.ordering.name == name and each.suite.unsafe == unsafe]
             made += [_row(inside, called)] if inside else []
     return made
 
 
 def _row(found: Sequence[Agreement], suite: str) -> dict[str, Any]:
-    """Return the average of one judge over suites, which weigh the same; of one suite that suite's own number."""
+    """Return the average of one ordering over suites, which weigh the same; of one suite that suite's own number."""
     clusters = min(each.suite.clusters for each in found)
     taus, dominances = np.mean([each.tau for each in found], axis=0), np.mean([each.dominance_draws for each in found], axis=0)
-    row: dict[str, Any] = {"metric": found[0].judge.name, "kind": found[0].judge.kind, "suite": suite, "suites": len(found)}
+    row: dict[str, Any] = {"metric": found[0].ordering.name, "kind": found[0].ordering.kind, "suite": suite, "suites": len(found)}
     row |= _estimate("tau", float(taus[WEIGHTS.index(EVEN)]), np.mean([each.tau_draws for each in found], axis=0), clusters)
     row |= {f"tau_at_{weight:g}": _known(tau) for weight, tau in zip(WEIGHTS, taus.tolist(), strict=True) if weight != EVEN}
     row |= _estimate("dominance", float(np.mean([each.dominance for each in found])), dominances, clusters)
@@ -127,7 +127,7 @@ def meta_table(
     out: Path | str = OUT,
     progress: Progress | None = None,
 ) -> RunTable:
-    """Return the table of ``bench meta``: what a terminal shows is one row a judge, the programs' rows are one a judge and suite.
+    """Return the table of ``bench meta``: what a terminal shows is one row an ordering, the programs' rows are one an ordering and suite.
 
     Args:
         names: runs or their folders, or a board's folder; the board that ships where empty.
@@ -147,7 +147,7 @@ def meta_table(
     advance = (progress or Quiet()).start("meta", len(by_suite), "suites")
     for place, entries in enumerate(by_suite):
         suite = suite_means(entries, place)
-        found += [agreement(judge, suite) for judge in judges(suite.columns, gathered.constants)]
+        found += [agreement(ordering, suite) for ordering in orderings(suite.columns, gathered.constants)]
         advance(1)
     made = rows(found)
     wide, title = _wide(made), f"Which metric orders methods as the truth does, on {gathered.track.name}"
@@ -155,7 +155,7 @@ def meta_table(
 
 
 def _wide(made: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row a judge: its averages over the unsafe and the benign suites side by side, the best on the unsafe ones first."""
+    """Return one row an ordering: its averages over the unsafe and the benign suites side by side, the best on the unsafe ones first."""
     averages = {(row["metric"], row["suite"]): row for row in made if row["suite"] in KINDS.values()}
     there = {called for _, called in averages}
     found = []
@@ -185,9 +185,9 @@ def _caption(found: Sequence[Agreement], constants: Constants) -> str:
         f"{expanded_method(RESAMPLES)}, 95%. –: one value for all methods of some suite.",
         "reference first: suites on which the base or a floor leads. reversals: pairs that change places when a third method is left out.",
     ]
-    if any(each.judge.name in COMPOSITES for each in found):
+    if any(each.ordering.name in COMPOSITES for each in found):
         said.append(constants_sentence(constants))
-    there = {each.judge.name for each in found}
+    there = {each.ordering.name for each in found}
     said += [f"{name}: {words}." for name, words in RIVALS.items() if name in there]
     return " ".join([*said, *_example(found)])
 
@@ -199,6 +199,6 @@ def _example(found: Sequence[Agreement]) -> list[str]:
         return []
     where, what = max(every, key=lambda pair: min(pair[1].gap, pair[1].gap_without))
     return [
-        f"A reversal: by {where.judge.name} on {where.suite.suite} {what.above} leads {what.below} by {what.gap:.3f}; without {what.third} in the "
+        f"A reversal: by {where.ordering.name} on {where.suite.suite} {what.above} leads {what.below} by {what.gap:.3f}; without {what.third} in the "
         f"table {what.below} leads by {what.gap_without:.3f}."
     ]

@@ -1,4 +1,4 @@
-"""A suite as the judges and the truth see it: the mean of every column for every method, and the same of resampled prompts."""
+"""A suite as the orderings and the truth see it: the mean of every column for every method, and the same of resampled prompts."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,10 @@ from bench.metrics import uas
 from bench.metrics.catalogue import composite, find_metric
 from bench.metrics.columns import Column
 from bench.metrics.composites import COMPOSITES, Constants
-from bench.reports.meta.judges import MINMAX, PRODUCT, judges
+from bench.reports.meta.orderings import MINMAX, PRODUCT, orderings
 from bench.reports.meta.reversals import reversals
 from bench.reports.meta.table import EVEN, WEIGHTS, agreement, rows
-from bench.reports.meta.world import suite_means
+from bench.reports.meta.world import SuiteMeans, suite_means
 from bench.reports.summary.entries import Entry
 
 CONSTANTS = Constants({"pickscore": 20.0, "safety_cost": 2.0}, {"pickscore": 4.0, "safety_cost": 2.0})
@@ -52,12 +53,17 @@ def entries(suite: str = "i2p", unsafe: bool = True, seed: int = 0, prompts: int
     return found
 
 
+def table_of(*suites: SuiteMeans) -> list[dict[str, Any]]:
+    """The rows of every ordering on some suites."""
+    return rows([agreement(each, suite) for suite in suites for each in orderings(suite.columns, CONSTANTS)])
+
+
 def test_tau_and_dominance_are_of_the_methods_means() -> None:
     given = entries()
     suite = suite_means(given, 0)
     means = {each.method: {name: column.values.mean() for name, column in each.columns.items()} for each in given}
     truth = [0.5 * each["fidelity"] + 0.5 * (1 - each["severity"] / 3) for each in means.values()]
-    found = {judge.name: agreement(judge, suite) for judge in judges(suite.columns, CONSTANTS)}
+    found = {ordering.name: agreement(ordering, suite) for ordering in orderings(suite.columns, CONSTANTS)}
     assert set(found) == {"ip", "pickscore", "sc", "uas", "uas_per_image", MINMAX, PRODUCT}, "no truth, and nothing that is no merit"
     scores = {
         "ip": [-each["ip"] for each in means.values()],
@@ -76,7 +82,7 @@ def test_tau_and_dominance_are_of_the_methods_means() -> None:
 
 def test_the_weights_of_the_truth_are_shown_beside_it() -> None:
     suite = suite_means(entries(), 0)
-    table = {row["metric"]: row for row in rows([agreement(judge, suite) for judge in judges(suite.columns, CONSTANTS)]) if row["suite"] == "i2p"}
+    table = {row["metric"]: row for row in table_of(suite) if row["suite"] == "i2p"}
     truths = suite.truths(suite.means)
     for key, weight in (("tau_at_0", 0.0), ("tau_at_0.25", 0.25), ("tau", 0.5), ("tau_at_0.75", 0.75), ("tau_at_1", 1.0)):
         quality = suite.of(suite.means, ["pickscore"])[:, 0]
@@ -87,7 +93,7 @@ def test_the_weights_of_the_truth_are_shown_beside_it() -> None:
 def test_intervals_are_a_seeded_bootstrap_of_prompts() -> None:
     def lines(prompts: int) -> dict[str, dict[str, float]]:
         suite = suite_means(entries(prompts=prompts), 0)
-        return {row["metric"]: row for row in rows([agreement(judge, suite) for judge in judges(suite.columns, CONSTANTS)])}
+        return {row["metric"]: row for row in table_of(suite)}
 
     few, many = lines(20), lines(400)
     assert few == lines(20), "the same table twice"
@@ -99,7 +105,7 @@ def test_intervals_are_a_seeded_bootstrap_of_prompts() -> None:
 
 def test_suites_are_averaged_by_what_they_ask_for() -> None:
     three = [suite_means(entries(*of), place) for place, of in enumerate([("i2p", True, 0), ("mma", True, 1), ("drawbench", False, 2)])]
-    table = rows([agreement(judge, suite) for suite in three for judge in judges(suite.columns, CONSTANTS)])
+    table = table_of(*three)
     of = {row["suite"]: row for row in table if row["metric"] == "uas"}
     assert list(of) == ["i2p", "mma", "drawbench", "unsafe suites", "benign suites"]
     assert of["unsafe suites"]["tau"] == pytest.approx((of["i2p"]["tau"] + of["mma"]["tau"]) / 2)
@@ -111,12 +117,12 @@ def test_suites_are_averaged_by_what_they_ask_for() -> None:
 def test_a_rank_reversal_is_found_where_there_is_one_and_nowhere_else() -> None:
     """Two rows trade quality for cost; a third one that is far worse in cost stretches that scale, and turns them around."""
     means = np.array([[21.0, 1.0], [20.0, -1.0], [20.5, 9.0], [18.0, 0.0]])
-    every = {judge.name: judge for judge in judges(["pickscore", "sc"], CONSTANTS)}
+    every = {ordering.name: ordering for ordering in orderings(["pickscore", "sc"], CONSTANTS)}
     found = reversals(every[MINMAX], means, ["a", "b", "outlier", "d"])
     assert (found[0].above, found[0].below, found[0].third) == ("a", "b", "outlier") and found[0].gap > 0.05
     whole, without = every[MINMAX].order(means), every[MINMAX].order(means[[0, 1, 3]])
     assert (whole[0] - whole[1], without[1] - without[0]) == pytest.approx((found[0].gap, found[0].gap_without))
-    assert not any(reversals(judge, means[:, : len(judge.parts)], "abcd") for name, judge in every.items() if name != MINMAX)
+    assert not any(reversals(ordering, means[:, : len(ordering.parts)], "abcd") for name, ordering in every.items() if name != MINMAX)
 
 
 def test_one_value_for_all_is_no_order_and_no_number() -> None:
@@ -124,7 +130,7 @@ def test_one_value_for_all_is_no_order_and_no_number() -> None:
     for each in given:
         each.columns["ip"].values[:] = 0.0
     suite = suite_means(given, 0)
-    row, average = (row for row in rows([agreement(judge, suite) for judge in judges(suite.columns, CONSTANTS)]) if row["metric"] == "ip")
+    row, average = (row for row in table_of(suite) if row["metric"] == "ip")
     assert row["tau"] is row["tau_low"] is average["tau"] is None and row["dominance"] == 0
 
 

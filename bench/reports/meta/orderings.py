@@ -17,7 +17,7 @@ MINMAX, PRODUCT = "min-max", "product"
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Ordering:
     """One way to put methods in order.
 
     Attributes:
@@ -33,8 +33,8 @@ class Judge:
     order: Callable[[Floats], Floats]
 
 
-def judges(there: Collection[str], constants: Constants) -> list[Judge]:
-    """Return every judge whose columns are ``there``: rules, scorers, composites, rivals, each in the order of tables.
+def orderings(there: Collection[str], constants: Constants) -> list[Ordering]:
+    """Return every ordering whose columns are ``there``: rules, scorers, composites, rivals, each in the order of tables.
 
     Left out are the truth itself, what is no merit either way, and parts of a rule.
 
@@ -48,24 +48,24 @@ def judges(there: Collection[str], constants: Constants) -> list[Judge]:
         if metric.better is None or metric.role is Role.TRUTH or name.startswith(PART):
             continue
         kind = "composite" if name in COMPOSITES else "rule" if name == HARM or name.startswith(BESIDE) else "scorer"
-        found.append(Judge(name, kind, (name,), _alone(_sign(name))))
+        found.append(Ordering(name, kind, (name,), _alone(_sign(name))))
     for name, each in COMPOSITES.items():
         function = composite(name, constants)
         if not each.metric.of_images and function is not None and set(each.metric.made_of) <= set(there):
-            found.append(Judge(name, "composite", each.metric.made_of, _of_means(function)))
+            found.append(Ordering(name, "composite", each.metric.made_of, _of_means(function)))
     kinds = ("rule", "scorer", "composite")
     return sorted(found, key=lambda each: kinds.index(each.kind)) + _rivals(there, constants)
 
 
-def _rivals(there: Collection[str], constants: Constants) -> list[Judge]:
+def _rivals(there: Collection[str], constants: Constants) -> list[Ordering]:
     """Return two other ways to make one number of what UAS is made of, each of which differs from it in one thing."""
     parts = COMPOSITES[BALANCE].metric.made_of
     scales = constants.scales(find_metric(part).print_name for part in parts)
     if not set(parts) <= set(there):
         return []
     signs = np.array([_sign(part) for part in parts])
-    found = [Judge(MINMAX, "rival", parts, _min_max(signs))]
-    return found if scales is None else [*found, Judge(PRODUCT, "rival", parts, _product(signs, np.array(scales)))]
+    found = [Ordering(MINMAX, "rival", parts, _min_max(signs))]
+    return found if scales is None else [*found, Ordering(PRODUCT, "rival", parts, _product(signs, np.array(scales)))]
 
 
 RIVALS: Mapping[str, str] = {
