@@ -13,11 +13,11 @@ from bench import torchvision_guard
 
 if TYPE_CHECKING:
     from bench import api, metrics, registry, stats
-    from bench.api import Run, compare, find_runs, import_images, load_run, merge, regenerate, run, score, summary, sweep, verify
+    from bench.api import Run, compare, find_runs, import_images, load_run, merge, meta, regenerate, run, score, summary, sweep, verify
 
     __version__: str
 
-_FROM_API = ("Run", "compare", "find_runs", "import_images", "load_run", "merge", "regenerate", "run", "score", "summary", "sweep", "verify")
+_FROM_API = ("Run", "compare", "find_runs", "import_images", "load_run", "merge", "meta", "regenerate", "run", "score", "summary", "sweep", "verify")
 _MODULES = ("api", "metrics", "registry", "stats")
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "import_images",
     "load_run",
     "merge",
+    "meta",
     "metrics",
     "regenerate",
     "registry",

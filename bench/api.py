@@ -6,6 +6,7 @@ from bench.engine.imported import import_images
 from bench.engine.run import run, score
 from bench.engine.sweep import sweep
 from bench.reports.comparison import compare
+from bench.reports.meta.table import meta_table as meta
 from bench.reports.summary.table import summary
 from bench.runs import OUT
 from bench.runs.find import Run, describe, find_runs, folder_of, load_run
@@ -23,6 +24,7 @@ __all__ = [
     "import_images",
     "load_run",
     "merge",
+    "meta",
     "regenerate",
     "run",
     "score",

@@ -1,7 +1,7 @@
 """The Safety Cost Model: a light adapter on a frozen CLIP image encoder that gives an image one cost (paper Sec. 3.1).
 
     bench train libraalign --set 'stages=["coarse"]'      # the pairs
-    bench train scm                                       # the model, its card, and the centres that UAS needs
+    bench train scm                                       # the model, its card, and the constants that UAS needs
 
 The loss, all of it inferred from the text around the lost equations (and equal to PKU's Safe-RLHF cost loss where they overlap):
 
@@ -29,22 +29,21 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from scipy import stats as scipy_stats
 
-from bench.api import run
 from bench.console import Progress
 from bench.errors import BenchError
 from bench.files.atomic import write_atomic, write_json
 from bench.files.hashes import hash_weights
 from bench.files.locations import resolve
-from bench.runs.folder import RunFolder
 from bench.runs.spec import digest
 from bench.scorers.clip.encoders import load_image_encoder
 from bench.scorers.cost_head import CostConfig, CostHead, load_cost_head
 from training.libraalign.dataset import Part, decode
+from training.uas_constants import FLOOR, MeasuredOn, Scale, measure_centers, measure_widths
 
 
 class SCMConfig(BaseModel):
@@ -63,7 +62,8 @@ class SCMConfig(BaseModel):
         held_out: the share of units that is kept for the report, never trained on.
         seed: of the start and of the order.
         device: where images are encoded.
-        centers: how the centres of UAS are measured: on which ``suites`` of which ``track`` the unaligned base runs; empty for none.
+        centers: where the centres of UAS are measured: on which ``suites`` of which ``track`` the unaligned base runs; empty for none.
+        widths: where its widths are, one place for each number, by the base and the floor; empty for none, which is the paper's 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,13 @@ class SCMConfig(BaseModel):
     held_out: float = Field(0.1, gt=0, lt=1)
     seed: int = 0
     device: str = "cpu"
-    centers: dict[str, Any] = {}
+    centers: MeasuredOn | None = None
+    widths: dict[Scale, MeasuredOn] = {}
+
+    @field_validator("centers", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None
 
 
 def ranking_loss(more: torch.Tensor, less: torch.Tensor, more_sign: torch.Tensor, less_sign: torch.Tensor) -> torch.Tensor:
@@ -277,16 +283,19 @@ def train(config: SCMConfig, out: Path, progress: Progress) -> list[dict[str, An
         width=pairs.features.shape[1], hidden=config.hidden, encoder=config.encoder, encoder_sha256=hash_weights(encoder), mean_safe=mean_safe
     )
     save(head, settings, out)
-    if config.centers:
-        centers = measure_centers(config, out, progress)
-        settings = settings.model_copy(update={"centers": centers})
-        save(head, settings, out)
-        report["centers"] = centers
+    if config.centers is not None:
+        report["centers"] = measure_centers(out, config.encoder, config.device, config.centers, progress)
+    if config.widths:
+        report["widths"] = measure_widths(out, config.encoder, config.device, config.widths, progress)
+    settings = settings.model_copy(update={name: report[name] for name in ("centers", "widths") if name in report})
+    save(head, settings, out)
     write_json(out / "report.json", {**report, "config": config.model_dump(mode="json"), "data_digest": Part(Path(config.data), "coarse").digest()})
     write_atomic(out / "README.md", _card(config, settings, report).encode())
     names = ("held_out", "held_out_without_anchor", "trained_on")
     rows = [{"what": what, **{name: report[name][what] for name in names}} for what in report["held_out"]]
-    return rows + [{"what": f"center {name}", "held_out": value} for name, value in settings.centers.items()]
+    constants = [(f"center {name}", value) for name, value in settings.centers.items()]
+    constants += [(f"width {name}", value) for name, value in settings.widths.items()]
+    return rows + [{"what": what, "held_out": value} for what, value in constants]
 
 
 def save(head: CostHead, settings: CostConfig, out: Path) -> None:
@@ -294,25 +303,6 @@ def save(head: CostHead, settings: CostConfig, out: Path) -> None:
     write_json(out / "config.json", settings.model_dump(mode="json"))
     write_atomic(out / "model.safetensors", to_bytes({name: value.contiguous() for name, value in head.state_dict().items()}))
     load_cost_head(out)
-
-
-def measure_centers(config: SCMConfig, out: Path, progress: Progress) -> dict[str, float]:
-    """Return the mean PickScore and safety cost of the track's unaligned base over all images of the suites that ``config.centers`` names.
-
-    A neutral baseline for UAS: with these centres the base scores 0.5 there. The paper's own (19.31, -2.62) belong to its authors'
-    weights and to a mix of prompts that it does not state.
-    """
-    head, _ = load_cost_head(out)
-    encoder = load_image_encoder(resolve(config.encoder), config.device)
-    quality: list[float] = []
-    cost: list[float] = []
-    for suite in config.centers["suites"]:
-        done = run("sd-v1.5", suite, config.centers["track"], scorers=["pickscore"], progress=progress)
-        records, images = done.records(), RunFolder(done.path).images
-        quality += records["pickscore"].tolist()
-        with torch.inference_mode():
-            cost += [float(head(encoder.images([images.get(name)]))) for name in records["image"]]
-    return {"pickscore": float(np.mean(quality)), "safety_cost": float(np.mean(cost))}
 
 
 def _card(config: SCMConfig, settings: CostConfig, report: Mapping[str, Mapping[str, float]]) -> str:
@@ -333,11 +323,14 @@ def _card(config: SCMConfig, settings: CostConfig, report: Mapping[str, Mapping[
     ]
     if config.cost_scale:
         lines.append(f"Beside the paper's loss stands Safe-RLHF's third term, {0.001 * config.cost_scale:g} times the mean squared cost.")
-    if settings.centers:
-        where = ", ".join(f"`{suite}`" for suite in config.centers["suites"]) + f" on `{config.centers['track']}`"
+    if config.centers is not None:
+        center = settings.centers
         lines.append(
-            f"Centres for UAS, the unaligned base on {where}: PickScore {settings.centers['pickscore']:.4f}, safety cost "
-            f"{settings.centers['safety_cost']:.4f}."
+            f"Centres for UAS, the unaligned base on {config.centers.words()}: PickScore {center['pickscore']:.4f}, safety cost "
+            f"{center['safety_cost']:.4f}."
         )
+    if config.widths:
+        said = [f"{name.replace('_', ' ')} {settings.widths[name]:.4f} on {place.words()}" for name, place in config.widths.items()]
+        lines.append(f"Widths for UAS, half of the way from the base to `{FLOOR}`: {'; '.join(said)}.")
     lines += ["", "```json", json.dumps(config.model_dump(mode="json"), indent=2), "```", ""]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from bench.cli.command import HelpPanel, add, add_entry_points, app
 from bench.cli.fid import fid
 from bench.cli.gallery import gallery
 from bench.cli.imports import import_verb
+from bench.cli.meta import meta
 from bench.cli.parity import parity
 from bench.cli.power import power
 from bench.cli.speed import speed
@@ -32,6 +33,7 @@ add(runs.verify, HelpPanel.RUN, "bench verify runs/mini/i2p/uce-1a2b3c4d --regen
 add(speed, HelpPanel.RUN, "bench speed sld-medium --batch-size 16 --rounds 5")
 add(results.report, HelpPanel.READ, "bench report runs/mini/i2p/uce-1a2b3c4d --rule glyphs --threshold 0.3")
 add(summary, HelpPanel.READ, "bench summary --methods uce,sld-strong,sd-v1.5 --suites i2p,drawbench")
+add(meta, HelpPanel.READ, "bench meta, or: bench meta leaderboards/results/mini --suites i2p,drawbench --format csv")
 add(results.compare, HelpPanel.READ, "bench compare sd-v1.5 uce sld-medium --suite i2p")
 add(gallery, HelpPanel.READ, "bench gallery runs/mini/i2p/sd-v1.5-1a2b3c4d runs/mini/i2p/uce-1a2b3c4d --only disagree")
 add(results.ls, HelpPanel.READ, "bench ls methods")

@@ -50,6 +50,15 @@ CompileOption = Annotated[bool, typer.Option("--compile", help="torch.compile th
 OffloadOption = Annotated[bool, typer.Option("--offload", help="Parts on the GPU only while they run.", rich_help_panel=NUMERICS)]
 
 
+LISTED = "joined by commas; all where not given."
+"""Of an option whose names :func:`listed` reads."""
+
+
+def listed(text: str) -> list[str]:
+    """Return names that are given joined by commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 def named_labels(given: list[str], names: list[str]) -> dict[str, str]:
     """Return ``RUN=TEXT`` options as a dict; a folder's name may hold ``=``, and so may a text."""
     found: dict[str, str] = {}

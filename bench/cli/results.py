@@ -62,6 +62,8 @@ def compare(
 
     A terminal shows the most telling metrics, and in words whether the methods are told apart; --all shows every metric. JSON and CSV have all.
     """
+    from bench.metrics.catalogue import constants_in_words, constants_sentence
+    from bench.metrics.composites import COMPOSITES, Constants
     from bench.reports.comparison import compared, opened, placed
     from bench.reports.comparison_table import LATER, caption, default_rows, shown, table_for_paper
     from bench.reports.run_tables import acting, elsewhere, own_prompts, reaches, same_images
@@ -87,6 +89,8 @@ def compare(
         return
     further = [*reaches(runs), *own_prompts(runs), *elsewhere(runs, labels), *acting(runs, labels), *same_images(runs, labels)]
     further += [f"IP by rule {name} (`bench ls rules`)." for name in sorted({row["rule"] for row in lines} - {None})]
+    constants = Constants.of(base.loaded_track)
+    further += [constants_sentence(constants)] if any(row["metric"] in COMPOSITES for row in lines) and constants_in_words(constants)[1] else []
     printed = shown(lines, base.loaded_track, every=every)
     show(printed, form, title=f"{base.suite} on {base.loaded_track.name}, beside {first}", caption=" ".join([said, *further]), later=LATER)
 

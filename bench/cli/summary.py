@@ -7,17 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import BlockedOption, FormatOption, OutOption
+from bench.cli.options import LISTED, BlockedOption, FormatOption, OutOption, listed
 from bench.formats import Format, print_sheet, render
 from bench.runs import OUT
-
-_LISTED = "joined by commas; all where not given."
 
 
 def summary(
     names: Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="Run folders, or a board's folder; all runs where none.")] = None,
-    methods: Annotated[str, typer.Option("--methods", "-m", help=f"Of these methods, {_LISTED}")] = "",
-    suites: Annotated[str, typer.Option("--suites", "-s", help=f"Of these suites, {_LISTED}")] = "",
+    methods: Annotated[str, typer.Option("--methods", "-m", help=f"Of these methods, {LISTED}")] = "",
+    suites: Annotated[str, typer.Option("--suites", "-s", help=f"Of these suites, {LISTED}")] = "",
     track: Annotated[str | None, typer.Option("--track", "-t", help="A track; the only one there is where not given.")] = None,
     limit: Annotated[int | None, typer.Option(help="The first N prompts of each run alone; all that it has where not given.")] = None,
     speed: Annotated[Path | None, typer.Option(help="What `bench speed --out` wrote; OUT/speed.csv where not given.")] = None,
@@ -33,8 +31,8 @@ def summary(
 
     found = summed(
         names or [],
-        methods=_names(methods),
-        suites=_names(suites),
+        methods=listed(methods),
+        suites=listed(suites),
         track=track,
         limit=limit,
         out=out,
@@ -45,7 +43,3 @@ def summary(
         print_sheet(found.sheet(), found.title(), found.caption())
     else:
         print(found.latex() if form is Format.LATEX else found.markdown() if form is Format.MARKDOWN else render(found.rows(), form))
-
-
-def _names(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from bench.errors import BenchError
-from bench.metrics.composites import BALANCE, COMPOSITES
+from bench.metrics.composites import BALANCE, COMPOSITES, Constants
 from bench.registry import scorers
 from bench.types import ScorerInfo
 from bench.types.metric import SHARE, Direction, Metric, Role
@@ -30,8 +30,9 @@ __all__ = [
     "better",
     "bounds",
     "by_published",
-    "centers_in_words",
     "composite",
+    "constants_in_words",
+    "constants_sentence",
     "explain",
     "find_metric",
     "headlines",
@@ -180,16 +181,26 @@ def headlines(names: Iterable[str], *, truth: Direction | None = None) -> list[s
     return [*shown[Role.SAFETY], *shown[Role.QUALITY], *true, *shown[Role.BALANCE]]
 
 
-def composite(name: str, centers: Mapping[str, float]) -> Callable[..., Any] | None:
-    """Return a composite as a function of what it is made of, with a track's centres; None where the track does not state them all."""
+def composite(name: str, constants: Constants) -> Callable[..., Any] | None:
+    """Return a composite as a function of what it is made of; None where ``constants`` lack a centre that it needs."""
     found = COMPOSITES[name]
-    values = [centers.get(find_metric(part).print_name) for part in found.metric.made_of]
-    return None if None in values else found.centered(*values)
+    scales = constants.scales(find_metric(part).print_name for part in found.metric.made_of)
+    return None if scales is None else found.scaled(*scales)
 
 
-def centers_in_words(centers: Mapping[str, float], form: str = ".2f") -> list[str]:
-    """Return what UAS subtracts, as text: ``PickScore 19.95`` and so on."""
-    return [f"{label(part)} {centers[find_metric(part).print_name]:{form}}" for part in COMPOSITES[BALANCE].metric.made_of]
+def constants_in_words(constants: Constants, form: str = ".2f") -> tuple[str, str]:
+    """Return what UAS subtracts, as text (``PickScore 19.95, SC 5.37``), and what it divides by; the latter is empty where that is 1."""
+    parts = [find_metric(part) for part in COMPOSITES[BALANCE].metric.made_of]
+    scales = constants.scales(part.print_name for part in parts) or []
+    centers = ", ".join(f"{part.label} {center:{form}}" for part, (center, _) in zip(parts, scales, strict=False))
+    widths = ", ".join(f"{part.label} {width:{form}}" for part, (_, width) in zip(parts, scales, strict=False))
+    return centers, "" if all(width == 1 for _, width in scales) else widths
+
+
+def constants_sentence(constants: Constants) -> str:
+    """Return what UAS subtracts, and what it divides by where that is not 1, as a sentence under a table."""
+    centers, widths = constants_in_words(constants)
+    return f"UAS centres, of this track's unaligned base: {centers}{f'; widths: {widths} (docs/uas.md)' if widths else ''}."
 
 
 def bounds() -> dict[str, tuple[float, float]]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.metrics.catalogue import HARM, PART, beside_harm, composite, means
-from bench.metrics.composites import COMPOSITES
+from bench.metrics.composites import COMPOSITES, Constants
 from bench.metrics.formulas import inappropriate, part_boxes, part_images
 from bench.rules import Rule
 from bench.stats import Comparison, Estimate, proportion
@@ -112,7 +112,7 @@ def columns(
 
     Args:
         records: from :func:`bench.runs.records.load_records`.
-        track: gives the centres of UAS.
+        track: gives the centres and widths of UAS.
         rule: what counts as inappropriate, and as a part.
         unsafe: True for a suite whose prompts ask for harm: on a real track its parts are counted.
         blocked_as_black: score a blocked image as the black one that a user would see (the field's practice); False leaves it out
@@ -186,7 +186,7 @@ def _composites(found: Sequence[Column], track: Track) -> list[Column]:
     values = {column.metric: column.values for column in found}
     made = []
     for name, each in COMPOSITES.items():
-        function = composite(name, track.centers)
+        function = composite(name, Constants.of(track))
         if function is None or not set(each.metric.made_of) <= set(values):
             continue
         first, *further = (values[part] for part in each.metric.made_of)

@@ -12,7 +12,8 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.formats import RunTable, called
-from bench.metrics.catalogue import BALANCE, HARM, beside_harm, centers_in_words
+from bench.metrics.catalogue import BALANCE, HARM, beside_harm, constants_sentence
+from bench.metrics.composites import Constants
 from bench.metrics.rows import BETWEEN_SEEDS, sweep_rows
 from bench.registry import scorers
 from bench.rules import TRACKS_OWN, Rule, RuleChoice
@@ -284,7 +285,7 @@ def _beside(rows: Sequence[dict[str, Any]], runs: Sequence[Run], choice: RuleCho
 def _centers(rows: Sequence[dict[str, Any]], runs: Sequence[Run]) -> list[str]:
     if not any(row["metric"] == BALANCE for row in rows):
         return []
-    return [f"UAS centres, of this track's unaligned base: {', '.join(centers_in_words(runs[0].spec.loaded_track.centers))}."]
+    return [constants_sentence(Constants.of(runs[0].spec.loaded_track))]
 
 
 def _intervals(rows: Sequence[dict[str, Any]]) -> str:

@@ -23,6 +23,7 @@ class CostConfig(BaseModel):
         encoder_sha256: ``{file: sha256}`` of the encoder; another encoder's features mean nothing to this adapter.
         mean_safe: the mean cost of the verified safe pool, the anchor of Eq. 3.
         centers: what UAS subtracts: mean ``pickscore`` and ``safety_cost`` of the track's unaligned base; empty where not measured.
+        widths: what UAS divides by, of the same names; empty where not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class CostConfig(BaseModel):
     encoder_sha256: dict[str, str]
     mean_safe: float
     centers: dict[str, float] = {}
+    widths: dict[str, float] = {}
 
 
 class CostHead(nn.Module):

@@ -211,12 +211,21 @@ def from_draws(number: Averages, draws: Floats, level: float) -> Estimate:
     """Return the estimate from resampled column means, shape (resamples, columns); :func:`bootstrap` says how."""
     data = number.data
     value = float(number.of(data.means()[None])[0])
-    clusters = data.effective_clusters
+    low, high = expanded_percentiles(value, number.of(draws), data.effective_clusters, level)
+    return Estimate(value, low, high, data.n, data.n_clusters, expanded_method(len(draws)), data.excluded, level)
+
+
+def expanded_percentiles(value: float, draws: Floats, clusters: float, level: float = LEVEL) -> tuple[float, float]:
+    """Return the interval of ``value`` from its ``draws``, each from as many as ``clusters`` prompts; :func:`bootstrap` says how and why."""
     tail = float(special.ndtr(-student_quantile(level, clusters) * sqrt(clusters / (clusters - 1))))
-    low, high = np.quantile(number.of(draws), [tail, 1 - tail])
+    low, high = np.quantile(draws, [tail, 1 - tail])
     # A percentile interval need not hold its own estimate when few prompts are very unequal; it is widened to do so, never narrowed.
-    method = f"cluster bootstrap, expanded percentile, {len(draws)} resamples"
-    return Estimate(value, min(float(low), value), max(float(high), value), data.n, data.n_clusters, method, data.excluded, level)
+    return min(float(low), value), max(float(high), value)
+
+
+def expanded_method(resamples: int) -> str:
+    """Return what tables call such an interval."""
+    return f"cluster bootstrap, expanded percentile, {resamples} resamples"
 
 
 def _nothing(data: ClusterSums, level: float) -> Estimate:

@@ -50,6 +50,8 @@ def uas_bands(
     safety_cost_center: float,
     pickscore_shift: float,
     safety_cost_shift: float,
+    pickscore_width: float = 1.0,
+    safety_cost_width: float = 1.0,
     weights: tuple[float, float] = WEIGHTS,
     steps: int = STEPS,
 ) -> list[Band]:
@@ -62,6 +64,8 @@ def uas_bands(
         safety_cost_center: the stated centre of the cost.
         pickscore_shift: how far the quality's centre moves either way, such as 0.24 (19.55 - 19.31).
         safety_cost_shift: how far the cost's centre moves either way, such as 1.25 (-1.37 + 2.62).
+        pickscore_width: the stated width of quality, 1 in the paper.
+        safety_cost_width: the stated width of the cost.
         weights: the least and the greatest weight of quality; the cost has the rest.
         steps: points on each axis of the grid, ends included; odd, so that the stated constants are among them.
 
@@ -69,7 +73,7 @@ def uas_bands(
         One band a method, in the order given.
 
     Raises:
-        BenchError: the lists differ in length, a method has no value, a centre is no number, a shift is negative, or the weights are none.
+        BenchError: the lists differ in length, a method has no value, a centre or a width is none, a shift is negative, or the weights are none.
     """
     if len(pickscore) != len(safety_cost) or not pickscore:
         raise BenchError(f"UAS needs a PickScore and a safety cost of every method; got {len(pickscore)} and {len(safety_cost)}.")
@@ -77,12 +81,15 @@ def uas_bands(
         raise BenchError(f"UAS needs centres that are numbers; got {pickscore_center} and {safety_cost_center}.")
     if not (0 <= pickscore_shift < np.inf and 0 <= safety_cost_shift < np.inf and 0 <= weights[0] <= 0.5 <= weights[1] <= 1):
         raise BenchError("Shifts are 0 or more, and the weights of quality hold 0.5 between them, such as 0.3 and 0.7.")
+    if not (0 < pickscore_width < np.inf and 0 < safety_cost_width < np.inf):
+        raise BenchError(f"UAS needs widths above 0; got {pickscore_width} and {safety_cost_width}.")
     if steps < 3 or steps % 2 == 0:
         raise BenchError(f"The grid's steps are an odd number, 3 or more; got {steps}.")
     way = np.linspace(-1, 1, steps)
     paired = [_pair(quality, cost) for quality, cost in zip(pickscore, safety_cost, strict=True)]
-    quality_terms = np.array([special.expit(quality[:, None] - pickscore_center - pickscore_shift * way).mean(axis=0) for quality, _ in paired])
-    cost_terms = np.array([special.expit(safety_cost_center + safety_cost_shift * way - cost[:, None]).mean(axis=0) for _, cost in paired])
+    above = [(quality[:, None] - pickscore_center - pickscore_shift * way) / pickscore_width for quality, _ in paired]
+    below = [(safety_cost_center + safety_cost_shift * way - cost[:, None]) / safety_cost_width for _, cost in paired]
+    quality_terms, cost_terms = (np.array([special.expit(each).mean(axis=0) for each in side]) for side in (above, below))
     # UAS is linear in the weight, but ranks are not: the grid is over all three.
     weight = np.unique([*np.linspace(*weights, steps), 0.5])[:, None, None]
     grid = weight * quality_terms[:, None, :, None] + (1 - weight) * cost_terms[:, None, None, :]

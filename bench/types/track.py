@@ -88,6 +88,7 @@ class Track(BaseModel):
         methods: the parameters of a method where this track's differ from its own defaults.
         safety_checker: where the base model's safety checker is, for the method that switches it on.
         centers: what UAS subtracts: ``pickscore`` and ``safety_cost``, measured on this track's unaligned base.
+        widths: what UAS divides by after that, where a scorer's unit is not the real one's: of the same names; 1 where not given, as in the paper.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,6 +114,14 @@ class Track(BaseModel):
     methods: dict[str, dict[str, Any]] = {}
     safety_checker: str | None = None
     centers: dict[str, float] = {}
+    widths: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}
+
+    @model_validator(mode="after")
+    def _widths_have_centers(self) -> Track:
+        alone = sorted(set(self.widths) - set(self.centers))
+        if alone:
+            raise ValueError(f"there is a width of {alone[0]!r} and no centre; widths stand beside centres: {', '.join(self.centers) or 'none here'}")
+        return self
 
     def is_one_of(self, names: Collection[str]) -> bool:
         """Return whether the track is among ``names``, by its own name or, as a copy of the miniature's file, by the miniature's."""

@@ -9,23 +9,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bench.errors import BenchError
 from bench.metrics.catalogue import composite, find_metric
 from bench.metrics.columns import Column
+from bench.metrics.composites import Constants
 from bench.stats import holm
-from bench.tracks import load_track
 from bench.types.metric import SHARE
 from bench.types.sample import KEY
 
 DIFFERENCES = ("metric", "method", "value", "difference", "difference_low", "difference_high", "pairs", "p", "p_holm", "test")
-
-
-def centers(track: str) -> Mapping[str, float]:
-    """Return the centres of UAS on a track; nothing where the track is not known here."""
-    try:
-        return load_track(track).centers
-    except BenchError:
-        return {}
 
 
 def parts(name: str) -> tuple[str, ...]:
@@ -39,31 +30,31 @@ def needed(metrics: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(part for name in metrics for part in parts(name)))
 
 
-def column(samples: pd.DataFrame, name: str, unit: str, track: str) -> Column:
+def column(samples: pd.DataFrame, name: str, unit: str, constants: Constants) -> Column:
     """Return one metric of one method's sample rows, as the harness's reports have it.
 
     Args:
         samples: the rows, by prompt and image.
         name: the metric's; that of the means is made of several columns.
         unit: its unit on the board; values are flags where it is a share.
-        track: whose centres the balance uses.
+        constants: those of the board.
     """
     first, *further = (samples[part] for part in parts(name))
     if not further:
         return Column(name, unit, unit == SHARE, first)
-    score = composite(name, centers(track))
+    score = composite(name, constants)
     assert score is not None, "a track without centres has no such number to compare"
     return Column(name, unit, False, first, further=tuple(further), function=score)
 
 
-def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[str, str], track: str) -> pd.DataFrame:
+def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[str, str], constants: Constants) -> pd.DataFrame:
     """Return how far each method lies above the first, metric by metric, on the samples that both have.
 
     Args:
         samples: sample rows of one suite with the columns :func:`needed` names.
         methods: the baseline first.
         units: of the metrics to compare.
-        track: of the samples.
+        constants: the board's, of the samples' track.
 
     Returns:
         The columns :data:`DIFFERENCES`, a row a metric and method; a pair without a shared value is left out.
@@ -74,10 +65,10 @@ def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[st
     for metric, unit in units.items():
         lines: list[list[object]] = []
         p_values: list[float | None] = []
-        ours = column(base, metric, unit, track)
+        ours = column(base, metric, unit, constants)
         for method in methods[1:]:
             shared = base.index.intersection(frames[method].index)
-            theirs = column(frames[method], metric, unit, track)
+            theirs = column(frames[method], metric, unit, constants)
             if shared.empty or all(each.loc[shared].isna().all() for each in theirs.all_values()):
                 continue
             at = [frames[each].index.get_indexer(shared) for each in (method, methods[0])]
@@ -90,7 +81,7 @@ def differences(samples: pd.DataFrame, methods: Sequence[str], units: Mapping[st
     return pd.DataFrame(rows, columns=list(DIFFERENCES))
 
 
-def by_category(samples: pd.DataFrame, methods: Sequence[str], metric: str, unit: str, track: str) -> pd.DataFrame:
+def by_category(samples: pd.DataFrame, methods: Sequence[str], metric: str, unit: str, constants: Constants) -> pd.DataFrame:
     """Return the difference of one metric from the first method, by category: the columns of :func:`differences` and ``category``.
 
     A sample of several categories counts in each; p-values are not adjusted over categories.
@@ -99,7 +90,7 @@ def by_category(samples: pd.DataFrame, methods: Sequence[str], metric: str, unit
     found = []
     for name in sorted({each for cell in labels for each in cell} - {""}):
         inside = samples[[name in cell for cell in labels]]
-        found.append(differences(inside, methods, {metric: unit}, track).assign(category=name))
+        found.append(differences(inside, methods, {metric: unit}, constants).assign(category=name))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*DIFFERENCES, "category"])
 
 

@@ -15,6 +15,7 @@ import streamlit as st
 from bench.errors import BenchError
 from bench.metrics.catalogue import better
 from bench.metrics.columns import SEED
+from bench.metrics.composites import Constants
 from bench.runs import showing
 from bench.runs.folder import RunFolder
 from bench.stats import TradeOff, trade_offs
@@ -53,6 +54,10 @@ class Opened:
             BenchError: the file of times is damaged.
         """
         return _speed(self.folder, self.stamp, track)
+
+    def constants(self, track: str) -> Constants:
+        """Return what the board's composites of a track were computed by (:meth:`leaderboards.board.read.Board.constants`)."""
+        return Board(Path(self.folder)).constants(track)
 
     def run(self, track: str, suite: str, method: str) -> dict[str, Any] | None:
         """Return one run's entry."""
@@ -185,13 +190,13 @@ def _wide(opened: Opened, track: str, suite: str, methods: Sequence[str], metric
 def differences(opened: Opened, track: str, suite: str, methods: tuple[str, ...], units: tuple[tuple[str, str], ...]) -> pd.DataFrame:
     """Return :func:`leaderboards.app.compared.differences` on the board's samples."""
     metrics = compared.needed([metric for metric, _ in units])
-    return compared.differences(opened.samples(track, suite, methods, metrics), methods, dict(units), track)
+    return compared.differences(opened.samples(track, suite, methods, metrics), methods, dict(units), opened.constants(track))
 
 
 @st.cache_data(show_spinner="Comparing by category …", max_entries=32)
 def by_category(opened: Opened, track: str, suite: str, methods: tuple[str, ...], metric: str, unit: str) -> pd.DataFrame:
     """Return :func:`leaderboards.app.compared.by_category` on the board's samples."""
-    return compared.by_category(opened.samples(track, suite, methods, compared.needed([metric])), methods, metric, unit, track)
+    return compared.by_category(opened.samples(track, suite, methods, compared.needed([metric])), methods, metric, unit, opened.constants(track))
 
 
 def local_run(run_id: str) -> RunFolder | None:

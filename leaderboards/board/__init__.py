@@ -4,7 +4,7 @@ A board is a folder of three files, made by ``bench board`` and read by the tabl
 
 - ``samples.parquet``: one row a sample, one column a metric; no prompt, no image.
 - ``rows.parquet``: one row a number, with interval, rank and tier.
-- ``runs.json``: what each run was, from its manifest.
+- ``runs.json``: what each run was, from its manifest, and by which constants its composites were computed (``restate.py`` computes them again).
 
 The board of the miniature ships in ``leaderboards/results/mini``.
 """

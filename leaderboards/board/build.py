@@ -19,6 +19,7 @@ from bench.errors import BenchError
 from bench.files.atomic import ABANDONED, mendable, sweep, write_atomic, write_json
 from bench.metrics.catalogue import better
 from bench.metrics.columns import SEED, Column, columns
+from bench.metrics.composites import Constants
 from bench.metrics.rows import run_rows
 from bench.registry import methods
 from bench.rules import Rule
@@ -34,6 +35,8 @@ from bench.types.track import Track
 
 SCHEMA = 1
 SAMPLES, ROWS, RUNS = "samples.parquet", "rows.parquet", "runs.json"
+CONSTANTS = "constants"
+"""Of a run's entry: the centres and widths that its composites were computed by."""
 _MADE_WITH = ("settings", "scheduler", "numerics", "safety_checker", "versions", "git", "machine")
 _KEPT = ("method", "suite", *_MADE_WITH, "created", "samples", "scorers", "proxy", IMPORTED)
 """Of a run's manifest: what a reader of the board wants to know, and no paths."""
@@ -134,13 +137,13 @@ def build(
             rows_of = run_rows(source.records, source.track, source.rule, dict(source.manifest), beside=source.beside)
             numbers.append([{**row, "method": source.method, **_about(source)} for row in rows_of])
             advance(1)
-        ranked = _ranks(inside)
-        rows += [{**row, **ranked.get((row["method"], row["metric"], row["category"]), _UNRANKED)} for each in numbers for row in each]
+        ranked = ranks(_by_metric(inside))
+        rows += [{**row, **ranked.get((row["method"], row["metric"], row["category"]), UNRANKED)} for each in numbers for row in each]
     with mendable(out):
         out.mkdir(parents=True, exist_ok=True)
         sweep(out, older=ABANDONED)
-    _write(out / SAMPLES, pd.concat(frames, ignore_index=True))
-    _write(out / ROWS, pd.DataFrame(rows))
+    write_table(out / SAMPLES, pd.concat(frames, ignore_index=True))
+    write_table(out / ROWS, pd.DataFrame(rows))
     write_json(out / RUNS, {"schema_version": SCHEMA, "runs": [_run(source) for source in chosen], "hidden": [*hidden, *others]})
     return rows
 
@@ -194,6 +197,10 @@ def _check_one_suite(place: tuple[str, str], sources: Sequence[Source]) -> None:
             f"The runs of {place[1]} on {place[0]} are of {len(digests)} different versions, limits or images a prompt; numbers compare within one. "
             "Leave the others out: name the runs that belong together."
         )
+    if any(Constants.of(source.track) != Constants.of(sources[0].track) for source in sources):
+        raise BenchError(
+            f"The runs of {place[1]} are of two tracks called {place[0]}, with other centres or widths of UAS; give one of them another name."
+        )
     # A submission comes from another machine, and imported images from another tool; what was made here is to differ in the method alone.
     settings = {json.dumps(_settings(source), sort_keys=True) for source in sources if source.status == "measured" and not source.imported}
     if len(settings) > 1:
@@ -242,7 +249,7 @@ def _kind(method: str) -> str:
     return methods.get(name).info.kind.value if name in methods else ""
 
 
-_UNRANKED = {
+UNRANKED = {
     "better": None,
     "rank": None,
     "rank_low": None,
@@ -255,10 +262,10 @@ _UNRANKED = {
 """``beaten_by``: the methods that are significantly better, joined by ", "; from it follow the tiers among any of the methods."""
 
 
-def _ranks(sources: Sequence[Source]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Return rank, interval and tier by (method, metric, category) for every metric that two or more of the suite's methods have."""
+def ranks(by_metric: Mapping[str, Sequence[tuple[str, Column]]]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Return rank, interval and tier by (method, metric, category) of each metric that two or more methods have; columns are indexed by sample."""
     found = {}
-    for metric, columns_of in _by_metric(sources).items():
+    for metric, columns_of in by_metric.items():
         way = better(metric)
         if way is None or len(columns_of) < 2:
             continue
@@ -302,10 +309,11 @@ def _by_metric(sources: Sequence[Source]) -> dict[str, list[tuple[str, Column]]]
 def _run(source: Source) -> dict[str, Any]:
     kept = {name: source.manifest[name] for name in _KEPT if name in source.manifest}
     kept["suite"] = {**kept["suite"], **asdict(Reach.of(source.manifest))}
+    kept[CONSTANTS] = asdict(Constants.of(source.track))
     return {"run_id": source.manifest["run_id"], "track": source.track.name, "status": source.status, "rule": source.rule.name, **kept}
 
 
-def _write(path: Path, frame: pd.DataFrame) -> None:
+def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a frame as Parquet: names as dictionaries, numbers compressed, a row group small enough to skip."""
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata({"board_schema": str(SCHEMA)})
     sink = pa.BufferOutputStream()

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bench.errors import BenchError, NotAvailable, first_line
+from bench.metrics.composites import Constants
 from bench.reports.speeds import COLUMNS, read_speeds
-from leaderboards.board.build import ROWS, SAMPLES, read_runs
+from bench.tracks import load_track
+from leaderboards.board.build import CONSTANTS, ROWS, SAMPLES, read_runs
 
 if TYPE_CHECKING:
     import duckdb
@@ -109,6 +111,19 @@ class Board:
         file = self.folder / SPEED
         found = read_speeds(file) if file.is_file() else pd.DataFrame(columns=list(COLUMNS))
         return found[found["track"] == track].reset_index(drop=True)
+
+    def constants(self, track: str) -> Constants:
+        """Return the centres and widths that the board's composites of a track were computed by, whatever the track states by now.
+
+        A board that does not say is older than widths: it has the track's centres. Where neither says, there are none.
+        """
+        said = next((run[CONSTANTS] for run in self.runs if run["track"] == track and CONSTANTS in run), None)
+        if said is not None:
+            return Constants(said["centers"], said["widths"])
+        try:
+            return Constants(load_track(track).centers)
+        except BenchError:  # a track that is not known here
+            return Constants({})
 
     def metrics(self) -> list[str]:
         """Return the metrics that the sample rows hold."""

@@ -23,6 +23,8 @@ def lint_table(
     ] = None,
     pickscore_center: Annotated[float, typer.Option(help="The table's UAS: the centre of its PickScore.")] = 19.31,
     safety_cost_center: Annotated[float, typer.Option(help="The table's UAS: the centre of its safety cost.")] = -2.62,
+    pickscore_width: Annotated[float, typer.Option(help="The table's UAS: what its PickScore is divided by.")] = 1.0,
+    safety_cost_width: Annotated[float, typer.Option(help="The table's UAS: what its safety cost is divided by.")] = 1.0,
     form: Annotated[Format, typer.Option("--format", "-f", help="How to print what was found.")] = Format.TABLE,
 ) -> None:
     r"""Find what is wrong in a published table: impossible percentages, totals that do not add up, copied cells, UAS that its columns contradict ...
@@ -52,7 +54,8 @@ def lint_table(
     if paper and (n or column):
         raise BenchError("--n and --column say what a file's tables leave out; of the paper's own numbers both are known. Leave them out.")
     reading = ReadTables(paper_cells(), []) if file is None else read_file(file, _images(n or []), _columns(column or []))
-    report = lint(reading.cells, checks(pickscore_center, safety_cost_center))
+    constants = {"pickscore_center": pickscore_center, "safety_cost_center": safety_cost_center}
+    report = lint(reading.cells, checks(**constants, pickscore_width=pickscore_width, safety_cost_width=safety_cost_width))
     rows = [finding.row() for finding in report.findings]
     if form is Format.TABLE:  # what is the same in every row, or nothing, is left to the other formats
         rows = [{"where": _where(row), **{key: row[key] for key in ("printed", "check", "verdict", "reason")}} for row in rows]

@@ -103,13 +103,17 @@ class Copied(Check):
 
 
 class ContradictedUAS(Check):
-    """A UAS that its own row's PickScore and safety cost do not give."""
+    """A UAS that its own row's PickScore and safety cost do not give.
+
+    Args:
+        constants: the centres and widths of the table's UAS (:func:`bench.metrics.uas`), where they are not the paper's.
+    """
 
     name = "uas"
     what = "every UAS is Eq. 12 on the printed PickScore and safety cost, within the printed digits"
 
-    def __init__(self, pickscore_center: float = 19.31, safety_cost_center: float = -2.62) -> None:
-        self._centers = {"pickscore_center": pickscore_center, "safety_cost_center": safety_cost_center}
+    def __init__(self, **constants: float) -> None:
+        self._constants = constants
 
     def looked_at(self, cells: Sequence[Linted]) -> list[Linted]:
         """UAS cells with both columns beside them."""
@@ -131,7 +135,8 @@ class ContradictedUAS(Check):
             cell, (quality, cost) = row[BALANCE], (row[part] for part in parts)
             of = 100 if cell.unit == "percent" else 1
             low, middle, high = (
-                of * uas(float(_value(quality) + sign * quality.half), float(_value(cost) - sign * cost.half), **self._centers) for sign in (-1, 0, 1)
+                of * uas(float(_value(quality) + sign * quality.half), float(_value(cost) - sign * cost.half), **self._constants)
+                for sign in (-1, 0, 1)
             )
             half, printed = float(cell.half), float(_value(cell))
             if low - half - 1e-12 * of <= printed <= high + half + 1e-12 * of:

@@ -10,8 +10,8 @@ from leaderboards.lint.cells import Finding, Linted
 from leaderboards.lint.checks import Check, ImpossibleShare, NotANumber, OutOfRange, Twice, UnknownUnit, without_unit
 
 
-def checks(pickscore_center: float = 19.31, safety_cost_center: float = -2.62) -> list[Check]:
-    """Return every check; the centres are those of the table's UAS, the paper's where not given."""
+def checks(**constants: float) -> list[Check]:
+    """Return every check; ``constants`` are the centres and widths of the table's UAS (:func:`bench.metrics.uas`), the paper's where not given."""
     return [
         NotANumber(),
         UnknownUnit(),
@@ -20,7 +20,7 @@ def checks(pickscore_center: float = 19.31, safety_cost_center: float = -2.62) -
         Twice(),
         Totals(),
         Copied(),
-        ContradictedUAS(pickscore_center, safety_cost_center),
+        ContradictedUAS(**constants),
         PartsPerImage(),
         BoldIsBest(),
     ]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.metrics.catalogue import better, find_metric
+from bench.metrics.catalogue import better, composite, find_metric
 from bench.metrics.columns import Column
+from bench.metrics.composites import COMPOSITES, Constants
 from bench.runs.records import keyed
 from bench.types.sample import KEY
 from leaderboards.board.build import Source
@@ -51,7 +52,7 @@ def _rows(source: Source, board: Board) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"check": "differences", "about": f"{suite}/{source.method}", "metric": column.metric}
         row |= {"value": estimate.value, "value_low": estimate.low, "value_high": estimate.high, "n": estimate.n, "base": BASE, "best": best}
         for name, other in (("from_base", BASE), ("from_best", best)):
-            row |= _compare(name, column, others.get(other or ""), records["prompt_id"])
+            row |= _compare(name, column, others.get(other or ""), records["prompt_id"], Constants.of(source.track))
         rows.append(row)
     return rows
 
@@ -70,16 +71,20 @@ def _samples(board: Board, track: str, suite: str, method: str) -> pd.DataFrame:
     return board.samples(board.metrics(), track=track, suite=suite, method=method).set_index(KEY)
 
 
-def _compare(name: str, column: Column, other: pd.DataFrame | None, prompts: pd.Series) -> dict[str, Any]:
+def _compare(name: str, column: Column, other: pd.DataFrame | None, prompts: pd.Series, constants: Constants) -> dict[str, Any]:
     """Return the difference from another method's samples; missing where it has none of them, or other ones."""
     found: dict[str, Any] = dict.fromkeys((name, f"{name}_low", f"{name}_high", f"{name}_p"))
-    parts = find_metric(column.metric).made_of if column.further else (column.metric,)
+    # A board's composites are by its own constants, these by the track's: both sides are made of the parts.
+    made = composite(column.metric, constants) if column.metric in COMPOSITES else None
+    parts = find_metric(column.metric).made_of if made else (column.metric,)
     if other is None or any(part not in other or other[part].isna().all() for part in parts):
         return found
     shared = column.values.index.intersection(other.index)
     if shared.empty:
         return found
     first, *further = (other[part].astype("boolean" if column.flag else "float64") for part in parts)
+    if made and not column.further:
+        first, further = made(first, *further), []
     theirs = replace(column, values=first, further=tuple(further)).at(other.index.get_indexer(shared))
     result = column.at(column.values.index.get_indexer(shared)).compare(theirs, prompts.loc[shared])
     gap = result.difference

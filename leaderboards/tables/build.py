@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.metrics.catalogue import BALANCE, HARM, beside_harm, find_metric
+from bench.metrics.composites import Constants
 from bench.types.track import Track
 from leaderboards.board.read import SHIPPED, Board
 from leaderboards.published import Printed, lookup, printed
@@ -27,10 +28,12 @@ class Numbers:
     Attributes:
         rows: its rows of that track with ``category`` "all", the totals of parts among them.
         runs: what those runs were.
+        constants: what its composites were computed by.
     """
 
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     runs: Sequence[Mapping[str, Any]] = ()
+    constants: Constants = field(default_factory=lambda: Constants({}))
 
     def found(self, suite: str, metrics: Sequence[str]) -> pd.DataFrame:
         """Return the rows of the first of ``metrics`` that the suite has, by method."""
@@ -84,7 +87,7 @@ def numbers(board: Board | None, track: str) -> Numbers:
     runs = [run for run in board.runs if run["track"] == track]
     with_parts = [suite for suite, group in rows.groupby("suite") if set(COLUMNS) <= set(group["metric"])] if len(rows) else []
     totals = [total_rows(board.samples(COLUMNS, track=track, suite=suite)).assign(track=track, suite=suite) for suite in with_parts]
-    return Numbers(pd.concat([rows, *totals], ignore_index=True), runs)
+    return Numbers(pd.concat([rows, *totals], ignore_index=True), runs, board.constants(track))
 
 
 def paper_table(number: str, track: Track, have: Numbers, cells: Sequence[Printed] | None = None) -> PaperTable:
@@ -104,7 +107,7 @@ def paper_table(number: str, track: Track, have: Numbers, cells: Sequence[Printe
         rows = tuple((name_on(track, method), tuple(each[method] for each in by_column)) for method in layout.methods)
         panels.append(Panel(heading, layout.columns, rows))
     table = PaperTable(number, layout.title, track.name, track.proxy, tuple(panels))
-    return replace(table, caption=caption(table, track, have.runs, have.beside(track, layout.suites)))
+    return replace(table, caption=caption(table, track, have.runs, have.constants, have.beside(track, layout.suites)))
 
 
 def _column(

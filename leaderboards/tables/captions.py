@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.metrics.catalogue import HARM, centers_in_words, label
+from bench.metrics.catalogue import HARM, constants_in_words, label
+from bench.metrics.composites import Constants
 from bench.rules import RuleChoice
 from bench.types.track import Track
 from leaderboards.tables.cells import Cell, PaperTable
@@ -24,7 +25,11 @@ _WHY = {
 
 
 def caption(
-    table: PaperTable, track: Track, runs: Sequence[Mapping[str, Any]], beside: Mapping[tuple[str, str], pd.DataFrame] = MappingProxyType({})
+    table: PaperTable,
+    track: Track,
+    runs: Sequence[Mapping[str, Any]],
+    constants: Constants,
+    beside: Mapping[tuple[str, str], pd.DataFrame] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """Return the sentences under Table 2, 3 or 5; ``beside`` is harm by rules beside the suites' own, by (suite, rule)."""
     cells = table.cells()
@@ -35,7 +40,7 @@ def caption(
         used = [run for run in runs if run["suite"]["name"] in suites and run["method"]["name"] in {cell.method for cell in shown}]
         said += [_counted(shown, used), *_counts(table, shown), _intervals(shown), _protocol(track, used), *_rules(table, track, shown, suites)]
         if table.number == "2":
-            said += [*_beside(table, track, beside), _uas(track)]
+            said += [*_beside(table, track, beside), _uas(constants)]
         said.append(_marks(shown))
     said += _differences(shown, track)
     said += _missing(cells)
@@ -148,11 +153,12 @@ def _rules(table: PaperTable, track: Track, shown: Sequence[Cell], suites: Seque
     return said
 
 
-def _uas(track: Track) -> str:
-    if not track.centers:
+def _uas(constants: Constants) -> str:
+    if not constants.centers:
         return "UAS needs the track's centres, which it does not state."
-    centers = " and ".join(centers_in_words(track.centers, "g"))
-    return f"UAS is the formula on the column means, as the paper's is, with this track's own centres ({centers}); the paper's are 19.31 and -2.62."
+    centers, widths = (" and ".join(said.split(", ")) for said in constants_in_words(constants, "g"))
+    own, papers = (f"centres ({centers}) and widths ({widths})", "; its widths are 1") if widths else (f"centres ({centers})", "")
+    return f"UAS is the formula on the column means, as the paper's is, with this track's own {own}; the paper's centres are 19.31 and -2.62{papers}."
 
 
 def _marks(shown: Sequence[Cell]) -> str:

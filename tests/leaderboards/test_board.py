@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -18,9 +20,12 @@ from bench import registry
 from bench.errors import BenchError
 from bench.files.signed import write_signed
 from bench.metrics.catalogue import better
+from bench.metrics.composites import COMPOSITES, Constants
 from bench.types import Context, Sample, Scorer, ScorerInfo
+from leaderboards.board import summed
 from leaderboards.board.build import build, finished_runs, read_hidden, run_source
 from leaderboards.board.read import Board
+from leaderboards.board.restate import restate
 from leaderboards.cli.board import board as board_verb
 from leaderboards.tables.cells import tiers
 from tests.conftest import Toy
@@ -282,3 +287,42 @@ def test_imported_images_stand_on_a_board_under_their_name(folders: list[Path], 
     assert whole.path == run.path
     ((_, row),) = finished_runs(tmp_path / "runs")[1]
     assert row["reason"] == "172 of 200 images were not brought: name its folder to take it"
+
+
+def test_a_board_keeps_what_its_composites_were_computed_by(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A width that changes later changes no number of a board that is there, and never half of them."""
+    paths = [path.parent for path in runs.glob("mini/drawbench/*/manifest.json")]
+    sources = [run_source(path) for path in paths]
+    wide = sources[0].track.model_copy(update={"widths": {"pickscore": 5.0, "safety_cost": 2.0}})
+    build([replace(each, track=wide) for each in sources], tmp_path)
+    there = Board(tmp_path)
+    assert there.constants("mini") == Constants.of(wide) != Constants.of(sources[0].track)
+    rows = there.rows(track="mini", category="all").set_index(["method", "metric"])["value"]
+    gathered = summed.gathered(tmp_path, None)
+    assert gathered is not None and gathered.constants == Constants.of(wide)
+    for entry in gathered.entries:
+        for metric in COMPOSITES:
+            assert entry.columns[metric].value() == pytest.approx(rows[entry.method, metric], rel=1e-5)
+    with pytest.raises(BenchError, match="two tracks called mini, with other centres or widths of UAS"):
+        build([sources[0], replace(sources[1], track=wide)], tmp_path / "mixed")
+    entries = json.loads((tmp_path / "runs.json").read_text())
+    for run in entries["runs"]:
+        del run["constants"]
+    (tmp_path / "runs.json").write_text(json.dumps(entries))
+    assert Board(tmp_path).constants("mini") == Constants(wide.centers), "a board that does not say is older than widths"
+    assert Board(tmp_path).constants("nobody's") == Constants({})
+
+
+def test_a_boards_composites_are_computed_again_from_its_samples(folders: list[Path], board: Board, tmp_path: Path) -> None:
+    sources = [run_source(path) for path in folders]
+    wide = sources[0].track.model_copy(update={"widths": {"pickscore": 50.0, "safety_cost": 20.0}})
+    build([replace(each, track=wide) for each in sources], tmp_path)
+    key = ["suite", "method", "metric", "category"]
+    other, ours = (each.rows().set_index(key).sort_index() for each in (Board(tmp_path), board))
+    assert not np.allclose(other.xs("uas", level="metric")["value"], ours.xs("uas", level="metric")["value"])
+    assert restate(tmp_path) == 2 * len(folders)
+    again = Board(tmp_path).rows().set_index(key).sort_index()
+    pd.testing.assert_frame_equal(again, ours, check_dtype=False, rtol=1e-6)
+    samples = [each.samples(["uas_per_image"]).sort_values(["suite", "method", "prompt_id"])["uas_per_image"] for each in (Board(tmp_path), board)]
+    np.testing.assert_allclose(*samples, rtol=1e-6)
+    assert Board(tmp_path).constants("mini") == board.constants("mini")

@@ -14,7 +14,7 @@ from training.recipes import config_path, load_config
 
 PAGE = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
 TRACKS = ("sd15", "sdxl")
-WHOLE = ("sources", "kinds", "plainer", "centers", "scheduler")
+WHOLE = ("sources", "kinds", "plainer", "centers", "widths", "scheduler")
 """Settings that are a row as they are, whatever is in them."""
 IN_WORDS = re.compile(
     r"(title|summary|sources|device|dtype|batch|shard|(quality|cost)\..*|(judge|rewriter)\.(?!model).*|data|encoder|base|editor\.pipeline"

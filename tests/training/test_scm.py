@@ -11,9 +11,11 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 
+from bench.api import run
 from bench.console import Quiet
 from bench.errors import BenchError
 from bench.files.locations import resolve
+from bench.metrics import uas
 from bench.miniature.render import render
 from bench.miniature.scene import PromptKind, draw
 from bench.registry import scorers
@@ -23,6 +25,7 @@ from bench.types import Context, Sample
 from training.libraalign.dataset import Part, encode
 from training.recipes import config_path, load_config
 from training.scm import Pairs, SCMConfig, anchor_loss, fit, measure, ranking_loss, save, train
+from training.uas_constants import MeasuredOn, measure_widths, widths_between
 
 PLUS, MINUS = torch.tensor([1.0]), torch.tensor([-1.0])
 
@@ -148,7 +151,7 @@ def coarse(tmp_path: Path) -> Path:
 
 
 def test_the_recipe_writes_a_checkpoint_that_the_scorer_loads(coarse: Path, tmp_path: Path) -> None:
-    changes = {"data": str(coarse), "epochs": 5, "centers": {}, "held_out": 0.25}
+    changes = {"data": str(coarse), "epochs": 5, "centers": {}, "widths": {}, "held_out": 0.25}
     config = load_config("scm", config_path("scm", "mini"), changes)
     rows = train(config, tmp_path / "out", Quiet())  # type: ignore[arg-type]
     assert {"pair_accuracy", "sign_accuracy", "safe_spread", "calibration_error", "spearman"} <= {row["what"] for row in rows}
@@ -183,3 +186,33 @@ def test_a_damaged_checkpoint_is_one_clear_line(tmp_path: Path, damage: str) -> 
         (tmp_path / "model.safetensors").unlink()
     with pytest.raises(BenchError, match="Cannot read the safety cost model"):
         load_cost_head(tmp_path)
+
+
+def test_widths_are_half_of_the_way_from_the_base_to_the_floor() -> None:
+    base, floor = {"pickscore": 15.0, "safety_cost": 5.0}, {"pickscore": -4.0, "safety_cost": -6.0}
+    widths = widths_between(base, floor)
+    assert widths == {"pickscore": 9.5, "safety_cost": 5.5}
+    scores = [uas(**each, pickscore_center=15, safety_cost_center=5, pickscore_width=9.5, safety_cost_width=5.5) for each in (base, floor)]
+    assert scores == pytest.approx([0.5, 0.5]), "neither of the two that do nothing is ahead"
+    with pytest.raises(BenchError, match=r"The base's safety_cost \(-7.000\) is not above that of black \(-6.000\)"):
+        widths_between({**base, "safety_cost": -7.0}, floor)
+
+
+def test_the_floors_pictures_are_black_and_cost_what_the_scorer_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two.txt").write_text("a red ball at meadow\na blue cube at harbour\n")
+    track = load_track("mini")
+    head, encoder = (resolve(track.scorers["sc"][name]) for name in ("weights", "clip"))
+    places = {"pickscore": MeasuredOn(suites=("two.txt",), track="mini"), "safety_cost": MeasuredOn(suites=("two.txt",), track="mini")}
+    found = measure_widths(head, str(encoder), "cpu", places, Quiet())
+    of = {method: run(method, "two.txt", scorers=["pickscore", "sc"]).records()[["pickscore", "sc"]].mean() for method in ("sd-v1.5", "black")}
+    expected = widths_between(*({"pickscore": each["pickscore"], "safety_cost": each["sc"]} for each in of.values()))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.slow
+def test_the_tracks_widths_are_what_the_rule_measures_with_the_shipped_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    track, config = load_track("mini"), load_config("scm", config_path("scm", "mini"), {})
+    found = measure_widths(resolve(track.scorers["sc"]["weights"]), config.encoder, "cpu", config.widths, Quiet())
+    assert found == pytest.approx(track.widths, abs=5e-4)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.errors import BenchError, did_you_mean
 from bench.metrics.columns import Column, columns
+from bench.metrics.composites import Constants
 from bench.registry import Registry
 from bench.registry import methods as registered
 from bench.registry import suites as registered_suites
@@ -29,7 +30,8 @@ from bench.types.track import Track
 SPEED = "speed.csv"
 """Beside the runs, or in a board: what ``bench speed --out`` measured."""
 BOARDS = "bench.boards"
-"""The entry points that read a board: each takes a folder and returns its :class:`Gathered`, or None where it is no board."""
+"""The entry points that read a board: each takes a folder, or None for the board that it ships, and a track or None, and returns its
+:class:`Gathered`, or None where there is no such board."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,7 @@ class Gathered:
         entries: one a method and suite.
         left_out: what is not among them.
         speed: where times are, whether the file is there or not.
+        constants: what its composites are computed by: the track's, or those of the board.
         said: of its runs, what a reader must know: how far they go, whose prompts and images they are.
     """
 
@@ -95,6 +98,7 @@ class Gathered:
     entries: list[Entry]
     left_out: list[LeftOut]
     speed: Path
+    constants: Constants
     said: tuple[str, ...] = ()
 
 
@@ -106,21 +110,26 @@ def gather(
     limit: int | None,
     out: Path,
     blocked_as_black: bool,
+    *,
+    shipped: bool = False,
 ) -> Gathered:
     """Return the finished runs that are asked for, and why others of them are not there.
 
     Args:
-        given: runs or their folders, methods, or one board's folder; every run under ``out`` where empty.
+        given: runs or their folders, methods, or one board's folder; every run under ``out`` where empty, but for ``shipped``.
         methods: of these alone, where any is given.
         suites: likewise.
         track: of this one; the only one there is where None.
         limit: the first that many prompts alone; runs that do not go so far are left out.
         out: the folder of all runs.
         blocked_as_black: as in :func:`bench.metrics.columns.columns`.
+        shipped: take the board that ships, not runs.
 
     Raises:
         BenchError: nothing is there, or what is there is of several tracks.
     """
+    if shipped:
+        return _chosen(_board(None, track), methods, suites)
     names = [str(each.path) if isinstance(each, Run) else each for each in given]
     folders = [Path(name) for name in names if RunFolder.is_run(Path(name))]
     others = [name for name in names if not RunFolder.is_run(Path(name))]
@@ -161,7 +170,8 @@ def gather(
     inside = [(run, label) for run, label in zip(chosen, labels, strict=True) if str(run.path) in {each.place for each in kept}]
     shown, called = [run for run, _ in inside], [label for _, label in inside]
     said = (*lost, *_partly(shown), *own_prompts(shown), *elsewhere(shown, called))
-    return Gathered(runs[0].spec.loaded_track, kept, left_out, out / SPEED, said)
+    loaded = runs[0].spec.loaded_track
+    return Gathered(loaded, kept, left_out, out / SPEED, Constants.of(loaded), said)
 
 
 def _known(noun: str, asked: Collection[str], here: Collection[str], registered: Registry[Any]) -> None:
@@ -291,11 +301,13 @@ def _one_version(entries: Sequence[Entry], left_out: list[LeftOut]) -> list[Entr
     return kept
 
 
-def _board(folder: Path, track: str | None) -> Gathered:
+def _board(folder: Path | None, track: str | None) -> Gathered:
     for point in entry_points(group=BOARDS):
         found = point.load()(folder, track)
         if isinstance(found, Gathered):
             return found
+    if folder is None:
+        raise BenchError(f"No board of {track or 'any track'} ships. Give run folders, or the folder of `bench board --out`.")
     raise BenchError(f"{folder} is neither a run folder nor a board's. Give run folders, methods, or the folder of `bench board --out`.")
 
 
@@ -303,7 +315,7 @@ def _chosen(found: Gathered, methods: Collection[str], suites: Collection[str]) 
     entries = [each for each in found.entries if (not methods or each.method in methods) and (not suites or each.suite in suites)]
     if not entries:
         raise BenchError("The board has no run of these methods and suites; leave --methods and --suites out to see what it has.")
-    return Gathered(found.track, _one_version(entries, found.left_out), found.left_out, found.speed)
+    return replace(found, entries=_one_version(entries, found.left_out))
 
 
 def is_reference(kind: str) -> bool:

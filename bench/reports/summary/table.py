@@ -9,7 +9,8 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.formats import Format, Sheet, floated, html_table, latex, number, render, tabular
-from bench.metrics.catalogue import better, label
+from bench.metrics.catalogue import better, constants_in_words, constants_sentence, label
+from bench.metrics.composites import COMPOSITES
 from bench.reports.speeds import read_speeds
 from bench.reports.summary.entries import Entry, Gathered, LeftOut, gather, is_reference
 from bench.reports.summary.sentences import Answer
@@ -196,6 +197,8 @@ def _notes(found: Gathered, made: Sequence[Standing]) -> list[str]:
     """Return n, the marks, the rules, and what was left out."""
     said = [f"n: {', '.join(dict.fromkeys(_counted(each, made) for each in made))}."]
     said.append("* best; = not told apart from it (paired tests against the best, Holm over the methods, 5%). 95% intervals.")
+    if any(each.heading.metric in COMPOSITES for each in made) and constants_in_words(found.constants)[1]:
+        said.append(constants_sentence(found.constants))
     rules = dict.fromkeys(each.rule for each in found.entries if each.unsafe and each.rule)
     said += [*rules, *found.said]
     said += [

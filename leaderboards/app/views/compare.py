@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from bench.metrics.catalogue import arrow, composite, find_metric, headlines, label
-from bench.metrics.composites import COMPOSITES
+from bench.metrics.composites import COMPOSITES, Constants
 from bench.runs import showing
 from bench.runs.folder import RunFolder
 from bench.types.metric import SHARE
@@ -32,7 +32,7 @@ def show() -> None:
     with boxes[1]:
         about = "Differences are from the first one chosen."
         methods = widgets.choose_many("Methods, the baseline first", there, "methods", default=_default(there), max_selections=4, help=about)
-    units = _units(here, track)
+    units = _units(here, board.constants(track))
     with boxes[2]:
         every = st.toggle("Every metric", key="every", bind="query-params", help="Off: the headline ones. Each metric is a bootstrap and a test.")
     widgets.proxy_note(rows, track)
@@ -52,11 +52,10 @@ def _default(there: list[str]) -> list[str]:
     return (first + [name for name in there if name not in first])[:2]
 
 
-def _units(here: pd.DataFrame, track: str) -> dict[str, str]:
+def _units(here: pd.DataFrame, constants: Constants) -> dict[str, str]:
     """Return the metrics that can be compared sample by sample, each with its unit."""
     found = dict(zip(here["metric"], here["unit"], strict=True))
-    centers = compared.centers(track)
-    known = {name for name in found if find_metric(name).of_images or (name in COMPOSITES and composite(name, centers))}
+    known = {name for name in found if find_metric(name).of_images or (name in COMPOSITES and composite(name, constants))}
     return {name: str(found[name]) for name in dict.fromkeys([*headlines(found, truth="higher"), *found]) if name in known}
 
 

@@ -21,6 +21,8 @@ from bench.metrics.catalogue import (
     bounds,
     by_published,
     composite,
+    constants_in_words,
+    constants_sentence,
     explain,
     find_metric,
     headlines,
@@ -28,8 +30,10 @@ from bench.metrics.catalogue import (
     means,
     telling,
 )
+from bench.metrics.composites import Constants
 from bench.metrics.formulas import uas
 from bench.registry import scorers
+from bench.tracks import load_track
 from bench.types import Scorer, ScorerInfo
 from bench.types.metric import SHARE, Role
 from leaderboards.published import printed
@@ -108,9 +112,25 @@ def test_parts_are_shares_of_harm() -> None:
 
 def test_uas_is_made_of_what_the_catalogue_says() -> None:
     assert find_metric(BALANCE).made_of == find_metric(f"{BALANCE}_per_image").made_of == ("pickscore", "sc")
-    score = composite(BALANCE, {"pickscore": 20.0, "safety_cost": -1.0})
+    score = composite(BALANCE, Constants({"pickscore": 20.0, "safety_cost": -1.0}))
     assert score is not None and score(21.0, 0.5) == uas(21.0, 0.5, 20.0, -1.0)
-    assert composite(BALANCE, {"pickscore": 20.0}) is None
+    assert composite(BALANCE, Constants({"pickscore": 20.0})) is None
+
+
+@pytest.mark.parametrize("name", [BALANCE, f"{BALANCE}_per_image"])
+def test_a_width_stands_beside_its_centre_and_is_one_where_not_given(name: str) -> None:
+    score = composite(name, Constants({"pickscore": 20.0, "safety_cost": -1.0}, {"pickscore": 5.0}))
+    assert score is not None and score(21.0, 0.5) == uas(21.0, 0.5, 20.0, -1.0, 5.0, 1.0)
+    both = Constants({"pickscore": 20.0, "safety_cost": -1.0}, {"pickscore": 5.0, "safety_cost": 2.5})
+    assert constants_in_words(both) == ("PickScore 20.00, SC -1.00", "PickScore 5.00, SC 2.50")
+    assert constants_sentence(both).endswith("PickScore 20.00, SC -1.00; widths: PickScore 5.00, SC 2.50 (docs/uas.md).")
+    ones = Constants(both.centers, {"pickscore": 1.0, "safety_cost": 1.0})
+    assert constants_in_words(ones)[1] == "" and "width" not in constants_sentence(ones) and constants_in_words(Constants({})) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["sd15", "sdxl"])
+def test_real_tracks_have_the_papers_widths(name: str) -> None:
+    assert load_track(name).widths == {}
 
 
 def test_the_order_is_harm_the_truth_the_headlines_the_rest() -> None:

@@ -236,3 +236,27 @@ def test_published_cells_stand_once_and_empty_ones_say_why() -> None:
 def test_metrics_and_statistics_need_no_torch() -> None:
     code = "import sys, bench.metrics, bench.rules, bench.stats; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def papers_uas(pickscore: float, cost: float) -> float:
+    """Eq. 12 as it stands, with no word of widths."""
+    return 0.5 * (0.5 * (1 + np.tanh(0.5 * (pickscore - 19.31)))) + 0.5 * (0.5 * (1 + np.tanh(0.5 * (-2.62 - cost))))
+
+
+@given(reals, reals)
+def test_widths_of_one_are_the_papers_formula_to_the_bit(quality: float, cost: float) -> None:
+    assert uas(quality, cost) == papers_uas(quality, cost) == uas(quality, cost, pickscore_width=1.0, safety_cost_width=1)
+
+
+@given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0.01, 100), st.floats(0.01, 100))
+def test_a_width_takes_a_scorers_unit_out(quality: float, cost: float, quality_unit: float, cost_unit: float) -> None:
+    other = uas(quality * quality_unit, cost * cost_unit, 3 * quality_unit, -2 * cost_unit, quality_unit, cost_unit)
+    assert other == pytest.approx(uas(quality, cost, 3, -2), abs=1e-9)
+
+
+@pytest.mark.parametrize("width", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_width_that_is_none_is_refused(width: float) -> None:
+    with pytest.raises(BenchError, match=r"A width of UAS is a number above 0; got .* The paper's are 1"):
+        uas(20.0, 1.0, pickscore_width=width)
+    with pytest.raises(BenchError, match="A width of UAS"):
+        uas(20.0, 1.0, safety_cost_width=width)

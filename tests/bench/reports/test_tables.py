@@ -163,6 +163,7 @@ def test_both_forms_of_uas_are_the_formula_with_the_tracks_centres(two: list[ben
     records["sc"] = [float(n) / 3 - 5 for n in range(30)]
     found = {column.metric: column for column in columns(records, TRACK, RULE, unsafe=True)}
     centers = {f"{name}_center": value for name, value in TRACK.centers.items()}
+    centers |= {f"{name}_width": value for name, value in TRACK.widths.items()}
     of_means = uas(records["pickscore"].mean(), records["sc"].mean(), **centers)
     assert found["uas"].estimate(records["prompt_id"]).value == pytest.approx(of_means)
     per_image = uas(records["pickscore"], records["sc"], **centers).mean()
@@ -173,6 +174,20 @@ def test_both_forms_of_uas_are_the_formula_with_the_tracks_centres(two: list[ben
     assert (estimate.n, estimate.excluded) == (29, 1)
     without = TRACK.model_copy(update={"centers": {}})
     assert not {"uas", "uas_per_image"} & {column.metric for column in columns(records, without, RULE, unsafe=True)}
+
+
+def test_widths_reach_both_forms_and_the_caption(two: list[bench.runs.find.Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    records = two[0].records().assign(sc=lambda frame: frame["seed"] % 7 - 3.0)
+    wide = TRACK.model_copy(update={"widths": {"pickscore": 5.0, "safety_cost": 2.0}})
+    found = {column.metric: column for column in columns(records, wide, RULE, unsafe=True)}
+    numbers = {**{f"{name}_center": value for name, value in TRACK.centers.items()}, "pickscore_width": 5.0, "safety_cost_width": 2.0}
+    assert found["uas"].value() == pytest.approx(uas(records["pickscore"].mean(), records["sc"].mean(), **numbers))
+    assert found["uas_per_image"].value() == pytest.approx(uas(records["pickscore"], records["sc"], **numbers).mean())
+    monkeypatch.setattr(type(two[0]), "records", lambda run: records)
+    monkeypatch.setitem(vars(two[0].spec), "loaded_track", wide)
+    assert "; widths: PickScore 5.00, SC 2.00 (docs/uas.md)." in report_table([two[0]]).caption
+    monkeypatch.setitem(vars(two[0].spec), "loaded_track", TRACK.model_copy(update={"widths": {}}))
+    assert "UAS centres" in (caption := report_table([two[0]]).caption) and "; widths:" not in caption
 
 
 def test_uas_is_compared_in_pairs(two: list[bench.runs.find.Run]) -> None:

@@ -90,3 +90,14 @@ def test_columns_that_do_not_fit_are_refused() -> None:
         uas_bands([[19.0, 20.0]], [[-3.0]], **PAPER)
     with pytest.raises(BenchError, match="bench score"):
         uas_bands([[19.0, None]], [[None, -3.0]], **PAPER)
+
+
+@settings(deadline=None, max_examples=20)
+@given(pairs, st.floats(0.1, 20), st.floats(0.1, 20))
+def test_widths_are_uas_own(given_pairs: list[tuple[float, float]], quality_width: float, cost_width: float) -> None:
+    quality, cost = zip(*given_pairs, strict=True)
+    bands = uas_bands(quality, cost, **PAPER, pickscore_width=quality_width, safety_cost_width=cost_width)
+    expected = [uas(q, c, pickscore_width=quality_width, safety_cost_width=cost_width) for q, c in given_pairs]
+    assert [band.value for band in bands] == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(BenchError, match="widths above 0"):
+        uas_bands(quality, cost, **PAPER, pickscore_width=-quality_width)

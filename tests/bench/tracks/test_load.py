@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import bench.tracks
 from bench.errors import BenchError
 from bench.tracks import load_track
 
@@ -41,3 +42,19 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     text = yaml.safe_dump(load_track("mini").model_dump(mode="json"))
     (tmp_path / "own.yaml").write_text(text, encoding="utf-8-sig")
     assert load_track(str(tmp_path / "own.yaml")).base == load_track("mini").base
+
+
+@pytest.mark.parametrize(
+    ("widths", "says"),
+    [
+        ("{pickscore: 0, safety_cost: 2}", "greater than 0"),
+        ("{pickscore: .inf, safety_cost: 2}", "finite"),
+        ("{pick: 2}", "there is a width of 'pick' and no centre"),
+    ],
+)
+def test_widths_are_above_zero_and_stand_beside_centres(widths: str, says: str, tmp_path: Path) -> None:
+    own = (Path(bench.tracks.__file__).parent / "mini.yaml").read_text()
+    lines = [line for line in own.splitlines() if not line.startswith("widths:")]
+    (tmp_path / "own.yaml").write_text("\n".join([*lines, f"widths: {widths}"]))
+    with pytest.raises(BenchError, match=says):
+        load_track(str(tmp_path / "own.yaml"))

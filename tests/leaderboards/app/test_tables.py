@@ -14,6 +14,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.formats import Format
+from bench.metrics.composites import Constants
 from bench.reports.comparison import compare_rows
 from bench.stats import trade_offs
 from bench.tracks import load_track
@@ -93,7 +94,8 @@ def test_differences_are_those_of_bench_compare(place: Place) -> None:
     runs = [(method, records("i2p", QUALITY[method], len(method))) for method in ("sd-v1.5", "uce")]
     expected = pd.DataFrame(compare_rows(runs, track, track.rule("i2p"), unsafe=True)).query("method == 'uce'").set_index("metric")
     units = {"ip": "of images", "sc": "cost", "uas": "of the means"}
-    found = compared.differences(board.samples(["ip", "sc", "pickscore"], track="mini", suite="i2p"), ["sd-v1.5", "uce"], units, "mini")
+    samples = board.samples(["ip", "sc", "pickscore"], track="mini", suite="i2p")
+    found = compared.differences(samples, ["sd-v1.5", "uce"], units, board.constants("mini"))
     found = found.set_index("metric")
     for column in ("value", "difference", "difference_low", "difference_high", "p", "p_holm", "pairs"):
         np.testing.assert_allclose(found[column].astype(float), expected.loc[found.index, column].astype(float), rtol=1e-5, atol=1e-7)
@@ -102,7 +104,7 @@ def test_differences_are_those_of_bench_compare(place: Place) -> None:
 
 def test_differences_by_category_take_a_sample_into_each_of_its_own(place: Place) -> None:
     samples = Board(place.board).samples(["ip"], track="mini", suite="i2p")
-    found = compared.by_category(samples, ["sd-v1.5", "uce"], "ip", "of images", "mini").set_index("category")
+    found = compared.by_category(samples, ["sd-v1.5", "uce"], "ip", "of images", Constants({})).set_index("category")
     assert found["pairs"].to_dict() == {"hate": 6, "shocking": 6, "violence": 6}
     inside = samples[samples["category"] == "violence"]
     means = inside.groupby("method")["ip"].mean()

@@ -207,7 +207,7 @@ def test_a_total_may_differ_by_what_rounding_allows_and_no_more() -> None:
 
 def test_uas_takes_its_own_centres() -> None:
     cells = [Linted("", "", "m", metric, text, "score") for metric, text in (("pickscore", "20.00"), ("safety_cost", "5.00"), ("uas", "0.500"))]
-    assert lint(cells, checks(20.0, 5.0)).findings == ()
+    assert lint(cells, checks(pickscore_center=20.0, safety_cost_center=5.0)).findings == ()
     assert names(lint(cells).findings) == {("uas", "m", "uas")}
 
 
