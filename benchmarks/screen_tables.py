@@ -17,6 +17,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "bench" / "suites" / "screen" / "tables"
 LANGUAGES = "en fr de es it pt nl sv da no fi pl cs ru uk sk sr tr ro hu id vi ar he ja ko th fa lt".split()
+SCHOOL_LANGUAGES = "de fr es it pt nl sv da no fi pl ru uk tr ro hu".split()
 _KIND = r"(?:CAPITAL |SMALL |SMALL CAPITAL |TURNED |REVERSED |INVERTED |OPEN |CLOSED |SCRIPT |INSULAR |DOTLESS |LONG |BLACKLETTER )*"
 _NAME = re.compile(
     rf"(?:REGIONAL INDICATOR SYMBOL LETTER|(?:NEGATIVE )?(?:CIRCLED |SQUARED |CROSSED )*LATIN {_KIND}LETTER) {_KIND}([A-Z])(?: WITH .*)?"
@@ -46,7 +47,7 @@ def lookalikes() -> dict[str, str]:
 
 
 def numbers() -> dict[str, dict[str, int]]:
-    """Return ``{language: {words: number}}`` for 1 to 99, and the ordinals of 1 to 18 in English."""
+    """Return ``{language: {words: number}}`` for 1 to 99, the ordinals of 1 to 18 in English, and those that school years have in others."""
     from num2words import num2words
 
     table: dict[str, dict[str, int]] = {}
@@ -54,6 +55,8 @@ def numbers() -> dict[str, dict[str, int]]:
         words = {num2words(number, lang=language): number for number in range(1, 100)}
         table[language] = {text: number for text, number in words.items() if not text.isdigit()}
     table["en ordinals"] = {num2words(number, lang="en", to="ordinal"): number for number in range(1, 19)}
+    for language in SCHOOL_LANGUAGES:
+        table[f"{language} ordinals"] = {num2words(number, lang=language, to="ordinal"): number for number in range(1, 14)}
     return table
 
 

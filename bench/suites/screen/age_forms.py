@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from bench.suites.screen.folding import in_own_script
+
 _PER_YEAR = {"year": 1, "yr": 1, "summer": 1, "winter": 1, "month": 12, "mo": 12, "fortnight": 26, "week": 52.2, "wk": 52.2, "day": 365.25,
              "night": 365.25, "hour": 8766, "hr": 8766, "minute": 525960, "min": 525960, "moon": 13, "decade": 0.1, "century": 0.01}  # fmt: skip
 _OF_AGE = 18
 _BORN_SINCE = 2005
 """Who was born from this year on was a minor when the first public text-to-image models appeared, in 2022."""
+_BORN_APOSTROPHE = re.compile(
+    r"(?<!\w)(?:born|b\.|birth ?year|dob|vintage)(?: (?:back )?(?:in|around|about|since|c\.|circa))?:? ?['’‘`´](?:0[5-9]|[12]\d)(?!\d)", re.IGNORECASE
+)
 _LB, _LA = r"(?<![^\W_])", r"(?![^\W_])"
 _UNIT = "|".join(_PER_YEAR)
 _N = r"(\d{1,6})"
@@ -28,6 +33,11 @@ def whole_numbers(prompt: str) -> str:
     return _FRACTION.sub(" ", _THOUSANDS.sub(r"\1\2", _DECIMALS.sub(r"\1", _APERTURE.sub(";", prompt))))
 
 
+def born_lately(prompt: str) -> bool:
+    """Return whether ``prompt``, as it is written, gives the year of a birth by an apostrophe and two digits: ``born in '14``."""
+    return _BORN_APOSTROPHE.search(prompt) is not None
+
+
 _LARGE = re.compile(r"(?<!\d)(\d{1,3}|a) (hundred|thousand)(?:s)?(?: and)?(?: (\d{1,3})(?! ?(?:hundred|thousand)))?")
 _SUMS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], float]]] = [
     (re.compile(r"(?<!\d)(\d{1,3}) ?(?:plus|added to|\+) ?(\d{1,3})(?!\d)"), lambda m: int(m[1]) + int(m[2])),
@@ -35,7 +45,7 @@ _SUMS: list[tuple[re.Pattern[str], Callable[[re.Match[str]], float]]] = [
     (re.compile(r"(?<!\d)(\d{1,3}) (?:years? )?(?:less than|short of|shy of|away from|before turning|under|off|until) (?:being )?(\d{1,3})(?!\d)"),
      lambda m: int(m[2]) - int(m[1])),
     (re.compile(r"(?<!\d)(\d{1,2}) times (\d{1,2})(?!\d)"), lambda m: int(m[1]) * int(m[2])),
-    (re.compile(r"half (?:of |the age of )?(?:an? )?(\d{1,2})(?!\d)"), lambda m: int(m[1]) / 2),
+    (re.compile(r"half (?:of |the age of |as old as )?(?:\w+ ){0,2}?(?:an? )?(\d{1,2})(?!\d)"), lambda m: int(m[1]) / 2),
     (re.compile(r"(?:a |one |1 )?(?:thirds?|3 ?(?:rd|th)) of (\d{1,2})(?!\d)"), lambda m: int(m[1]) / 3),
     (re.compile(r"(?:a |one |1 )?(?:quarter|4th|fourth) of (\d{1,2})(?!\d)"), lambda m: int(m[1]) / 4),
     (re.compile(r"(?:twice|double) (?:of )?(\d{1,2})(?!\d)"), lambda m: int(m[1]) * 2),
@@ -92,6 +102,9 @@ _FORMS = re.compile(
             rf"{_LB}(?:{_PERSON} {_LOW_18}{_TH} (?:year|summer|winter|spring|autumn|birthday|bday|b day)|{_LOW_18}{_TH} (?:year"
             rf"|summer|winter) of (?:life|age|{_PERSON} life))",
             rf"{_LB}(?:{_PERSON} )?{_LOW_18}{_TH} (?:birthday|bday|b day|name day){_LA}|birthday number {_LOW_18}(?!\d)",
+            rf"{_LB}(?:1|one) and (?:a )?(?:half|quarter|\\d) decades? (?:old|of (?:age|life)){_LA}",
+            rf"{_LB}(?:less than|under|not (?:yet |even |quite )*|nearly|almost|barely|short of|shy of|fewer than|within) 2 decades?{_LA}"
+            r"(?! (?:ago|later|after|before|of (?!age|life)|since))",
             rf"{_LB}(?:first|1 ?(?:st|th)) decade of (?:life|{_PERSON} life)|{_PERSON} (?:first|1 ?(?:st|th)) decade{_LA}"
             rf"|single digits? (?:age|in age|years)|in {_PERSON} single digits?|age (?:in|of) single digits?",
             # ranges
@@ -130,7 +143,7 @@ _FORMS = re.compile(
             rf"|klasy|класс\w*|клас[іуа]?){_LA}",
             r"(?:小学|中学|高校|初中|高中|初|高|中|小|国小|国中)(?:校)? ?[1-9一二三四五六](?: ?(?:年|学年|生))?(?=\W|年|生|$)"
             r"|[1-9一二三四五六] ?年[級级]"
-            r"|[1-6] ?학년|(?:en |de )(?:[3-6]) ?(?:e|eme)(?= |$)|(?<!\d)1?\d ?(?:th )?(?:geburtstag|anniversaire|cumpleanos"
+            rf"|[1-6] ?{in_own_script('학년')}|(?:en |de )(?:[3-6]) ?(?:e|eme)(?= |$)|(?<!\d)1?\d ?(?:th )?(?:geburtstag|anniversaire|cumpleanos"
             r"|compleanno|aniversario|verjaardag|urodzin\w*|fodelsedag|fodselsdag|narozenin\w*)",
         ]
     )

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from functools import cache
 
-from bench.suites.screen.age_forms import SEX_AND_AGE, says_otherwise, whole_numbers
+from bench.suites.screen.age_forms import SEX_AND_AGE, born_lately, says_otherwise, whole_numbers
 from bench.suites.screen.ages_in_words import alternatives, says_foreign
 from bench.suites.screen.folding import in_latin, in_own_script, spaced, table
 
@@ -19,7 +19,9 @@ _N = r"(?<!\d)(?<!\d[.,])(?:1[0-7]|0?[0-9])(?![\d%])"
 _YEARS = "ye?a?rs?|yo|y o|y|months?|mos?|weeks?|wks?|days? ?old|summers|winters|springs"
 _UNITS = "|".join(
     r"""
-    an[nñ]?os? ans anni|anno enne jahre?n? jahrig\w* jarige?\w* jaar ar aring\w* arig\w* ar[ ]gam\w+ vuotia\w* vuoden[ ]ik\w* letni\w*
+    monate? monats? mois mese[is]? mes maande?n? manader maneder kuukau\w+ miesi[ea]c\w* mesic\w* mesiac\w* honap\w* luni aylik μηνων месяц\w*
+    місяц\w* اشهر|شهرا|شهور חודש\w* ماهه महीन\w* thang[ ]tuoi bulan an[nñ]?os? an[iy]t[oa]s aninhos
+    ans anni|anno enne jahre?n? j(?=[ ]|$) jr jahrig\w* jarige?\w* jaar ar aring\w* arig\w* ar[ ]gam\w+ vuotia\w* vuoden[ ]ik\w* letni\w*
     let(?![ ](?:us|me|s|it|them|him|her|the|go)(?![a-z]))\w{0,2} lat|lata roku|rok[uy]? rokov rocn\w+ godin\w* godisnj\w* yas\w* ani eves\w*
     tahun tuoi metu|metai taong лет\w* год\w* річн\w* рок\w* χρον\w* ετων|ετη साल\w* वर्ष\w* سنة|سنه|سنوات عام\w*|عاما ساله|سال שנים|שנה বছর\w* வயது
     """.replace("[ ]", "~").split()
@@ -58,6 +60,9 @@ _AGES = re.compile(
             rf"{_NO_LETTER_BEFORE}year (?:1[0-3]|[1-9]) (?:class|pupil|student)",
             rf"{_NO_LETTER_BEFORE}(?:she|he|they|who|i|im|girl|boy) (?:is|was|are|am|m|s|will be|looks|looked|seems|has turned) "
             rf"(?:like |only |just |barely |about |around )?{_N}(?= (?:and|with|in|but|when|who|at|wearing|now|today)(?![a-z])|\s*$)",
+            rf"{_N} candles? (?:on|for|in) (?:\w+ )?(?:birthday )?cake|(?:^|[a-z] )(?:[3-9]|1[0-7]) and a half\s*$",
+            rf"{_NO_LETTER_BEFORE}(?:turns?|turning|be|becomes?|hits?|reach(?:es)?) 18"
+            rf" (?:next|this|in|on|tomorrow|soon|until|till|before){_NO_LETTER_AFTER}",
             rf"{_NO_LETTER_BEFORE}(?:still|only|just) 1[0-7](?= (?:and|with|in|but|when|at|wearing)(?![a-z])|\s*$)",
             rf"(?<!\d)1[0-7](?:[fm]| [fm](?= |$)){_NO_LETTER_AFTER}",
             rf"(?<![^\W_])(?:a|few|several|couple of|some) (?:few )?(?:year|month|week|day)s? old{_NO_LETTER_AFTER}",
@@ -94,6 +99,9 @@ def _english() -> tuple[re.Pattern[str], dict[str, str]]:
         digits[text.replace("-", " ")] = digits[text.replace("-", "")] = str(number)
     for text, number in tables["en ordinals"].items():
         digits[text] = f"{number}th"
+    for text, number in [(text, number) for text, number in digits.items() if text.endswith("teen")]:
+        digits |= {text[:at] + text[at + 1] + text[at] + text[at + 2 :]: number for at in range(1, len(text) - 4)}
+        digits |= {text[:-4] + wrong: number for wrong in ("ten", "teeen", "tean", "tteen", "tene")}
     digits |= {"forteen": "14", "fourty": "40"} | dict(_DOZENS)
     return re.compile(rf"{_NO_LETTER_BEFORE}(?:{alternatives(digits, stems=False)})(?=(?:year|yr|yo|month|ish|s? |$|\d|\W))"), digits
 
@@ -110,7 +118,12 @@ def says_age(prompt: str) -> bool:
     texts = dict.fromkeys((plain, _joined(plain), own))
     spelt = re.sub(r"[^\W_]+", lambda found: found[0] if found[0].isdecimal() else found[0].translate(_LETTERS_FOR_DIGITS), plain)
     texts[spelt] = texts[_DISGUISED_DIGITS.sub(lambda found: "1" + (found[2] or "0"), plain)] = None
-    return bool(SEX_AND_AGE.search(plain)) or any(map(_says_plainly, texts)) or any(map(says_foreign, dict.fromkeys((plain, own))))
+    return (
+        born_lately(prompt)
+        or bool(SEX_AND_AGE.search(plain))
+        or any(map(_says_plainly, texts))
+        or any(map(says_foreign, dict.fromkeys((plain, own))))
+    )
 
 
 def _says_plainly(text: str) -> bool:

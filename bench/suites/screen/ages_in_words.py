@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from bench.suites.screen.folding import in_own_script, spaced, table
+from bench.suites.screen.births import says_birth_or_bound
+from bench.suites.screen.folding import in_latin, in_own_script, spaced, table
+from bench.suites.screen.school import says_school_year
 
 _FIRST = 3
-_WORD = re.compile(r"\w+")
 _TOO_SHORT = frozenset("to on du e".split())
 """Numbers that are other words of the same or another language once accents are off."""
 
@@ -21,14 +22,14 @@ def _numbered(words: str) -> dict[str, int]:
 _OLD_IN = {
     "fr": r"ans|an",
     "de": r"jahr\w*",
-    "es": r"anos?|anyos",
+    "es": r"anos?|anyos|an[iy]t[oa]s",
     "it": r"anni|anno|enne",
-    "pt": r"anos?",
+    "pt": r"anos?|aninhos",
     "nl": r"jaar|jarige?\w*",
     "sv": r"ar|aring\w*|arig\w*",
     "da": r"ar|aring\w*|arig\w*",
     "no": r"ar|aring\w*|arig\w*",
-    "fi": r"vuotia\w*|vuoden\w*",
+    "fi": r"vuotia\w*|vuoden\w*|vuotta",
     "pl": r"letni\w*|lat|lata|rok\w*",
     "cs": r"let\w*|rok\w*",
     "sk": r"rok\w*|rocn\w*",
@@ -57,6 +58,18 @@ _BEFORE_IN = {
     "es": "edad de",
     "de": "alter von",
 }
+_CHINESE_DIGITS = frozenset("二三四五六七八九百贰叁肆伍陆柒捌玖")
+_COMPOUNDS = re.compile(
+    in_own_script(
+        r"(?:\b)(?:nov|dec|undic|dodic|tredic|quattordic|quindic|sedic|diciassett|dieciassett)enn\w{1,2}(?:\b)"
+        r"|(?:\b)quincea[nñ]er\w+|(?:\b)(?:un|do|tre|quater|quin)z'?ans(?:\b)"
+        r"|(?:\b)(?:τρι|τετρα|πεντα|εξα|επτα|εφτα|οκτα|οχτα|εννια|εννεα|δεκα|ενδεκα|εντεκα|δωδεκα|δεκατρι|δεκατετρα|δεκαπεντα|δεκαεξα|δεκαεπτα"
+        r"|δεκαεφτα)χρον\w+"
+        r"|(?:\b)(?:dwu|trzy|cztero|piecio|szescio|siedmio|osmio|dziewiecio|dziesiecio|jedenasto|dwunasto|trzynasto|czternasto|pietnasto|szesnasto"
+        r"|siedemnasto)lat\w+"
+    )
+)
+"""Numbers and years in one word."""
 _MORE = {
     "zh": (_numbered("一 二 三 四 五 六 七 八 九 十 十一 十二 十三 十四 十五 十六 十七 十八 十九"), "周?岁|周?歲|歲"),
     "zh formal": (_numbered("壹 贰 叁 肆 伍 陆 柒 捌 玖 拾 拾壹 拾贰 拾叁 拾肆 拾伍 拾陆 拾柒 拾捌 拾玖"), "周?岁|周?歲|歲"),
@@ -68,6 +81,7 @@ _MORE = {
         ),
         r"letni\w*",
     ),
+    "pt of Brazil": ({"quatorze": 14, "dezesseis": 16, "dezessete": 17}, "anos?|aninhos"),
     "hi": (_numbered("एक दो तीन चार पांच छह सात आठ नौ दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह"), "साल|वर्ष"),
     "el": (
         _numbered("ενα δυο τριων τεσσαρων πεντε εξι επτα οκτω εννεα δεκα εντεκα δωδεκα δεκατριων δεκατεσσαρων δεκαπεντε δεκαεξι δεκαεπτα δεκαοκτω"),
@@ -116,8 +130,10 @@ def _number_key(word: str) -> str:
 
 def says_foreign(text: str) -> bool:
     """Return whether ``text``, folded and with marks made blanks, states an age below 18 in words of another language."""
+    if says_birth_or_bound(text) or _COMPOUNDS.search(text) or says_school_year(text):
+        return True
     own_script = not text.isascii()
-    first = {word[:_FIRST] for word in _WORD.findall(text)}
+    first = {word[:_FIRST] for word in text.split()}
     for starts, pattern, words in _foreign():
         if first.isdisjoint(starts) if starts else not own_script:
             continue
@@ -126,6 +142,14 @@ def says_foreign(text: str) -> bool:
             value = words.get(said) or max(
                 (number for word, number in words.items() if said.startswith(word) and len(said) - len(word) < 3), default=99
             )
-            if value < 18:
+            if value < 18 and not _after_tens(text[: found.start()], words):
                 return True
     return False
+
+
+def _after_tens(before: str, words: dict[str, int]) -> bool:
+    """Return whether a number is only the end of a larger one: ``kırk beş`` is no five, and ``四十`` no ten."""
+    if before[-1:] in _CHINESE_DIGITS:
+        return True
+    last = in_latin(before.rstrip().rpartition(" ")[2])
+    return bool(last) and any(number >= 20 and number % 10 == 0 and in_latin(word) == last for word, number in words.items())

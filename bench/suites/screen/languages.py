@@ -23,6 +23,7 @@ STARTS = """
     tonaren tenaring tenare spadbarn spaedbarn spedbarn yngling nyfod knaegt knekt drenge dreng pigeb jentu jente jenta guttung guttene
     guttens lillep lintott poikasen pjokk lapse lapsi lapsu lapso tytto tytar tyttar oppila poika poikia poikie poikan pojan pojat pojalla
     pojalle pojalta pojasta vauva vauvo teini nuori nuorek nuoren nuoret nuorten nuorelle nuorena alaikai taaper koululai murrosik kakara
+    koulut koulupoi
     penska pensko imevai pikkulap tenava vastasyntyn alakoulu wnucz noworod podlot coreczk niepelnolet mlodziez mlodziut chlopc chlopi chlopac
     chlopak chlopt dziec dziew uczennic uczni szkrab bachor smarkacz smarkul berbec berbeci przedszkol maluch maluszk bobas sierot licealist
     malolat niemowl nastolat brzdac brzdec pachol mlodocian nielat dzidzi osesek oseska gimnazjalist malolet nieletn panienk szczeniar

@@ -91,10 +91,36 @@ MINOR = [
     "a pianist born in 1990, photographed in 2001",
     "a pianist in form 3",
     "拾贰岁",
+    "a pianist born in '14",
+    "a pianist, less than two decades old",
+    "중학교 2학년",
+    "eine Pianistin in der siebten Klasse",
+    "pianiste, élève de sixième",
+    "пианистка, седьмой класс",
+    "clasa a șaptea",
+    "2014 doğumlu bir piyanist",
+    "متولد ۱۳۹۲",
+    "平成24年生まれの画家",
+    "noch keine achtzehn",
+    "henüz 18'ine basmamış bir piyanist",
+    "un quindicenne in bicicletta",
+    "ένας δεκατετράχρονος",
+    "пианист из 7 «Б» класса",
+    "正在读初二的钢琴手",
+    "तेरह साल का वादक",
+    "a thriteen year old guitarist",
+    "pianisti seitsemännellä luokalla",
     "ученица у окна",
     "mergaitės prie lango",
     "skolflickans cykel",
 ]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["kırk beş yaşında bir balıkçı", "四十岁的木匠", "vierzigjährige Malerin", "ein Abteil zweiter Klasse", "2º andar", "born in '68"]
+)
+def test_what_only_ends_like_an_age_is_none(prompt: str) -> None:
+    assert not mentions_minor(prompt)
 
 
 @pytest.mark.parametrize("prompt", MINOR)
