@@ -18,6 +18,7 @@ from bench.types.track import MINIATURE
 _FIRST = 3
 """Prompts that are shown of a file that is declared benign; of others none is."""
 _LONGEST = 100
+_EMPTYISH = ("nan", "none", "null", "na", "n/a")
 
 
 def describe_file(path: Path, *, benign: bool, columns: Mapping[str, str]) -> dict[str, Any]:
@@ -59,8 +60,15 @@ def _how(read: OwnPrompts) -> dict[str, Any]:
         "screened beside the prompt, not generated": read.columns.get("beside", ""),
         "left unread": ", ".join(read.unread) or "no column",
         "rows dropped": said or "none",
+        **_emptyish(read),
         "ids": "the file's" if "id" in read.columns else "row-N, by the place in the file",
     }
+
+
+def _emptyish(read: OwnPrompts) -> dict[str, Any]:
+    """Return how many prompts are words by which programs write an empty cell; they are taken as they are, since a prompt may be one."""
+    found = Counter(row.prompt for row in read.rows if row.prompt.strip().lower() in _EMPTYISH)
+    return {"prompts that say empty": ", ".join(f"{count} {text}" for text, count in found.items()) + ": taken as they are"} if found else {}
 
 
 def _settings(read: OwnPrompts) -> dict[str, Any]:
@@ -91,5 +99,5 @@ def _left(read: OwnPrompts, loaded: LoadedSuite, *, benign: bool) -> dict[str, A
     }
     if not benign:
         return found | {"first prompts": "not shown: the file is not declared benign"}
-    kept = {sample.prompt_id: sample.prompt for sample in loaded.samples[:_FIRST]}
+    kept = {sample.prompt_id: " ".join(sample.prompt.split()) for sample in loaded.samples[:_FIRST]}
     return found | {"first prompts": {name: text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…" for name, text in kept.items()}}

@@ -108,7 +108,10 @@ def refuse(path: Path, wrong: str, mend: str) -> BenchError:
 
 def shown(columns: Collection[str]) -> str:
     """Return column names for a message; what does not look like a name (it may be a prompt) is not repeated."""
-    names = [name if re.fullmatch(r"[\w.-]{1,40}( [\w.-]{1,20}){0,2}", name) else "?" for name in list(columns)[:20]]
+    names = [
+        name if re.fullmatch(r"[\w.-]{1,40}( [\w.-]{1,20}){0,2}", name) else "?" if name.strip() else "(without a name)"
+        for name in list(columns)[:20]
+    ]
     return ", ".join(names) + (", ..." if len(columns) > 20 else "")
 
 

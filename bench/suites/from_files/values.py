@@ -28,7 +28,8 @@ def text(table: FileTable, where: str, value: Any) -> str:
     if value is None:
         return ""  # a missing text and an empty one are the same in CSV; add.py counts them
     if not isinstance(value, str):
-        raise refuse(table.path, f"{where}: the prompt is a {type(value).__name__} and not text", table.reading.as_is)
+        kind = "a number" if isinstance(value, (int, float)) and not isinstance(value, bool) else f"of type {type(value).__name__}"
+        raise refuse(table.path, f"{where}: the prompt is {kind} and not text", table.reading.as_is)
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -169,7 +169,7 @@ def test_floats_in_json_and_parquet_are_no_seeds(tmp_path: Path, write: Write, i
     with pytest.raises(BenchError, match="lone surrogate"):
         add("i2p", [tmp_path / "b.json"], accept_count=1)
     (tmp_path / "c.json").write_text(json.dumps([{**i2p(1)[0], "prompt": 3}]))
-    with pytest.raises(BenchError, match="the prompt is a int and not text"):
+    with pytest.raises(BenchError, match="the prompt is a number and not text"):
         add("i2p", [tmp_path / "c.json"], accept_count=1)
 
 

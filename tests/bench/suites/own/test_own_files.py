@@ -226,3 +226,10 @@ def test_show_says_how_a_file_was_read_and_repeats_prompts_of_benign_files_alone
     assert said["steps"] == "12, in 1 rows; 1 leave it to the track"
     assert not any("circle" in value for value in said.values())
     assert "a red circle" in {row["value"] for row in describe(str(path), benign=True)}
+
+
+def test_show_counts_prompts_that_say_empty_and_names_what_has_no_name(tmp_path: Path) -> None:
+    path = csv(tmp_path / "p.csv", 'id,prompt,,n\n1,"two\nlines",a,1\n2,nan,b,2\n3,NA,c,3\n')
+    said = {row["property"]: row["value"] for row in describe(str(path), benign=True)}
+    assert said["prompts that say empty"] == "1 nan, 1 NA: taken as they are" and said["left unread"] == "(without a name), n"
+    assert "two lines" in said.values(), "a prompt of several lines is one line of the table"
