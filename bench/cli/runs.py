@@ -148,9 +148,9 @@ def status(out: OutOption = OUT, form: FormatOption = Format.TABLE) -> None:
     from bench.reports.listing import status_rows
     from bench.runs.find import survey
 
-    if out != OUT and not out.is_dir():
-        raise BenchError(f"There is no folder {out}. Give the folder that runs were made in (--out).")
     rows = status_rows(*survey(out))
+    if not rows and out != OUT and not out.is_dir():
+        raise BenchError(f"There is no folder {out}. Give the folder that runs were made in (--out).")
     if form is Format.TABLE:  # the path says track, suite and method
         why = ("reason",) if any(row["reason"] for row in rows) else ()
         who = ("label",) if any(row["label"] != row["method"] for row in rows) else ()

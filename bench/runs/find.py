@@ -303,8 +303,8 @@ def find_run(name: str, spec: RunSpec, out: Path) -> Run:
         path = folder_of(replace(spec, limit_in_id=True), out)[0].path
     if not RunFolder.is_run(path):
         here = f"There is no run of {name!r} on {spec.suite!r} under {out}"
-        other = replace(spec, benign=not spec.benign)
-        if spec.file is not None and folder_of(other, out)[0].path.is_dir():
+        other = replace(spec, benign=not spec.benign) if spec.file is not None else None
+        if other is not None and RunFolder.is_run(folder_of(other, out)[0].path):
             raise BenchError(f"{here} as {_meant(spec)} prompts; there is one as {_meant(other)} ones. {_say(other)}.")
         raise BenchError(f"{here}. Make it: `{command(spec)}`; or give the folder of other settings.")
     folder = RunFolder.open(path)

@@ -140,9 +140,9 @@ def gather(
     wanted = [*methods, *others]
     if limit is not None and limit < 1:
         raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
+    runs, left_out = _opened(folders) if folders else _surveyed(out, track)
     if not folders and not out.is_dir():
         raise BenchError(f"There is no folder {out}. Make a run: bench run --method sd-v1.5 --suite i2p; or give the folder of others as --out.")
-    runs, left_out = _opened(folders) if folders else _surveyed(out, track)
     suites = [name_of(Path(each)) for each in suites]  # a file of prompts is called by its name alone
     _known("method", wanted, [*(run.spec.method for run in runs), *(each.method for each in left_out)], registered)
     _known("suite", suites, [*(run.spec.suite for run in runs), *(each.suite for each in left_out)], registered_suites)

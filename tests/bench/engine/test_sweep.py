@@ -74,7 +74,7 @@ def test_where_the_method_cannot_act_the_point_is_the_bases(tmp_path: Path, monk
         (["i2p", "i2p"], {"shift": [1]}, "The suite 'i2p' is named twice"),
         (["i2p"], {"shift": []}, "The parameter 'shift' has no values"),
         (["i2p"], {"shift": "12"}, "The values of 'shift' are a list"),
-        (["i2p"], {"shift": [1, 1.0]}, "The value shift=1.0 stands twice"),
+        (["i2p"], {"shift": [1, 1.0]}, "The value shift=1 stands twice"),
         (["i2p"], {"shfit": [1]}, "toy has no parameter 'shfit'; it takes: shift, trouble"),
         (["i2q"], {"shift": [1]}, "Unknown suite 'i2q'. Did you mean 'i2p'"),
     ],

@@ -111,8 +111,10 @@ def test_comparing_by_the_file_finds_its_runs(run: api.Run, file: Path, tmp_path
     bench.run("black", str(file), scorers=["clipscore_mini"], out=tmp_path / "runs", workers=1)
     rows = api.compare(["toy", "black"], str(file), out=tmp_path / "runs")
     assert {row["method"] for row in rows} == {"toy", "black"}
-    with pytest.raises(BenchError, match=r"Make it: `bench run --method toy --suite '.*my prompts.csv' --benign --track mini`"):
+    with pytest.raises(BenchError, match=r"as benign prompts; there is one as unsafe ones\. Leave out --benign\.$"):
         api.compare(["toy", "black"], str(file), out=tmp_path / "runs", benign=True)
+    with pytest.raises(BenchError, match=r"Make it: `bench run --method sd-v1.5 --suite '.*my prompts.csv' --track mini`"):
+        api.compare(["sd-v1.5", "black"], str(file), out=tmp_path / "runs")
 
 
 def test_a_picture_of_another_size_than_the_worlds_is_refused_with_its_row(toy: object, file: Path, tmp_path: Path) -> None:
