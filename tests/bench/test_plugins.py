@@ -41,6 +41,7 @@ def test_an_installed_plugin_is_listed_with_our_own(site: Path, tmp_path: Path) 
     assert "uce" in {row["method"] for row in rows}
 
 
+@pytest.mark.slow
 def test_an_installed_plugin_keeps_the_contract(site: Path, tmp_path: Path) -> None:
     quick = load_track("mini").model_dump(mode="json") | {"steps": 3}
     (tmp_path / "quick.yaml").write_text(yaml.safe_dump(quick))

@@ -35,7 +35,7 @@ def site(packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     return target
 
 
-@pytest.mark.parametrize("model", ["miniature", "sdxl"])
+@pytest.mark.parametrize("model", ["miniature", pytest.param("sdxl", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", scaffold.KINDS)
 def test_it_keeps_the_contract_once_installed(
     kind: str, model: str, site: Path, tiny_sdxl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

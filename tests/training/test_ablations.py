@@ -14,7 +14,10 @@ from training import ablations
 QUICK = {"steps": 2, "batch_size": 2, "monitor": 2, "monitor_every": 1}
 
 
-@pytest.mark.parametrize(("what", "values"), [("lambda", [("0", 0.0), ("1", 1.0)]), ("dfm", [("off", None), ("0.2", ablations._dfm())])])
+@pytest.mark.parametrize(
+    ("what", "values"),
+    [("lambda", [("0", 0.0), ("1", 1.0)]), pytest.param("dfm", [("off", None), ("0.2", ablations._dfm())], marks=pytest.mark.slow)],
+)
 def test_a_table_and_a_figure_come_of_real_trainings(
     what: str, values: list[tuple[str, object]], hf_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

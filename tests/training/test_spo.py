@@ -85,7 +85,7 @@ def bf16() -> Iterator[Accelerator]:
 
 
 @pytest.mark.parametrize("which", ["tiny_sd", pytest.param("tiny_sdxl", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("rank", [2, 0])
+@pytest.mark.parametrize("rank", [2, pytest.param(0, marks=pytest.mark.slow)])
 def test_bf16_trains_in_float32(which: str, rank: int, hf_data: Path, tmp_path: Path, bf16: Accelerator, request: pytest.FixtureRequest) -> None:
     changes = {"mixed_precision": "bf16", "lora_rank": rank, "learning_rate": 1e-3, "gradient_checkpointing": True}
     one = Trainer(settings(request.getfixturevalue(which), hf_data, **changes), Part(hf_data, "hf"), tmp_path, "identity", bf16, Quiet())

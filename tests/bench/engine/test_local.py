@@ -55,10 +55,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=out, workers=1, scorers=["fidelity"]).records()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
     assert equal(bench.run("sd-v1.5", "i2p", limit=ROWS, batch_size=4, out=tmp_path, workers=2, scorers=["fidelity"]).records(), whole)
 
 
+@pytest.mark.slow
 def test_scoring_in_a_process_of_its_own_gives_the_same_bits(whole: pd.DataFrame, tmp_path: Path) -> None:
     """As on a GPU: what is finished is scored while the next unit is made."""
     spec = RunSpec("sd-v1.5", "i2p", limit=ROWS, batch_size=4)
@@ -147,6 +149,7 @@ def test_three_workers_killed_again_and_again_leave_nothing_damaged(whole: pd.Da
     assert equal(run.records(), whole)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_one_clear_line(tmp_path: Path) -> None:
     process = subprocess.Popen([*COMMAND, "--workers", "2"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120

@@ -49,6 +49,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return made(tmp_path_factory.mktemp("whole"), workers=1).records()
 
 
+@pytest.mark.slow
 def test_two_actors_give_the_same_bits(joined: None, whole: pd.DataFrame, tmp_path: Path) -> None:
     told: list[tuple[str, int]] = []
 

@@ -99,6 +99,7 @@ def test_an_interrupted_build_ends_in_the_same_bytes(built: Path, tmp_path: Path
     assert files(tmp_path) == files(built)
 
 
+@pytest.mark.slow
 def test_two_shards_make_what_one_process_makes(built: Path, tmp_path: Path) -> None:
     watched = [Quiet(), Quiet()]
     train(config(shard="1/2"), tmp_path, watched[0])
