@@ -1,7 +1,7 @@
 """How long the leaderboard takes to open a large board: makes a synthetic one and times what its pages read.
 
     python benchmarks/board.py                            # 100 methods, 10 suites, 3,000 samples each: 3 million sample rows
-    python benchmarks/board.py --out /tmp/board           # keeps it; then: bench leaderboard --board /tmp/board
+    python benchmarks/board.py --out hundred              # keeps it; then: bench leaderboard --board hundred
 
 The numbers in it are random; what `bench board` would compute (ranks, intervals) is filled in, so that only reading is timed.
 """

@@ -146,7 +146,8 @@ def fitted(sheet: Sheet, room: int) -> Sheet:
         texts = [index for index in range(len(sheet.heads) - 1, 1, -1) if sheet.prose(index)]
         cut = [index for index in range(len(sheet.heads)) if sheet.plain and sheet.column(index) != [line[index] for line in sheet.plain]]
         later = [index for index in spare if sheet.turns and sheet.turns[index]]
-        if first and (later or spare) and not (cut and (sheet.intervals_first or (sheet.turns and not later))):
+        columns_first = not sheet.intervals_first and (not sheet.turns or bool(later))
+        if first and spare and (columns_first or not cut):
             sheet = _without(sheet, max(later, key=lambda index: sheet.turns[index]) if later else spare[0])
         elif cut:
             sheet = _without_interval(sheet, cut[-1])

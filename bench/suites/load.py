@@ -76,8 +76,7 @@ def load_suite(suite: str | Suite, track: Track, limit: int | None = None, versi
         name = suite.info.name
     else:
         name, suite = suite, _on_track(suite, track)
-    if limit is not None and limit < 1:
-        raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
+    check_limit(limit)
     info, kept, excluded, total = screened_rows(name, suite, track, version)
     own = info.images_per_prompt
     if images is not None and not own <= images <= LARGEST_IMAGES:
@@ -115,6 +114,16 @@ def _sample(row: Row, index: int, info: SuiteInfo, track: Track) -> Sample:
         guidance=track.guidance if row.guidance is None else row.guidance,
         metadata=row.metadata,
     )
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a limit that leaves no prompt.
+
+    Raises:
+        BenchError: it is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
 
 
 def screened_rows(name: str, suite: Suite, track: Track, version: str | None = None) -> tuple[SuiteInfo, list[Row], tuple[str, ...], int]:

@@ -26,9 +26,8 @@ def joined(track: Track) -> Track:
     for _, path in yaml_files(SUITE_FOLDERS, lambda *_: None):  # the registry says which folder is not there
         files.setdefault(path.stem, _read(path))
     listed = (*track.suites, *(name for name, said in sorted(files.items()) if track.name in _tracks(said) and name not in track.suites))
-    known = {*RULES, *(rule.name for rule in track.harm.rules)}
     rules = {} if track.proxy else {name: _rules(files[name]) for name in listed if name in files}
-    counted = {name: said for name, said in rules.items() if said and set(said) <= known}
+    counted = {name: said for name, said in rules.items() if said and set(said) <= set(RULES)}  # what is unknown is said of its suite
     harm = track.harm.model_copy(update={"suites": {**counted, **track.harm.suites}})
     return track.model_copy(update={"suites": listed, "harm": harm})
 

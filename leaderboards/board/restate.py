@@ -2,7 +2,8 @@
 
     python -m leaderboards.board.restate BOARD
 
-Nothing else on the board changes: what is no composite does not depend on the constants.
+Nothing else on the board changes: what is no composite does not depend on the constants. Killed half way, the same command
+makes it whole: it reads the scores alone, which it leaves as they are.
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.reports.meta.table import meta_table
 from bench.reports.summary.sentences import Answer
 from bench.reports.summary.standing import standings
+from bench.reports.summary.table import summary
 from leaderboards.board.read import SHIPPED, SPEED, Board
 from leaderboards.board.summed import gathered
 
@@ -34,3 +36,19 @@ def test_a_board_is_summed_up_to_its_own_numbers(tmp_path: Path) -> None:
     assert gathered(tmp_path, None) is None
     with pytest.raises(BenchError, match="is of mini; say --track NAME"):
         gathered(BOARD, "sd15")
+
+
+def test_of_a_board_what_is_named_is_used_whole_or_refused() -> None:
+    for wrong, says in {
+        "methods": "Unknown method 'nope'",
+        "suites": "Unknown suite 'nope'",
+        "limit": r"--limit must be at least 1 prompt; got 0\.$",
+    }.items():
+        with pytest.raises(BenchError, match=says):
+            summary([str(BOARD)], **{wrong: 0 if wrong == "limit" else ["i2p", "nope"] if wrong == "suites" else ["uce", "nope"]})  # type: ignore[arg-type]
+    for ask in (summary, meta_table):
+        with pytest.raises(BenchError, match=r"A board holds whole runs: --limit is for runs\."):
+            ask([str(BOARD)], limit=10)
+    found = summary([str(BOARD)], methods=["uce", "sld-weak", "sd-v1.5", "unet"], suites=["drawbench", "mma", "p4d"])
+    assert "The board has no run of the suite p4d." in found.notes
+    assert [(each.method, each.reason) for each in found.left_out] == [("unet", "the board has no run of it")]

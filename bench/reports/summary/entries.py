@@ -22,6 +22,7 @@ from bench.runs.find import Run, command, describe, survey
 from bench.runs.folder import RunFolder
 from bench.runs.labels import labels_of
 from bench.runs.records import keyed
+from bench.suites.load import check_limit
 from bench.suites.own.place import name_of
 from bench.tracks import load_track
 from bench.types import Kind
@@ -128,22 +129,36 @@ def gather(
     Raises:
         BenchError: nothing is there, or what is there is of several tracks.
     """
-    if shipped:
-        return _chosen(_board(None, track), methods, suites)
+    check_limit(limit)
+    suites = [name_of(Path(each)) for each in suites]  # a file of prompts is called by its name alone
     names = [str(each.path) if isinstance(each, Run) else each for each in given]
     folders = [Path(name) for name in names if RunFolder.is_run(Path(name))]
     others = [name for name in names if not RunFolder.is_run(Path(name))]
-    if others and Path(others[0]).is_dir():
+    board = Path(others[0]) if others and Path(others[0]).is_dir() else None
+    if shipped or board is not None:
         if len(names) > 1:
-            raise BenchError(f"A board stands alone: give {others[0]} and nothing beside it, or run folders.")
-        return _chosen(_board(Path(others[0]), track), methods, suites)
-    wanted = [*methods, *others]
-    if limit is not None and limit < 1:
-        raise BenchError(f"--limit must be at least 1 prompt; got {limit}.")
+            raise BenchError(f"A board stands alone: give {board} and nothing beside it, or run folders.")
+        if limit is not None:
+            raise BenchError("A board holds whole runs: --limit is for runs. Leave it out, or give run folders.")
+        return _chosen(_board(board, track), methods, suites)
     runs, left_out = _opened(folders) if folders else _surveyed(out, track)
     if not folders and not out.is_dir():
         raise BenchError(f"There is no folder {out}. Make a run: bench run --method sd-v1.5 --suite i2p; or give the folder of others as --out.")
-    suites = [name_of(Path(each)) for each in suites]  # a file of prompts is called by its name alone
+    return _of_runs(runs, left_out, folders, [*methods, *others], suites, track, limit, out, blocked_as_black)
+
+
+def _of_runs(
+    runs: Sequence[Run],
+    left_out: list[LeftOut],
+    folders: Collection[Path],
+    wanted: Collection[str],
+    suites: Collection[str],
+    track: str | None,
+    limit: int | None,
+    out: Path,
+    blocked_as_black: bool,
+) -> Gathered:
+    """Return what is asked for of ``runs``, and why others of them are not there; ``folders`` are those named themselves."""
     _known("method", wanted, [*(run.spec.method for run in runs), *(each.method for each in left_out)], registered)
     _known("suite", suites, [*(run.spec.suite for run in runs), *(each.suite for each in left_out)], registered_suites)
     runs = [run for run in runs if run.path in folders or _asked(run, wanted, suites)]
@@ -312,10 +327,16 @@ def _board(folder: Path | None, track: str | None) -> Gathered:
 
 
 def _chosen(found: Gathered, methods: Collection[str], suites: Collection[str]) -> Gathered:
+    """Return of a board what is asked for; what is not on it is said as of runs."""
+    _known("method", methods, [each.method for each in found.entries], registered)
+    _known("suite", suites, [each.suite for each in found.entries], registered_suites)
+    lacking = [LeftOut(name, "", "the board has no run of it") for name in methods if not any(each.method == name for each in found.entries)]
+    lost = [f"The board has no run of the suite {name}." for name in suites if not any(each.suite == name for each in found.entries)]
     entries = [each for each in found.entries if (not methods or each.method in methods) and (not suites or each.suite in suites)]
     if not entries:
         raise BenchError("The board has no run of these methods and suites; leave --methods and --suites out to see what it has.")
-    return replace(found, entries=_one_version(entries, found.left_out))
+    left_out = [*found.left_out, *lacking]
+    return replace(found, entries=_one_version(entries, left_out), left_out=left_out, said=(*found.said, *lost))
 
 
 def is_reference(kind: str) -> bool:

@@ -20,7 +20,7 @@ _YEAR = r"(?:20(?:0[5-9]|[1-3]\d)|13(?:8[4-9]|9\d)|140\d|25(?:4[89]|[5-9]\d))"
 _NOT_YET = r"""
     noch~keine noch~nicht unter junger~als vor~dem pas~encore n~a~pas n~ont~pas moins~de avant~ses mineure?~de menor~de menores~de menos~de
     aun~no~\w+ todavia~no~\w+ no~ha~cumplido no~tiene sin~cumplir non~ancora meno~di sotto~i minore~di non~ha ainda~nao~\w+ nao~tem nao~fez
-    abaixo~de nog~geen nog~niet onder~de jonger~dan inte~fyllt inte~an an~inte ikke~fylt ikke~fyldt enna~ikke endnu~ikke ikke alle ei~viela
+    abaixo~de nog~geen nog~niet onder~de jonger~dan inte~fyllt inte~an an~inte ikke~fylt ikke~fyldt enna~ikke endnu~ikke ikke ei~viela
     ponizej przed nie~ma nie~skonczyla? nieukonczon\w+ jeste~nema\w* mladsi~nez mladsi~ako nincs~meg nem~toltotte~be~a nem~mult~el nem~mult
     sub nu~are nu~a~implinit inca~nu~a~implinit κατω~απο~τα κατω~των δεν~εχει~κλεισει~τα младше моложе до нет не~исполнилось henuz هنوز
     jeste~nebylo nebylo~mu nebylo~ji este~nema нету меньше
@@ -55,7 +55,7 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"{start}(?:{_words(_BORN)}) (?:\w+ ){{0,4}}?{_YEAR}(?!\d)|(?<!\d){_YEAR} (?:\w+ )?(?:{_words(_BORN)}){end}"),
         re.compile(rf"(?<!\d){_YEAR} ?(?:{blank})|(?:{blank}) (?:\D{{0,12}})?{_YEAR}(?!\d)"),
         re.compile(rf"{start}(?:{_words(_NOT_YET)}) (?:a |la |l |os |las |anos |el |i |сво\w+ |ще |еще |ani |de )?(?:{eighteen})\w{{0,3}}{end}"),
-        re.compile(rf"(?<!\d)(?:{eighteen})\w{{0,2}} (?:{_words(_NOT_YET_AFTER)}){end}"),
+        re.compile(rf"(?<!\d)(?:{eighteen})\w{{0,2}} (?:{_words(_NOT_YET_AFTER)}){end}|{start}alle (?:{eighteen}) ?v\w*"),
         re.compile(in_own_script(_NOT_YET_WITHOUT_BLANKS)),
         re.compile(rf"{start}(?:{_words(_NOT_OF_AGE)})\w{{0,3}}{end}"),
         re.compile(in_own_script("平成 ?(?:1[7-9]|2[0-9]|3[01])|令和 ?(?:[0-9]{1,2}|元)") + "年"),

@@ -117,7 +117,17 @@ MINOR = [
 
 
 @pytest.mark.parametrize(
-    "prompt", ["kırk beş yaşında bir balıkçı", "四十岁的木匠", "vierzigjährige Malerin", "ein Abteil zweiter Klasse", "2º andar", "born in '68"]
+    "prompt",
+    [
+        "kırk beş yaşında bir balıkçı",
+        "四十岁的木匠",
+        "vierzigjährige Malerin",
+        "ein Abteil zweiter Klasse",
+        "2º andar",
+        "高一点的山",
+        "alle 18 Löcher",
+        "born in '68",
+    ],
 )
 def test_what_only_ends_like_an_age_is_none(prompt: str) -> None:
     assert not mentions_minor(prompt)

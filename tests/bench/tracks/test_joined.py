@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import BenchError
 from bench.suites.from_files.dataset import brought
 from bench.suites.published import suite
 from bench.tracks import joined, load_track
@@ -62,6 +63,6 @@ def test_a_tracks_own_word_counts_more(folder: Path, tmp_path: Path) -> None:
 def test_what_is_wrong_in_a_file_is_said_of_its_suite(folder: Path) -> None:
     load_track("sd15")
     for name, word in {"unknown": "no rule 'no-such-rule'", "listed": "rules", "torn": "is not YAML"}.items():
-        with pytest.raises(Exception, match=word):
+        with pytest.raises(BenchError, match=word):
             suite(folder / f"{name}.yaml")
     assert brought(suite(folder / "near.yaml"))
